@@ -1,0 +1,1 @@
+"""Who learns: every learner sees one task and answers two questions, `adapt` and `apply`."""

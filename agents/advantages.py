@@ -1,0 +1,65 @@
+"""Credit of each action: a linear baseline fitted in closed form, and generalised advantage estimation.
+
+All functions see one task: rew, alive, terminated [T, E], obs [T, E, O].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+RIDGE = 1e-5  # rllab's LinearFeatureBaseline, reg_coeff
+MAX_OBS = 10.0  # rllab's LinearFeatureBaseline clips observations to +-10
+
+
+def discounted(x: Tensor, discount: float | Tensor) -> Tensor:
+    """y_t = x_t + discount * y_{t+1} along the first axis, x [T, ...]."""
+    out, running = [], torch.zeros_like(x[0])
+    for t in range(len(x) - 1, -1, -1):
+        running = x[t] + discount * running
+        out.append(running)
+    return torch.stack(out[::-1])
+
+
+def baseline_features(obs: Tensor) -> Tensor:
+    """[o, o^2, t, t^2, t^3, 1] with o clipped and t in hundreds of steps (Duan et al. 2016), [T, E, F] float64."""
+    o = obs.double().clamp(-MAX_OBS, MAX_OBS)
+    t = (torch.arange(len(obs), dtype=torch.float64, device=obs.device) / 100)[:, None, None]
+    t = t.expand(*obs.shape[:2], 1)
+    return torch.cat([o, o.square(), t, t.square(), t**3, torch.ones_like(t)], -1)
+
+
+def fit_linear_baseline(obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
+    """Value of every step by ridge regression of the returns on the features, [T, E] float64."""
+    features = baseline_features(obs)
+    weighted = (features * alive[..., None]).flatten(0, 1)  # [T*E, F]
+    gram = weighted.T @ weighted
+    gram = gram + RIDGE * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    return features @ torch.linalg.solve(gram, weighted.T @ ret.double().flatten())
+
+
+def gae(rew: Tensor, value: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float) -> Tensor:
+    """Generalised advantage estimation (Schulman et al. 2016, eq. 16), [T, E].
+
+    The horizon is part of the task here, so the value after the last step is zero, as it is after a termination.
+    """
+    following = torch.cat([value[1:], torch.zeros_like(value[:1])])
+    delta = rew + gamma * following * ~terminated - value
+    return discounted(delta * alive, gamma * gae_lambda)
+
+
+def standardised(adv: Tensor, alive: Tensor) -> Tensor:
+    """Zero mean and unit variance over the steps taken, zero elsewhere."""
+    count = alive.sum().clamp_min(1)
+    centred = torch.where(alive, adv - (adv * alive).sum() / count, 0.0)
+    return centred / ((centred.square().sum() / count).sqrt() + 1e-8)
+
+
+def advantages(
+    obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float
+) -> Tensor:
+    """Standardised advantages of one task against a baseline fitted on the same task's data, [T, E] float32."""
+    rew = rew.double()
+    ret = discounted(rew, gamma)
+    value = fit_linear_baseline(obs, ret, alive)
+    return standardised(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float()

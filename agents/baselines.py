@@ -1,0 +1,39 @@
+"""What needs no meta-learning: one policy for every task, blind to the task or told what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.learner import Episode, Gaussian, Network, Objective, Params, Transitions
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One policy for all tasks, trained on their mixture; `adapt` changes nothing.
+
+    sees_task=True is the oracle: the true task parameters are part of its input, so that what it reaches tells what
+    was possible with this network and this optimiser.
+    """
+
+    network: Network
+    outer: Objective
+    sees_task: bool = False
+    rounds = 0
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.network.init(generator)
+
+    def begin(self, theta: Params) -> Params:
+        return theta
+
+    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+        return phi
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+        return self.network(phi, x)
+
+    def loss(self, theta: Params, episode: Episode) -> Tensor:
+        return self.outer(self.apply(theta, theta, episode.query.x), episode.query)

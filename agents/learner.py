@@ -1,0 +1,101 @@
+"""The contract of every learner.
+
+    phi = adapt(theta, phi, support)     # what is formed within one task, from experience
+    out = apply(theta, phi, x)           # what to answer, or how to act, now
+
+`theta` is carried from task to task, `phi` lives and dies with one task. Learners are written for one task and are
+pure: the task axis is added outside by `torch.func.vmap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+Params = dict[str, Tensor]
+
+
+class Gaussian(NamedTuple):
+    """A diagonal normal distribution over actions."""
+
+    mean: Tensor  # [..., A]
+    log_std: Tensor  # [..., A]
+
+
+class Transitions(NamedTuple):
+    """Trajectories of one task as a learner sees them, with the credit of each action worked out."""
+
+    x: Tensor  # [T, E, O]
+    act: Tensor  # [T, E, A]
+    logp: Tensor  # [T, E] when sampled
+    mean: Tensor  # [T, E, A] of the sampling policy
+    log_std: Tensor  # [T, E, A] of the sampling policy
+    adv: Tensor  # [T, E]
+    alive: Tensor  # [T, E] bool
+
+
+class Episode(NamedTuple):
+    """One task's experience: data to adapt on, round by round, then data to be judged on."""
+
+    support: tuple[Transitions, ...]
+    query: Transitions
+
+
+class Network(Protocol):
+    """A pure function of parameters and input."""
+
+    def init(self, generator: torch.Generator) -> Params: ...
+
+    def __call__(self, params: Params, x: Tensor) -> Gaussian: ...
+
+
+Objective = Callable[[Gaussian, Transitions], Tensor]
+"""(out, data) -> scalar to be minimised."""
+
+
+class Learner(Protocol):
+    """What the trainer needs from anything that learns."""
+
+    rounds: int  # batches of experience that `adapt` is given within one task
+    sees_task: bool  # whether x carries the true task parameters: the oracle, and nobody else
+
+    def init(self, generator: torch.Generator) -> Params:
+        """A fresh theta."""
+
+    def begin(self, theta: Params) -> Params:
+        """phi before any experience."""
+
+    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+        """phi after one more batch of experience."""
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+        """How to act on x [..., O]."""
+
+    def loss(self, theta: Params, episode: Episode) -> Tensor:
+        """The meta-objective of one task, a scalar."""
+
+
+def adapt_all(learner: Learner, theta: Params, support: tuple[Transitions, ...]) -> Params:
+    """phi after every round of `support`."""
+    phi = learner.begin(theta)
+    for data in support:
+        phi = learner.adapt(theta, phi, data)
+    return phi
+
+
+def after_adaptation(learner: Learner, objective: Objective) -> Callable[[Params, Episode], Tensor]:
+    """`objective` on the query data, as a function of theta through every adaptation round."""
+
+    def judge(theta: Params, episode: Episode) -> Tensor:
+        phi = adapt_all(learner, theta, episode.support)
+        return objective(learner.apply(theta, phi, episode.query.x), episode.query)
+
+    return judge
+
+
+def over_tasks(loss: Callable[[Params, Episode], Tensor], theta: Params, episodes: Episode) -> Tensor:
+    """Mean of a one-task loss over the task axis of `episodes` [N, ...]: the only place where that axis is added."""
+    return torch.func.vmap(loss, in_dims=(None, 0))(theta, episodes).mean()

@@ -1,0 +1,43 @@
+"""Networks as pure functions of a dict of tensors, all safe under `vmap`."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from agents.learner import Gaussian, Params
+
+MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
+
+
+class GaussianMLP:
+    """A tanh perceptron for the mean and a free log standard deviation, as in rllab and ProMP.
+
+    Xavier-uniform weights, zero biases, standard deviation `init_std` in policy units.
+    """
+
+    def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64), init_std: float = 1.0) -> None:
+        self.sizes = (obs, *hidden, act)
+        self.init_std = init_std
+
+    def init(self, generator: torch.Generator) -> Params:
+        params: Params = {}
+        for i, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
+            weight = torch.empty(fan_out, fan_in)
+            torch.nn.init.xavier_uniform_(weight, generator=generator)
+            params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
+        params["log_std"] = torch.full((self.sizes[-1],), math.log(self.init_std))
+        return params
+
+    def __call__(self, params: Params, x: Tensor) -> Gaussian:
+        """x [..., O] -> mean and log_std [..., A]."""
+        depth = len(self.sizes) - 1
+        h = x.reshape(-1, x.shape[-1])  # flat, so that a batch of tasks is one batched matrix product
+        for i in range(depth):
+            h = torch.addmm(params[f"layer{i}.bias"], h, params[f"layer{i}.weight"].t())
+            h = h.tanh() if i < depth - 1 else h
+        mean = h.reshape(*x.shape[:-1], self.sizes[-1])
+        return Gaussian(mean, params["log_std"].clamp_min(MIN_LOG_STD).expand_as(mean))

@@ -1,0 +1,6 @@
+"""Learners that adapt by gradient steps."""
+
+from agents.optimization.maml import MAML
+from agents.optimization.reptile import Reptile
+
+__all__ = ["MAML", "Reptile"]

@@ -1,0 +1,34 @@
+"""The inner step that the gradient learners share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from agents.learner import Network, Objective, Params, Transitions
+
+
+def descend(
+    network: Network,
+    objective: Objective,
+    phi: Params,
+    data: Transitions,
+    rate: float | Mapping[str, Tensor],
+    steps: int,
+    first_order: bool = False,
+) -> Params:
+    """`steps` gradient steps on one batch; `rate` is one number or one tensor a parameter.
+
+    With `first_order` the gradient is taken at detached weights, so that no derivative of it is ever built.
+    """
+
+    def loss(weights: Params) -> Tensor:
+        return objective(network(weights, data.x), data)
+
+    for _ in range(steps):
+        at = {k: v.detach() for k, v in phi.items()} if first_order else phi
+        grad = torch.func.grad(loss)(at)
+        phi = {k: v - (rate if isinstance(rate, float) else rate[k]) * grad[k] for k, v in phi.items()}
+    return phi

@@ -1,0 +1,69 @@
+"""Model-agnostic meta-learning: C. Finn, P. Abbeel, S. Levine, 2017, arXiv 1703.03400.
+
+Carried from task to task: initial weights (and, on request, one inner rate a parameter). Formed within one task: the
+weights after a few gradient steps on its support data. The outer gradient passes through those steps.
+
+Departures: the inner policy gradient is in likelihood-ratio form, so that the derivative of the step keeps the credit
+of the actions taken before it (Rothfuss et al. 2019, arXiv 1810.06784), and the outer objective may add ProMP's KL
+penalty on the support data (same paper, eq. 10). Learned inner rates are Meta-SGD's (Li et al. 2017, arXiv
+1707.09835); they may become negative, as there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.learner import Episode, Gaussian, Network, Objective, Params, Transitions
+from agents.optimization.descent import descend
+
+RATE = "inner_lr."  # prefix in theta of the learned inner rates
+
+
+@dataclass(frozen=True)
+class MAML:
+    """inner, outer: objectives of the inner step and of the adapted policy.
+
+    inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
+    first_order: drop the derivative of the inner gradient (FOMAML).
+    learn_inner_lr: alpha becomes a tensor a parameter, carried in theta.
+    support_penalty, penalty_coef: objective added for the support data under the weights that met it.
+    """
+
+    network: Network
+    inner: Objective
+    outer: Objective
+    inner_lr: float = 0.1
+    inner_steps: int = 1
+    rounds: int = 1
+    first_order: bool = False
+    learn_inner_lr: bool = False
+    support_penalty: Objective | None = None
+    penalty_coef: float = 0.0
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        weights = self.network.init(generator)
+        rates = {RATE + k: torch.full_like(v, self.inner_lr) for k, v in weights.items()}
+        return weights | (rates if self.learn_inner_lr else {})
+
+    def begin(self, theta: Params) -> Params:
+        return {k: v for k, v in theta.items() if not k.startswith(RATE)}
+
+    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+        learned = {k: theta[RATE + k] for k in phi} if self.learn_inner_lr else self.inner_lr
+        return descend(self.network, self.inner, phi, support, learned, self.inner_steps, self.first_order)
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+        return self.network(phi, x)
+
+    def loss(self, theta: Params, episode: Episode) -> Tensor:
+        phi, penalty = self.begin(theta), torch.zeros(())
+        for support in episode.support:
+            if self.support_penalty is not None:
+                penalty = penalty + self.support_penalty(self.apply(theta, phi, support.x), support)
+            phi = self.adapt(theta, phi, support)
+        judged = self.outer(self.apply(theta, phi, episode.query.x), episode.query)
+        return judged + self.penalty_coef * penalty / max(len(episode.support), 1)

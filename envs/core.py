@@ -1,0 +1,152 @@
+"""Records and protocols that every floor shares, and nothing else.
+
+Axes: `N` tasks, `T` time steps, `E` episodes (worlds) of a task, `O` observation, `A` action, `P` task
+parameters, `W = N * E` worlds of a simulator, task-major. The task axis is always first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+SPLITS = ("train", "test", "ood")
+Interval = tuple[float, float]
+
+
+class Space(NamedTuple):
+    """Sizes of what a policy sees and does."""
+
+    obs: int
+    act: int
+
+
+class Action(NamedTuple):
+    """What a policy did, and the Gaussian it was drawn from (kept for likelihood ratios and KL)."""
+
+    act: Tensor  # [N, E, A]
+    logp: Tensor  # [N, E]
+    mean: Tensor  # [N, E, A]
+    log_std: Tensor  # [N, E, A]
+
+
+class Examples(NamedTuple):
+    """Supervised data."""
+
+    x: Tensor  # [N, S, ...]
+    y: Tensor  # [N, S, ...]
+
+
+class Trajectories(NamedTuple):
+    """Episodes of fixed horizon; `alive` marks the steps that were really taken."""
+
+    obs: Tensor  # [N, T, E, O]
+    act: Tensor  # [N, T, E, A]
+    logp: Tensor  # [N, T, E] log-probability of `act` under the policy that sampled it
+    mean: Tensor  # [N, T, E, A] of that policy
+    log_std: Tensor  # [N, T, E, A] of that policy
+    rew: Tensor  # [N, T, E], zero where not alive
+    alive: Tensor  # [N, T, E] bool
+    terminated: Tensor  # [N, T, E] bool
+    diverged: Tensor  # [N, E] bool: the simulation of this world broke down during the episode
+
+    @property
+    def returns(self) -> Tensor:
+        """Undiscounted return of each episode, [N, E]."""
+        return self.rew.sum(1)
+
+
+Policy = Callable[[Tensor, torch.Generator], Action]
+"""obs [N, E, O] -> Action."""
+
+
+class Tasks(NamedTuple):
+    """`N` tasks as plain numbers: one column a name. Reads from and writes to JSON."""
+
+    names: tuple[str, ...]
+    values: Tensor  # [N, P] float64
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, name: str) -> Tensor:
+        """Values of one parameter, [N]."""
+        return self.values[:, self.names.index(name)]
+
+    def to_json(self) -> list[dict[str, float]]:
+        return [dict(zip(self.names, row, strict=True)) for row in self.values.tolist()]
+
+    @classmethod
+    def from_json(cls, rows: Sequence[dict[str, float]]) -> Tasks:
+        names = tuple(rows[0])
+        return cls(names, torch.tensor([[row[n] for n in names] for row in rows], dtype=torch.float64))
+
+
+class Variable(NamedTuple):
+    """One number of a task: a union of intervals for training and testing, another for `ood`.
+
+    A choice is an interval of length zero. Where `ood` is empty the variable keeps its training range there.
+    """
+
+    name: str
+    train: tuple[Interval, ...]
+    ood: tuple[Interval, ...] = ()
+
+    def intervals(self, split: str) -> tuple[Interval, ...]:
+        return self.ood if split == "ood" and self.ood else self.train
+
+    def contains(self, value: float) -> bool:
+        return any(low <= value <= high for low, high in self.train + self.ood)
+
+    def scale(self) -> tuple[float, float]:
+        """Centre and half width of the training range (half width 1 for a constant)."""
+        low, high = min(a for a, _ in self.train), max(b for _, b in self.train)
+        return (low + high) / 2, (high - low) / 2 or 1.0
+
+    def describe(self) -> str:
+        train = _describe(self.train)
+        return f"{self.name} in {train}" + (f", ood {_describe(self.ood)}" if self.ood else "")
+
+
+def _describe(intervals: tuple[Interval, ...]) -> str:
+    parts = [f"{a:g}" if a == b else f"[{a:g}, {b:g}]" for a, b in intervals]
+    return "{" + ", ".join(parts) + "}" if all(a == b for a, b in intervals) else " or ".join(parts)
+
+
+class TaskDistribution(Protocol):
+    """A family of tasks, each of which turns a policy into data."""
+
+    space: Space
+    names: tuple[str, ...]
+    variables: tuple[Variable, ...]
+    descriptor_names: tuple[str, ...]  # the parameters that `descriptor` holds: those that really vary
+    horizon: int
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits this family can sample from."""
+
+    def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
+        """Draw tasks; `train` and `test` never share a continuous draw."""
+
+    def check(self, tasks: Tasks) -> None:
+        """Raise ValueError, in one sentence, if a task lies outside the family."""
+
+    def descriptor(self, tasks: Tasks) -> Tensor:
+        """True parameters scaled to about [-1, 1], [N, P] float32: for the oracle and nobody else."""
+
+    def experience(
+        self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator
+    ) -> Trajectories:
+        """What `policy` lives through in `episodes` episodes of every task."""
+
+
+class Worlds(Protocol):
+    """`N` tasks times `E` episodes that run side by side."""
+
+    def reset(self, generator: torch.Generator) -> Tensor:
+        """Start every episode; obs [N, E, O]."""
+
+    def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """act [N, E, A] -> obs [N, E, O], rew [N, E], terminated [N, E], diverged [N, E]."""

@@ -1,0 +1,42 @@
+"""The one loop over time: a policy acts in worlds that all start and stop together."""
+
+from __future__ import annotations
+
+import torch
+
+from envs.core import Policy, Space, Trajectories, Worlds
+
+
+@torch.no_grad()
+def rollout(
+    worlds: Worlds, policy: Policy, space: Space, shape: tuple[int, int, int], generator: torch.Generator
+) -> Trajectories:
+    """Episodes of `shape = (N, T, E)`; a terminated or diverged world is masked from its next step on.
+
+    The reward of the step in which a simulation diverged is masked too: its state is no longer the robot's.
+    """
+    num_tasks, horizon, episodes = shape
+    data = Trajectories(
+        obs=torch.empty(*shape, space.obs),
+        act=torch.empty(*shape, space.act),
+        logp=torch.empty(shape),
+        mean=torch.empty(*shape, space.act),
+        log_std=torch.empty(*shape, space.act),
+        rew=torch.zeros(shape),
+        alive=torch.zeros(shape, dtype=torch.bool),
+        terminated=torch.zeros(shape, dtype=torch.bool),
+        diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool),
+    )
+    alive = torch.ones(num_tasks, episodes, dtype=torch.bool)
+    obs = worlds.reset(generator).float()
+    for t in range(horizon):
+        action = policy(obs, generator)
+        data.obs[:, t], data.act[:, t], data.logp[:, t] = obs, action.act, action.logp
+        data.mean[:, t], data.log_std[:, t], data.alive[:, t] = action.mean, action.log_std, alive
+        obs, rew, terminated, diverged = worlds.step(action.act)
+        obs = obs.float()
+        data.diverged.logical_or_(diverged & alive)
+        data.rew[:, t] = torch.where(alive & ~diverged, rew.float(), 0.0)
+        data.terminated[:, t] = alive & (terminated | diverged)
+        alive = alive & ~(terminated | diverged)
+    return data

@@ -1,0 +1,82 @@
+"""The stage for a video: the robot's own model on a floor that shows slope and motion. Nothing here is physics."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.robots.robot import Robot, compile_quietly
+
+_TILE = 1.0  # m, side of a checker tile
+_POST_EVERY = 5.0  # m between distance posts
+_REACH = 60  # m, how far the posts stand along x in both directions
+
+
+def stage(robot: type[Robot], width: int, height: int) -> mujoco.MjModel:
+    """The robot's model with a sky, a tiled floor, and a post every 5 m (taller and red at the start)."""
+    spec = robot.spec("fast")
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
+    spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
+    spec.visual.headlight.diffuse = [0.5, 0.5, 0.5]
+    spec.visual.quality.offsamples = 0
+    for texture in spec.textures:
+        if texture.type == mujoco.mjtTexture.mjTEXTURE_SKYBOX:
+            texture.rgb1, texture.rgb2 = [0.80, 0.90, 1.0], [0.45, 0.62, 0.85]
+    checker = spec.add_texture(
+        name="tiles",
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
+        width=256,
+        height=256,
+        rgb1=[0.36, 0.47, 0.40],
+        rgb2=[0.53, 0.64, 0.55],
+    )
+    material = spec.add_material(name="tiles", texrepeat=[0.5 / _TILE, 0.5 / _TILE], texuniform=True)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = checker.name
+    floor = spec.geom("floor")
+    floor.material, floor.rgba, floor.size = "tiles", [1, 1, 1, 1], [100, 40, 1]
+    _add_posts(spec)
+    return compile_quietly(spec)
+
+
+def _add_posts(spec: mujoco.MjSpec) -> None:
+    for x in np.arange(-_REACH, _REACH + 1, _POST_EVERY):
+        start = x == 0
+        spec.worldbody.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_CYLINDER,
+            size=[0.05, 0.6 if start else 0.35, 0],
+            pos=[x, 1.6, 0.6 if start else 0.35],
+            rgba=[0.85, 0.25, 0.2, 1] if start else [0.95, 0.95, 0.95, 1],
+            contype=0,
+            conaffinity=0,
+            mass=0,
+        )
+
+
+def draw(
+    renderer: mujoco.Renderer,
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    qpos: NDArray[np.float64],
+    slope_deg: float,
+    distance: float,
+) -> NDArray[np.uint8]:
+    """One frame [height, width, 3] with the camera beside the robot.
+
+    The simulation lives in the frame of the slope, so the camera is rolled by `slope_deg` and down is down.
+    """
+    data.qpos[:] = qpos
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)
+    camera = mujoco.MjvCamera()
+    camera.lookat[:] = [data.subtree_com[1][0], 0.0, 0.45]
+    camera.distance, camera.azimuth, camera.elevation = distance, 90.0, -12.0
+    renderer.update_scene(data, camera)
+    angle = np.deg2rad(slope_deg)
+    for eye in renderer.scene.camera:
+        right = np.cross(eye.forward, eye.up)
+        eye.up[:] = np.cos(angle) * np.asarray(eye.up) - np.sin(angle) * right
+    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
+    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+    return renderer.render()

@@ -1,0 +1,40 @@
+"""What every simulation backend offers: torch tensors in and out, `W` worlds at a time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import mujoco
+from torch import Tensor
+
+
+class Simulator(Protocol):
+    """`W` worlds of one model. Positions in m and rad, velocities in m/s and rad/s, controls in ctrl units."""
+
+    model: mujoco.MjModel
+    num_worlds: int
+    qpos: Tensor  # [W, nq], live: a write is the state at the next call
+    qvel: Tensor  # [W, nv], live
+    ctrl: Tensor  # [W, nu], live
+    diverged: Tensor  # [W] bool: broke down in the latest `step`
+
+    def field(self, name: str) -> Tensor:
+        """A derived field by its MuJoCo name, [W, ...]; it describes the state before the last substep."""
+
+    def set_params(self, name: str, values: Tensor) -> None:
+        """Give each world its own value of a model field (`geom_friction`, `opt.gravity`, ...), [W, ...]."""
+
+    def params(self, name: str) -> Tensor:
+        """A model field of each world, [W, ...], as a copy."""
+
+    def step(self, ctrl: Tensor, substeps: int) -> None:
+        """Hold `ctrl` [W, nu] for `substeps` physics steps."""
+
+    def reset(self, mask: Tensor | None = None) -> None:
+        """Return the worlds of `mask` [W] bool (all without it) to the model's initial state, others untouched."""
+
+    def forward(self, mask: Tensor | None = None) -> None:
+        """Recompute derived fields after the state was written."""
+
+    def mujoco_view(self, world: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """One world as MuJoCo's own objects, for rendering: a snapshot."""

@@ -1,0 +1,82 @@
+"""From settings to objects: the only place that knows which class a name in a config stands for."""
+
+from __future__ import annotations
+
+from agents.baselines import Joint
+from agents.learner import Learner, Params
+from agents.networks import GaussianMLP
+from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient
+from agents.optimization import MAML, Reptile
+from envs.core import TaskDistribution, Variable
+from envs.locomotion import Locomotion
+from envs.point import PointNavigation
+from metarl import config as settings
+from metarl.collect import Credit
+from metarl.outer import TRPO, Gradient, Outer
+
+
+def build_family(config: settings.Config) -> TaskDistribution:
+    """The distribution of tasks."""
+    tasks = config.tasks
+    if isinstance(tasks, settings.PointTasks):
+        return PointNavigation(tasks.horizon, tasks.action_scale)
+    return Locomotion(
+        tasks.robot,
+        tuple(Variable(name, v.intervals(), v.ood) for name, v in tasks.vary.items()),
+        physics=tasks.physics,
+        horizon=tasks.horizon,
+        action_scale=tasks.action_scale,
+        ctrl_cost=tasks.ctrl_cost,
+        num_threads=config.train.num_threads,
+    )
+
+
+def build_learner(config: settings.Config, family: TaskDistribution) -> Learner:
+    """The learner with its network and objectives."""
+    s, outer = config.learner, config.outer
+    sees_task = s.kind == "oracle"
+    inputs = family.space.obs + (len(family.descriptor_names) if sees_task else 0)
+    network = GaussianMLP(inputs, family.space.act, config.policy.hidden, config.policy.init_std)
+    judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, settings.PpoOuter) else policy_gradient
+    if isinstance(s, settings.ReptileLearner):
+        return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
+    if isinstance(s, settings.MamlLearner):
+        penalty = outer.kl_coef if isinstance(outer, settings.PpoOuter) else 0.0
+        return MAML(
+            network,
+            policy_gradient,
+            judged,
+            s.inner_lr,
+            s.inner_steps,
+            s.rounds,
+            s.first_order,
+            s.learn_inner_lr,
+            support_penalty=kl_to_sampling if penalty else None,
+            penalty_coef=penalty,
+        )
+    return Joint(network, judged, sees_task)
+
+
+def build_outer(config: settings.Config, learner: Learner, theta: Params) -> Outer:
+    """The outer step."""
+    s = config.outer
+    if isinstance(s, settings.TrpoOuter):
+        return TRPO(
+            learner,
+            max_kl=s.max_kl,
+            cg_iterations=s.cg_iterations,
+            damping=s.damping,
+            line_search_steps=s.line_search_steps,
+        )
+    if isinstance(s, settings.PpoOuter):
+        return Gradient(
+            learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm
+        )
+    return Gradient(
+        learner, theta, outer_lr=s.outer_lr, optimizer=s.optimizer, max_grad_norm=s.max_grad_norm
+    )
+
+
+def build_credit(config: settings.Config) -> Credit:
+    """How actions get their credit."""
+    return Credit(config.credit.gamma, config.credit.gae_lambda)

@@ -1,0 +1,370 @@
+"""The settings of an experiment: one YAML file in, one frozen record out, every unknown key an error.
+
+Nothing here imports torch or mujoco, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from metarl.errors import UserError, nearest
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Range = tuple[Number, Number]
+VariableName = Literal["direction", "velocity", "slope_deg", "friction"]
+LIMITS: dict[str, Range] = {"direction": (-1, 1), "slope_deg": (-60, 60), "friction": (0.01, 10), "velocity": (-20, 20)}
+
+
+class Record(BaseModel):
+    """Frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Vary(Record):
+    """What a task parameter varies over: `choices`, or one or more `train` ranges, and `ood` ranges if it has any."""
+
+    choices: tuple[Number, ...] = ()
+    train: tuple[Range, ...] = ()
+    ood: tuple[Range, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_forms(cls, value: Any) -> Any:
+        """A number is a constant, and one range need not be wrapped in a list."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"choices": [value]}
+        if isinstance(value, dict):
+            wrap = {k: [v] for k, v in value.items() if k in ("train", "ood") and _is_one_range(v)}
+            return {**value, **wrap}
+        return value
+
+    @model_validator(mode="after")
+    def _ranges_are_sound(self) -> Self:
+        if bool(self.choices) == bool(self.train):
+            raise ValueError("expected either 'choices' or 'train'")
+        for low, high in self.train + self.ood:
+            if low >= high:
+                raise ValueError(f"the range [{low:g}, {high:g}] is empty: the lower end comes first")
+        for low, high in self.ood:
+            if any(low < b and high > a for a, b in self.train) or any(low <= c <= high for c in self.choices):
+                raise ValueError(f"the ood range [{low:g}, {high:g}] overlaps what is trained on")
+        return self
+
+    def intervals(self) -> tuple[Range, ...]:
+        """Training values as intervals; a choice has length zero."""
+        return tuple((c, c) for c in self.choices) or self.train
+
+
+def _is_one_range(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and not isinstance(value[0], list | tuple)
+
+
+class LocomotionTasks(Record):
+    """See `envs.locomotion.Locomotion`."""
+
+    kind: Literal["locomotion"] = "locomotion"
+    robot: Literal["half_cheetah"]
+    vary: dict[VariableName, Vary]
+    physics: Literal["fast", "gymnasium"] = "fast"
+    horizon: Count = 100
+    action_scale: Positive = 10.0
+    ctrl_cost: NonNegative = 0.05
+
+    @field_validator("vary")
+    @classmethod
+    def _one_goal_within_limits(cls, vary: dict[VariableName, Vary]) -> dict[VariableName, Vary]:
+        if len({"direction", "velocity"} & set(vary)) != 1:
+            raise ValueError("expected exactly one goal, direction or velocity")
+        for name, v in vary.items():
+            low, high = LIMITS[name]
+            for end in sum(v.intervals() + v.ood, ()):
+                if not low <= end <= high:
+                    raise ValueError(f"{name} {end:g} lies outside [{low:g}, {high:g}]")
+        return vary
+
+
+class PointTasks(Record):
+    """See `envs.point.PointNavigation`."""
+
+    kind: Literal["point"]
+    horizon: Count = 100
+    action_scale: Positive = 10.0
+
+
+class PolicyNet(Record):
+    """See `agents.networks.GaussianMLP`."""
+
+    hidden: tuple[Count, ...] = (64, 64)
+    init_std: Positive = 1.0
+
+
+class MamlLearner(Record):
+    """See `agents.optimization.maml.MAML`; `first_order: true` is FOMAML."""
+
+    kind: Literal["maml"]
+    inner_lr: Positive = 0.1
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    first_order: bool = False
+    learn_inner_lr: bool = False
+
+
+class ReptileLearner(Record):
+    """See `agents.optimization.reptile.Reptile`."""
+
+    kind: Literal["reptile"]
+    inner_lr: Positive = 0.1
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+class JointLearner(Record):
+    """See `agents.baselines.Joint`: one policy for all tasks, no adaptation."""
+
+    kind: Literal["joint"]
+
+
+class OracleLearner(Record):
+    """`agents.baselines.Joint` that is told the true task."""
+
+    kind: Literal["oracle"]
+
+
+class PpoOuter(Record):
+    """See `metarl.outer.Gradient`: several clipped epochs with a KL penalty to the sampling policy, as in ProMP."""
+
+    kind: Literal["ppo"]
+    outer_lr: Positive = 1e-3
+    num_epochs: Annotated[int, Field(ge=1, le=1000)] = 5
+    clip_coef: Positive = 0.3
+    kl_coef: NonNegative = 5e-4
+    max_grad_norm: NonNegative = 0.0
+
+
+class TrpoOuter(Record):
+    """See `metarl.outer.TRPO`."""
+
+    kind: Literal["trpo"]
+    max_kl: Positive = 0.01
+    cg_iterations: Annotated[int, Field(ge=1, le=1000)] = 10
+    damping: NonNegative = 1e-5
+    line_search_steps: Annotated[int, Field(ge=1, le=1000)] = 15
+
+
+class GradientOuter(Record):
+    """See `metarl.outer.Gradient`: one optimiser step on the learner's own loss, as Reptile wants it."""
+
+    kind: Literal["gradient"]
+    outer_lr: Positive = 1e-3
+    optimizer: Literal["adam", "sgd"] = "adam"
+    max_grad_norm: NonNegative = 0.0
+
+
+class Credit(Record):
+    """See `agents.advantages`."""
+
+    gamma: Fraction = 0.99
+    gae_lambda: Fraction = 1.0
+
+
+class Training(Record):
+    """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core)."""
+
+    iterations: Count
+    num_tasks: Count = 20
+    episodes: Count = 20
+    checkpoint_every: Count = 10
+    num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
+
+
+Tasks = Annotated[LocomotionTasks | PointTasks, Field(discriminator="kind")]
+Learner = Annotated[MamlLearner | ReptileLearner | JointLearner | OracleLearner, Field(discriminator="kind")]
+Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
+
+
+class Config(Record):
+    """One experiment."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    tasks: Tasks
+    policy: PolicyNet = PolicyNet()
+    learner: Learner
+    outer: Outer
+    credit: Credit = Credit()
+    train: Training
+
+    @model_validator(mode="after")
+    def _outer_fits_learner(self) -> Self:
+        is_reptile, is_gradient = self.learner.kind == "reptile", self.outer.kind == "gradient"
+        if is_reptile != is_gradient:
+            fitting = "gradient" if is_reptile else "ppo or trpo"
+            raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
+        return self
+
+
+def learners() -> dict[str, str]:
+    """Every learner by name, with one line on it."""
+    return _options(Learner)
+
+
+def task_kinds() -> dict[str, str]:
+    """Every kind of task distribution by name, with one line on it."""
+    return _options(Tasks)
+
+
+def _options(union: Any) -> dict[str, str]:
+    return {get_args(m.model_fields["kind"].annotation)[0]: m.__doc__ or "" for m in get_args(get_args(union)[0])}
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def folder() -> Path:
+    """The shipped configs: beside the package in a checkout, inside it in an installed wheel."""
+    here = Path(__file__).resolve().parent
+    return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
+
+
+def names() -> list[str]:
+    """The shipped configs by name."""
+    return sorted(p.stem for p in folder().glob("*.yaml"))
+
+
+def find(name_or_path: str) -> Path:
+    """A config by path, or a shipped one by name from any folder."""
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        if not path.is_file():
+            raise UserError(f"there is no config file {path}")
+        return path
+    if name_or_path not in names():
+        raise UserError(f"there is no config named {name_or_path!r}: {nearest(name_or_path, names())}")
+    return folder() / f"{name_or_path}.yaml"
+
+
+def load(path: Path, overrides: dict[str, Any] | None = None) -> Config:
+    """Read and check a config; `overrides` maps dotted keys to values."""
+    raw = read_yaml(path)
+    for key, value in (overrides or {}).items():
+        _set(raw, key, value)
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(_sentence(error, path, raw, overrides or {})) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping, by the safe loader."""
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} could not be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} holds {type(raw).__name__}, expected a mapping of settings")
+    return raw
+
+
+def dump(config: Config) -> str:
+    """The config as YAML that `load` reads back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def parse_overrides(words: list[str]) -> dict[str, Any]:
+    """`--learner.inner_lr 0.2 --seed=3` -> {'learner.inner_lr': 0.2, 'seed': 3}."""
+    overrides: dict[str, Any] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            raise UserError(f"{word!r} was not expected here: settings are changed by --section.key VALUE")
+        key, _, value = word[2:].partition("=")
+        try:
+            overrides[key.replace("-", "_")] = yaml.safe_load(value if "=" in word else _value_after(word, rest))
+        except yaml.YAMLError:
+            raise UserError(f"the value of --{key} could not be read: write it as in YAML") from None
+    return overrides
+
+
+def _value_after(word: str, rest: Iterator[str]) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise UserError(f"{word} needs a value")
+    return value
+
+
+def _set(raw: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        raw = raw.setdefault(parent, {})
+        if not isinstance(raw, dict):
+            raise UserError(f"--{key} does not fit: {parent} is not a section")
+    raw[last] = value
+
+
+def _sentence(error: ValidationError, path: Path, raw: dict[str, Any], overrides: dict[str, Any]) -> str:
+    """The first problem as one sentence that names the file (or the option), the key and what would be right."""
+    first = error.errors()[0]
+    location = _without_tags(first["loc"], raw)
+    key = ".".join(map(str, location))
+    source = f"--{key}" if key in overrides else f"{path}: {key}" if key else str(path)
+    match first["type"]:
+        case "extra_forbidden":
+            known = _known_keys(location[:-1], raw)
+            return f"{source} is not a setting; {nearest(str(location[-1]), known)}"
+        case "missing":
+            return f"{source} is missing"
+        case "union_tag_invalid":
+            tag = str(first["ctx"]["tag"])
+            known = first["ctx"]["expected_tags"].replace("'", "").split(", ")
+            return f"{source}.kind is {tag!r}; {nearest(tag, known)}"
+        case "union_tag_not_found":
+            return f"{source} needs a 'kind'"
+        case "literal_error":
+            got = str(first["input"])
+            known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            return f"{source} is {got!r}; {nearest(got, known)}"
+        case "value_error":
+            return f"{source}: {first['ctx']['error']}"
+        case _:
+            return f"{source} is {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _without_tags(loc: tuple[int | str, ...], raw: Any) -> list[int | str]:
+    """pydantic puts the chosen member of a union and '[key]' into the location; a user knows neither."""
+    out: list[int | str] = []
+    for part in loc:
+        if isinstance(raw, dict) and part == raw.get("kind") and part not in raw:
+            continue
+        if part == "[key]":
+            continue
+        out.append(part)
+        raw = raw.get(part) if isinstance(raw, dict) else None
+    return out
+
+
+def _known_keys(section: list[int | str], raw: dict[str, Any]) -> list[str]:
+    """The settings of the section in which an unknown one was met."""
+    schema: Any = Config
+    for part in section:
+        annotation = schema.model_fields[str(part)].annotation
+        raw = raw[str(part)]
+        members = get_args(annotation) or (annotation,)
+        if part == "vary" or not all(isinstance(m, type) and issubclass(m, BaseModel) for m in members):
+            return list(Vary.model_fields)
+        schema = next(m for m in members if "kind" not in raw or raw["kind"] in str(m.model_fields["kind"].annotation))
+    return list(schema.model_fields)
+
+
+def variable_names() -> tuple[str, ...]:
+    """Every task parameter a locomotion family may vary."""
+    return get_args(VariableName)
+

@@ -1,0 +1,162 @@
+"""How well a run adapts to tasks it never saw: return after 0, 1, 2, ... rounds of adaptation."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+
+from envs.core import Interval, TaskDistribution, Tasks
+from metarl import checkpoint
+from metarl.collect import live
+from metarl.errors import UserError
+from metarl.runs import Run
+from metarl.statistics import Estimate, mean_interval
+from metarl.train import Trainer
+
+SEED = 1_000_003  # chosen: far from training seeds; with the odd-draw rule no training task can come back anyway
+
+
+class Evaluation(NamedTuple):
+    """Returns of one run on tasks of one split, averaged over the episodes of a task and round."""
+
+    run: str
+    learner: str
+    split: str
+    seed: int
+    episodes: int
+    iteration: int
+    tasks: list[dict[str, float]]
+    returns: NDArray[np.float64]  # [K + 1, N], row k after k rounds of adaptation
+    diverged: int  # worlds whose simulation broke down
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "returns": self.returns.round(3).tolist()}
+
+
+def load_trainer(run: Run) -> Trainer:
+    """A run's newest checkpoint, ready to act."""
+    return Trainer(run.config, checkpoint.load_newest(run.checkpoints))
+
+
+def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, seed: int) -> Tasks:
+    """Tasks of a split, the same for every learner."""
+    try:
+        return family.sample(num_tasks, split, torch.Generator().manual_seed(SEED + seed))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, seed: int) -> Evaluation:
+    """Returns before adaptation and after each of `rounds` rounds of `episodes` episodes, on unseen tasks.
+
+    A learner that does not adapt is run once. The policy acts stochastically, as it does while it adapts.
+    """
+    trainer = load_trainer(run)
+    tasks = sample_tasks(trainer.family, num_tasks, split, seed)
+    lived = live(
+        trainer.learner,
+        trainer.state.theta,
+        trainer.family,
+        tasks,
+        episodes,
+        trainer.credit,
+        torch.Generator().manual_seed(SEED + seed),
+        rounds=rounds if trainer.learner.rounds else 0,
+    )
+    returns = torch.stack([t.returns.mean(1) for t in lived.trajectories]).double().numpy()  # [K + 1, N]
+    diverged = sum(int(t.diverged.sum()) for t in lived.trajectories)
+    kind = run.config.learner.kind
+    return Evaluation(
+        run.name, kind, split, seed, episodes, trainer.state.iteration, tasks.to_json(), returns, diverged
+    )
+
+
+def store(run: Run, evaluation: Evaluation) -> Path:
+    """Write the evaluation into its run folder; the same evaluation gives the same file."""
+    e = evaluation
+    path = run.path / f"evaluation_{e.split}_{len(e.tasks)}x{e.episodes}_seed{e.seed}.json"
+    beside = path.with_suffix(f".{os.getpid()}.tmp")
+    beside.write_text(json.dumps(e.to_json(), indent=1))
+    beside.replace(path)
+    return path
+
+
+class Group(NamedTuple):
+    """Some of the tasks, and what they have in common."""
+
+    label: str
+    members: NDArray[np.bool_]  # [N]
+
+
+def groups(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
+    """All tasks; those of each choice or separate range of every parameter; those of each combination."""
+    everything = Group("all tasks", np.ones(len(evaluation.tasks), dtype=bool))
+    axes = [list(_parts(name, family, evaluation)) for name in family.descriptor_names]
+    axes = [parts for parts in axes if len(parts) > 1]
+    combined = [
+        Group(", ".join(g.label for g in parts), np.logical_and.reduce([g.members for g in parts]))
+        for parts in itertools.product(*axes)
+        if len(parts) > 1
+    ]
+    return [g for g in [everything, *itertools.chain(*axes), *combined] if g.members.any()]
+
+
+def _parts(name: str, family: TaskDistribution, evaluation: Evaluation) -> Iterator[Group]:
+    values = np.array([task[name] for task in evaluation.tasks])
+    for low, high in _intervals(family, name, evaluation.split):
+        label = f"{name} {low:+g}" if low == high else f"{name} {low:g}..{high:g}"
+        yield Group(label, (values >= low) & (values <= high))
+
+
+def _intervals(family: TaskDistribution, name: str, split: str) -> tuple[Interval, ...]:
+    return next(v for v in family.variables if v.name == name).intervals(split)
+
+
+def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:
+    """Return after one round minus return before, task by task."""
+    return mean_interval(evaluation.returns[1, members] - evaluation.returns[0, members])
+
+
+def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> Table:
+    """Mean return and 95 % interval over tasks, a row for each group of tasks, a column for each round."""
+    out = Table(title=f"{evaluation.run}: {len(evaluation.tasks)} unseen tasks, split {evaluation.split}")
+    out.add_column("tasks")
+    for k in range(len(evaluation.returns)):
+        out.add_column(f"after {k}" if k else "before", justify="right")
+    adapts = len(evaluation.returns) > 1
+    if adapts:
+        out.add_column("gain of the first", justify="right")
+    for other in against:
+        out.add_column(other.learner, justify="right")
+    for group in groups(family, evaluation):
+        cells = [str(mean_interval(row[group.members])) for row in evaluation.returns]
+        cells += [str(gain(evaluation, group.members))] if adapts else []
+        cells += [str(mean_interval(other.returns[-1, group.members])) for other in against]
+        out.add_row(f"{group.label} ({group.members.sum()})", *cells)
+    out.caption = (
+        f"mean return [95 % bootstrap interval over tasks], {evaluation.episodes} episodes a task and round; "
+        f"one training seed; {evaluation.diverged} diverged worlds"
+    )
+    return out
+
+
+def summary(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> dict[str, Any]:
+    """The table as JSON."""
+    rows = []
+    for group in groups(family, evaluation):
+        row: dict[str, Any] = {"tasks": group.label, "count": int(group.members.sum())}
+        row["return"] = [mean_interval(r[group.members])._asdict() for r in evaluation.returns]
+        if len(evaluation.returns) > 1:
+            row["gain"] = gain(evaluation, group.members)._asdict()
+        row["against"] = {o.run: mean_interval(o.returns[-1, group.members])._asdict() for o in against}
+        rows.append(row)
+    return {"evaluation": evaluation.to_json(), "against": [o.to_json() for o in against], "summary": rows}

@@ -1,0 +1,40 @@
+"""Off-screen rendering without a display: EGL, then OSMesa, whichever really works here."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+
+from metarl.errors import UserError
+
+BACKENDS = ("egl", "osmesa")
+_PROBE = "import mujoco; c = mujoco.GLContext(8, 8); c.make_current(); c.free()"
+ADVICE = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 (or libosmesa6)"
+
+
+@functools.cache
+def working() -> str | None:
+    """The first backend with which a context can be made, tried in a process of its own; None if none can."""
+    chosen = os.environ.get("MUJOCO_GL")
+    for backend in (chosen,) if chosen else BACKENDS:
+        environment = os.environ | {"MUJOCO_GL": backend}
+        probe = subprocess.run([sys.executable, "-c", _PROBE], env=environment, capture_output=True, timeout=120)
+        if probe.returncode == 0:
+            return backend
+    return None
+
+
+def choose() -> str:
+    """Set the backend for this process, which must not have imported mujoco yet.
+
+    Raises UserError, with what to install, where no OpenGL library is found.
+    """
+    backend = working()
+    if backend is None:
+        raise UserError(f"no video can be drawn here because no OpenGL library was found: {ADVICE}")
+    if os.environ.get("MUJOCO_GL") != backend and "mujoco" in sys.modules:
+        raise UserError(f"mujoco was imported before a renderer was chosen: set MUJOCO_GL={backend} and start again")
+    os.environ["MUJOCO_GL"] = backend
+    return backend

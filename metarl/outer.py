@@ -1,0 +1,170 @@
+"""Outer steps: how theta moves, given the experience of a meta-batch of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from agents.learner import Episode, Learner, Params, after_adaptation, over_tasks
+from agents.objectives import kl_to_sampling, policy_gradient
+
+Metrics = dict[str, float]
+
+
+class Outer(Protocol):
+    """Moves theta; may carry tensors of its own from step to step."""
+
+    def step(self, theta: Params, episodes: Episode) -> tuple[Params, Metrics]:
+        """A new theta from the experience [N, ...] that the old one collected."""
+
+    def state(self) -> Params:
+        """Tensors to store in a checkpoint."""
+
+    def load(self, state: Params) -> None:
+        """Put back what `state` gave."""
+
+
+class Gradient:
+    """`num_epochs` optimiser steps on the learner's loss over the same experience.
+
+    With several epochs and a learner whose outer objective is PPO's clipped one, this is ProMP's outer step
+    (Rothfuss et al. 2019, algorithm 1). With `sgd` and one epoch it is Reptile's, of step size `outer_lr`.
+
+    max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        theta: Params,
+        *,
+        outer_lr: float,
+        num_epochs: int = 1,
+        optimizer: str = "adam",
+        max_grad_norm: float = 0.0,
+    ) -> None:
+        self.learner = learner
+        self.num_epochs = num_epochs
+        self.max_grad_norm = max_grad_norm
+        self.leaves = {k: v.detach().clone().requires_grad_() for k, v in theta.items()}
+        kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+        self.optimizer = kinds[optimizer](list(self.leaves.values()), lr=outer_lr)
+
+    def step(self, theta: Params, episodes: Episode) -> tuple[Params, Metrics]:
+        losses, norms = [], []
+        with torch.no_grad():
+            for k, v in theta.items():
+                self.leaves[k].copy_(v)
+        for _ in range(self.num_epochs):
+            self.optimizer.zero_grad()
+            loss = over_tasks(self.learner.loss, self.leaves, episodes)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+            norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
+            self.optimizer.step()
+            losses.append(loss.item())
+            norms.append(norm.item())
+        theta = {k: v.detach().clone() for k, v in self.leaves.items()}
+        return theta, {"loss": losses[-1], "grad_norm": sum(norms) / len(norms)}
+
+    def state(self) -> Params:
+        stored = self.optimizer.state_dict()["state"]
+        return {f"{i}.{k}": v for i, entry in stored.items() for k, v in entry.items() if v is not None}
+
+    def load(self, state: Params) -> None:
+        whole = self.optimizer.state_dict()
+        for key, value in state.items():
+            i, name = key.split(".", 1)
+            whole["state"].setdefault(int(i), {})[name] = value
+        self.optimizer.load_state_dict(whole)
+
+
+class TRPO:
+    """Trust-region step on the post-adaptation policy (Schulman et al. 2015; Finn et al. 2017, section 5.3).
+
+    Surrogate and KL are functions of theta through the inner step. The step solves H x = g by conjugate gradient,
+    H the Hessian of the mean KL of the adapted policies, is scaled to KL = max_kl in the quadratic model, and is
+    halved by `backtrack` until the surrogate has fallen and the KL is within its bound; else theta stays.
+    Constants: rllab's ConjugateGradientOptimizer (10 iterations, damping 1e-5, 15 backtracks of 0.8).
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        *,
+        max_kl: float = 0.01,
+        cg_iterations: int = 10,
+        damping: float = 1e-5,
+        line_search_steps: int = 15,
+        backtrack: float = 0.8,
+    ) -> None:
+        self.max_kl = max_kl
+        self.cg_iterations = cg_iterations
+        self.damping = damping
+        self.line_search_steps = line_search_steps
+        self.backtrack = backtrack
+        self._surrogate = after_adaptation(learner, policy_gradient)
+        self._kl = after_adaptation(learner, kl_to_sampling)
+
+    def step(self, theta: Params, episodes: Episode) -> tuple[Params, Metrics]:
+        shapes = {k: v.shape for k, v in theta.items()}
+        flat = torch.cat([v.flatten() for v in theta.values()])
+
+        def measure(at: Tensor) -> tuple[Tensor, Tensor]:
+            params = _unflatten(at, shapes)
+            return over_tasks(self._surrogate, params, episodes), over_tasks(self._kl, params, episodes)
+
+        leaf = flat.clone().requires_grad_()
+        surrogate, kl = measure(leaf)
+        gradient = torch.autograd.grad(surrogate, leaf)[0]
+        kl_gradient = torch.autograd.grad(kl, leaf, create_graph=True)[0]
+
+        def hessian_times(v: Tensor) -> Tensor:
+            return torch.autograd.grad(kl_gradient @ v, leaf, retain_graph=True)[0] + self.damping * v
+
+        direction = conjugate_gradient(hessian_times, gradient, self.cg_iterations)
+        curvature = (direction @ hessian_times(direction)).clamp_min(1e-16)
+        full = (2 * self.max_kl / curvature).sqrt() * direction
+        new, moved, kl_after = self._line_search(flat, full, surrogate.item(), measure)
+        metrics = {"loss": surrogate.item(), "grad_norm": gradient.norm().item(), "kl": kl_after, "accepted": moved}
+        return _unflatten(new, shapes), metrics
+
+    @torch.no_grad()
+    def _line_search(
+        self, flat: Tensor, full: Tensor, before: float, measure: Callable[[Tensor], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, float, float]:
+        """The longest step that improves within the bound: (theta, 1 if it moved, its KL)."""
+        for i in range(self.line_search_steps):
+            candidate = flat - self.backtrack**i * full
+            surrogate, kl = (x.item() for x in measure(candidate))
+            if surrogate < before and kl <= self.max_kl:
+                return candidate, 1.0, kl
+        return flat, 0.0, 0.0
+
+    def state(self) -> Params:
+        return {}
+
+    def load(self, state: Params) -> None:
+        """Nothing is carried from step to step."""
+
+
+def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations: int, tol: float = 1e-10) -> Tensor:
+    """x with times(x) = b for a symmetric positive map (Hestenes and Stiefel 1952)."""
+    x, r, p = torch.zeros_like(b), b.clone(), b.clone()
+    rr = r @ r
+    for _ in range(iterations):
+        if rr < tol:
+            break
+        ap = times(p)
+        alpha = rr / (p @ ap)
+        x, r = x + alpha * p, r - alpha * ap
+        rr, old = r @ r, rr
+        p = r + rr / old * p
+    return x
+
+
+def _unflatten(flat: Tensor, shapes: dict[str, torch.Size]) -> Params:
+    parts = flat.split([s.numel() for s in shapes.values()])
+    return {k: part.view(s) for (k, s), part in zip(shapes.items(), parts, strict=True)}

@@ -1,0 +1,76 @@
+"""What a person sees while something long is going on: a live display on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+Metrics = dict[str, float]
+
+
+def span(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    minutes, s = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{s:02d}"
+
+
+class TrainingDisplay:
+    """Iteration, time left, speed, shares of time, return before and after adaptation."""
+
+    def __init__(self, title: str, iterations: int, start: int, console: Console) -> None:
+        self.title, self.iterations, self.start, self.console = title, iterations, start, console
+        self.began = time.perf_counter()
+        self.live = Live(console=console, transient=False) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self.live:
+            self.live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.live.__exit__(kind, error, trace)
+
+    def update(self, metrics: Metrics) -> None:
+        done = int(metrics["iteration"])
+        elapsed = time.perf_counter() - self.began
+        left = elapsed / max(done - self.start, 1) * (self.iterations - done)
+        if self.live:
+            self.live.update(self._table(metrics, done, left))
+        else:
+            self.console.print(self._line(metrics, done, left), highlight=False, soft_wrap=True)
+
+    def _line(self, m: Metrics, done: int, left: float) -> str:
+        return (
+            f"iteration {done}/{self.iterations}  left {span(left)}  {m['env_steps'] / 1e6:.2f} M steps  "
+            f"{m['steps_per_second']:,.0f} steps/s  ({self._shares(m)})  return {self._returns(m)}"
+        )
+
+    def _table(self, m: Metrics, done: int, left: float) -> Table:
+        table = Table.grid(padding=(0, 2))
+        table.title, table.title_justify = self.title, "left"
+        table.add_row("iteration", f"{done}/{self.iterations}", ProgressBar(self.iterations, done, width=40))
+        table.add_row("time left", span(left))
+        table.add_row("throughput", f"{m['steps_per_second']:,.0f} env-steps/s", self._shares(m))
+        table.add_row("env steps", f"{m['env_steps'] / 1e6:.2f} M")
+        table.add_row("return", self._returns(m))
+        table.add_row("diverged", f"{m['diverged']:.0f} worlds")
+        return table
+
+    @staticmethod
+    def _shares(m: Metrics) -> str:
+        return ", ".join(f"{part} {100 * m[f'share_{part}']:.0f} %" for part in ("simulation", "policy", "learning"))
+
+    @staticmethod
+    def _returns(m: Metrics) -> str:
+        if "return_after" not in m:
+            return f"{m['return_before']:.1f}"
+        return f"{m['return_before']:.1f} before, {m['return_after']:.1f} after adaptation"

@@ -1,0 +1,83 @@
+"""Run folders: `runs/<config>/<id>/`, never overwritten."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from pathlib import Path
+
+from metarl import config as settings
+from metarl.errors import UserError, nearest
+
+ROOT = Path("runs")
+PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
+
+
+class Run:
+    """One training run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+
+    @property
+    def config(self) -> settings.Config:
+        return settings.load(self.path / "config.yaml")
+
+    @property
+    def name(self) -> str:
+        """`<config>/<id>`."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    def records(self) -> list[dict[str, float]]:
+        """One record an iteration."""
+        if not self.metrics.is_file():
+            raise UserError(f"{self.path} has no metrics.jsonl: it has not finished an iteration")
+        return [json.loads(line) for line in self.metrics.read_text().splitlines() if line.endswith("}")]
+
+    def keep_records_until(self, iteration: int) -> None:
+        """Drop what was logged after the checkpoint that training goes on from."""
+        kept = [r for r in self.records() if r["iteration"] <= iteration] if self.metrics.is_file() else []
+        self.metrics.write_text("".join(json.dumps(r) + "\n" for r in kept))
+
+
+def create(name: str, config: settings.Config, command: str) -> Run:
+    """A new run folder with what is needed to repeat it: settings, command, versions."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
+        path = ROOT / name / (stamp + suffix)
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"a run folder could not be made at {path}: {error.strerror}") from None
+    (path / "config.yaml").write_text(settings.dump(config))
+    (path / "command.txt").write_text(command + "\n")
+    versions = {p: importlib.metadata.version(p) for p in PACKAGES}
+    about = {"python": platform.python_version(), "machine": platform.machine(), **versions}
+    (path / "environment.json").write_text(json.dumps(about, indent=1))
+    return Run(path)
+
+
+def find(text: str) -> Run:
+    """A run by folder, or the newest run of a config by the config's name."""
+    path = Path(text)
+    for candidate in (path, ROOT / text):
+        if (candidate / "config.yaml").is_file():
+            return Run(candidate)
+        newest = sorted(p for p in candidate.glob("*") if (p / "config.yaml").is_file()) if candidate.is_dir() else []
+        if newest:
+            return Run(newest[-1])
+    known = [str(r.path) for r in every()]
+    hint = nearest(text, known + [str(ROOT / p.name) for p in ROOT.glob("*")]) if known else "train one first"
+    raise UserError(f"there is no run at {text}; {hint}")
+
+
+def every() -> list[Run]:
+    """All runs below `runs/`, oldest first within a config."""
+    return [Run(p.parent) for p in sorted(ROOT.glob("*/*/config.yaml"))]

@@ -1,0 +1,125 @@
+"""The training loop: sample tasks, live through them, take an outer step, write down what happened."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+from rich.console import Console
+
+from agents.learner import Params
+from envs.core import Trajectories
+from metarl import checkpoint
+from metarl.build import build_credit, build_family, build_learner, build_outer
+from metarl.collect import Clock, live
+from metarl.config import Config
+from metarl.errors import UserError
+from metarl.progress import Metrics, TrainingDisplay, span
+from metarl.runs import Run
+
+
+class Trainer:
+    """A run in memory; `iterate` is one meta-iteration."""
+
+    def __init__(self, config: Config, state: checkpoint.State | None = None) -> None:
+        torch.set_num_threads(config.train.num_threads or torch.get_num_threads())
+        self.config = config
+        self.family = build_family(config)
+        self.learner = build_learner(config, self.family)
+        self.credit = build_credit(config)
+        fresh = torch.Generator().manual_seed(config.seed)
+        theta = self.learner.init(fresh)
+        self.state = state or checkpoint.State(0, 0, 0.0, theta, {}, fresh)
+        _check_shapes(theta, self.state.theta)
+        self.outer = build_outer(config, self.learner, theta)
+        self.outer.load(self.state.outer)
+
+    def iterate(self) -> Metrics:
+        """One meta-iteration; moves `state` and returns what to log."""
+        s, settings, clock, start = self.state, self.config.train, Clock(), time.perf_counter()
+        tasks = self.family.sample(settings.num_tasks, "train", s.generator)
+        lived = live(
+            self.learner, s.theta, self.family, tasks, settings.episodes, self.credit, s.generator, clock=clock
+        )
+        learning = time.perf_counter()
+        theta, metrics = self.outer.step(s.theta, lived.episode)
+        clock.add("learning", learning)
+        seconds = time.perf_counter() - start
+        steps = sum(t.rew.numel() for t in lived.trajectories)
+        self.state = checkpoint.State(
+            s.iteration + 1, s.env_steps + steps, s.seconds + seconds, theta, self.outer.state(), s.generator
+        )
+        return {
+            "iteration": self.state.iteration,
+            "env_steps": self.state.env_steps,
+            "seconds": round(self.state.seconds, 3),
+            "steps_per_second": round(steps / seconds, 1),
+            **{f"share_{part}": round(spent / seconds, 4) for part, spent in clock.seconds.items()},
+            **_returns(lived.trajectories),
+            "diverged": float(sum(t.diverged.sum() for t in lived.trajectories)),
+            **metrics,
+        }
+
+
+def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:
+    means = [t.returns.mean().item() for t in trajectories]
+    return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
+
+
+def _check_shapes(fresh: Params, stored: Params) -> None:
+    expected = {k: tuple(v.shape) for k, v in fresh.items()}
+    got = {k: tuple(v.shape) for k, v in stored.items()}
+    if got != expected:
+        key = next(k for k in expected | got if expected.get(k) != got.get(k))
+        raise UserError(
+            f"the checkpoint does not fit its config: {key} has shape {got.get(key)}, expected {expected.get(key)}"
+        )
+
+
+def train(run: Run, trainer: Trainer, console: Console) -> bool:
+    """Train to the end of the config, or until asked to stop; True when it came to the end."""
+    total = trainer.config.train.iterations
+    start = trainer.state.iteration
+    with (
+        _stop_requests() as stop,
+        run.metrics.open("a") as log,
+        TrainingDisplay(run.name, total, start, console) as display,
+    ):
+        while trainer.state.iteration < total and not stop:
+            metrics = trainer.iterate()
+            log.write(json.dumps(metrics) + "\n")
+            log.flush()
+            display.update(metrics)
+            if trainer.state.iteration % trainer.config.train.checkpoint_every == 0:
+                checkpoint.save(run.checkpoints, trainer.state)
+        if trainer.state.iteration > start:
+            checkpoint.save(run.checkpoints, trainer.state)
+    finished = trainer.state.iteration >= total
+    if finished:
+        console.print(f"trained {total} iterations, {span(trainer.state.seconds)}: {run.path}", soft_wrap=True)
+    else:
+        console.print(f"stopped and saved; go on with: metarl resume {run.path}", soft_wrap=True)
+    return finished
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
