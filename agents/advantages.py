@@ -35,7 +35,8 @@ def fit_linear_baseline(obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
     weighted = (features * alive[..., None]).flatten(0, 1)  # [T*E, F]
     gram = weighted.T @ weighted
     gram = gram + RIDGE * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    return features @ torch.linalg.solve(gram, weighted.T @ ret.double().flatten())
+    weights: Tensor = torch.linalg.solve(gram, weighted.T @ ret.double().flatten())  # [F]
+    return features @ weights
 
 
 def gae(rew: Tensor, value: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float) -> Tensor:
@@ -55,9 +56,7 @@ def standardised(adv: Tensor, alive: Tensor) -> Tensor:
     return centred / ((centred.square().sum() / count).sqrt() + 1e-8)
 
 
-def advantages(
-    obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float
-) -> Tensor:
+def advantages(obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float) -> Tensor:
     """Standardised advantages of one task against a baseline fitted on the same task's data, [T, E] float32."""
     rew = rew.double()
     ret = discounted(rew, gamma)

@@ -59,8 +59,13 @@ Objective = Callable[[Gaussian, Transitions], Tensor]
 class Learner(Protocol):
     """What the trainer needs from anything that learns."""
 
-    rounds: int  # batches of experience that `adapt` is given within one task
-    sees_task: bool  # whether x carries the true task parameters: the oracle, and nobody else
+    @property
+    def rounds(self) -> int:
+        """Batches of experience that `adapt` is given within one task."""
+
+    @property
+    def sees_task(self) -> bool:
+        """Whether x carries the true task parameters: the oracle, and nobody else."""
 
     def init(self, generator: torch.Generator) -> Params:
         """A fresh theta."""

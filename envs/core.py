@@ -136,9 +136,7 @@ class TaskDistribution(Protocol):
     def descriptor(self, tasks: Tasks) -> Tensor:
         """True parameters scaled to about [-1, 1], [N, P] float32: for the oracle and nobody else."""
 
-    def experience(
-        self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator
-    ) -> Trajectories:
+    def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """What `policy` lives through in `episodes` episodes of every task."""
 
 

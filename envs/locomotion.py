@@ -11,7 +11,6 @@ from envs.robots import ROBOTS
 from envs.robots.robot import Physics, compile_quietly
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
-
 from envs.variations import GOALS, PHYSICAL
 
 
@@ -83,9 +82,7 @@ class Locomotion:
             self._simulators[size] = BatchSimulator(self.model, size, self.num_threads)
         return LocomotionWorlds(self, self._simulators[size], tasks, episodes)
 
-    def experience(
-        self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator
-    ) -> Trajectories:
+    def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 
@@ -117,8 +114,8 @@ class LocomotionWorlds:
         sim.step(torque, robot.frame_skip)
         speed = (robot.position(sim) - before) / family.control_step
         rew = self._goal(speed, self._goal_value) - family.ctrl_cost * torque.square().sum(1)
-        out = robot.observe(sim), rew, robot.terminated(sim), sim.diverged
-        return tuple(map(self._per_task, out))  # type: ignore[return-value]  # map loses the length
+        per_task = self._per_task
+        return per_task(robot.observe(sim)), per_task(rew), per_task(robot.terminated(sim)), per_task(sim.diverged)
 
     def _per_task(self, x: Tensor) -> Tensor:
-        return x.unflatten(0, (-1, self.episodes))  # [W, ...] -> [N, E, ...]
+        return x.view(-1, self.episodes, *x.shape[1:])  # [W, ...] -> [N, E, ...]

@@ -15,7 +15,6 @@ from envs import variables as tasks_of
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 
-
 STEP = 0.1  # largest displacement along an axis in one step, m
 REACHED = 0.01  # m
 
@@ -27,13 +26,17 @@ class PointNavigation:
     """
 
     space = Space(obs=2, act=2)
-    names = descriptor_names = ("goal_x", "goal_y")
+    names: tuple[str, ...] = ("goal_x", "goal_y")
+    descriptor_names = names
 
     def __init__(self, horizon: int = 100, action_scale: float = 10.0) -> None:
         self.horizon = horizon
         self.action_scale = action_scale
         square = ((-0.5, 0.5),)
-        self.variables = (Variable("goal_x", square), Variable("goal_y", square, ood=((0.5, 0.7),)))
+        self.variables: tuple[Variable, ...] = (
+            Variable("goal_x", square),
+            Variable("goal_y", square, ood=((0.5, 0.7),)),
+        )
 
     def splits(self) -> tuple[str, ...]:
         return ("train", "test", "ood")
@@ -47,9 +50,7 @@ class PointNavigation:
     def descriptor(self, tasks: Tasks) -> Tensor:
         return tasks_of.descriptor(self.variables, tasks)
 
-    def experience(
-        self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator
-    ) -> Trajectories:
+    def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         goal = torch.stack([tasks.column(n) for n in self.names], 1)  # [N, 2]
         worlds = PointWorlds(goal, episodes, self.action_scale)
         return rollout(worlds, policy, self.space, (len(tasks), self.horizon, episodes), generator)

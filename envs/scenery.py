@@ -29,8 +29,8 @@ def stage(robot: type[Robot], width: int, height: int) -> mujoco.MjModel:
         builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
         width=256,
         height=256,
-        rgb1=[0.36, 0.47, 0.40],
-        rgb2=[0.53, 0.64, 0.55],
+        rgb1=[0.55, 0.66, 0.58],
+        rgb2=[0.74, 0.82, 0.75],
     )
     material = spec.add_material(name="tiles", texrepeat=[0.5 / _TILE, 0.5 / _TILE], texuniform=True)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = checker.name
@@ -76,7 +76,8 @@ def draw(
     angle = np.deg2rad(slope_deg)
     for eye in renderer.scene.camera:
         right = np.cross(eye.forward, eye.up)
-        eye.up[:] = np.cos(angle) * np.asarray(eye.up) - np.sin(angle) * right
+        eye.up[:] = np.cos(angle) * np.asarray(eye.up) + np.sin(angle) * right
     renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
     renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-    return renderer.render()
+    picture: NDArray[np.uint8] = renderer.render()
+    return picture

@@ -30,7 +30,8 @@ def _draw(intervals: tuple[Interval, ...], n: int, split: str, generator: torch.
     weights = length if length.sum() > 0 else torch.ones_like(length)
     which = torch.multinomial(weights, n, replacement=True, generator=generator)  # [n]
     k = 2 * torch.randint(2 ** (_BITS - 1), (n,), generator=generator) + (split != "train")
-    return low[which] + length[which] * (k.double() / 2**_BITS)
+    drawn: Tensor = low[which] + length[which] * (k.double() / 2**_BITS)
+    return drawn
 
 
 def check(variables: tuple[Variable, ...], tasks: Tasks) -> None:

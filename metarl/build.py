@@ -69,12 +69,8 @@ def build_outer(config: settings.Config, learner: Learner, theta: Params) -> Out
             line_search_steps=s.line_search_steps,
         )
     if isinstance(s, settings.PpoOuter):
-        return Gradient(
-            learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm
-        )
-    return Gradient(
-        learner, theta, outer_lr=s.outer_lr, optimizer=s.optimizer, max_grad_norm=s.max_grad_norm
-    )
+        return Gradient(learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm)
+    return Gradient(learner, theta, outer_lr=s.outer_lr, optimizer=s.optimizer, max_grad_norm=s.max_grad_norm)
 
 
 def build_credit(config: settings.Config) -> Credit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -34,9 +35,8 @@ class Credit(NamedTuple):
 
     def __call__(self, data: Trajectories) -> Transitions:
         """Trajectories [N, ...] with advantages, each task against a baseline of its own."""
-        adv = vmap(lambda *one_task: advantages(*one_task, self.gamma, self.gae_lambda))(
-            data.obs, data.rew, data.terminated, data.alive
-        )
+        one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda)
+        adv = vmap(one_task)(data.obs, data.rew, data.terminated, data.alive)
         return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive)
 
 

@@ -279,19 +279,22 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
-def parse_overrides(words: list[str]) -> dict[str, Any]:
-    """`--learner.inner_lr 0.2 --seed=3` -> {'learner.inner_lr': 0.2, 'seed': 3}."""
+def split_overrides(words: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Take `--section.key VALUE` and `--section.key=VALUE` out of a command line; values are read as YAML."""
+    own: list[str] = []
     overrides: dict[str, Any] = {}
     rest = iter(words)
     for word in rest:
-        if not word.startswith("--"):
-            raise UserError(f"{word!r} was not expected here: settings are changed by --section.key VALUE")
-        key, _, value = word[2:].partition("=")
+        key, equals, value = word[2:].partition("=")
+        if not word.startswith("--") or "." not in key:
+            own.append(word)
+            continue
+        value = value if equals else _value_after(word, rest)
         try:
-            overrides[key.replace("-", "_")] = yaml.safe_load(value if "=" in word else _value_after(word, rest))
+            overrides[key.replace("-", "_")] = yaml.safe_load(value)
         except yaml.YAMLError:
             raise UserError(f"the value of --{key} could not be read: write it as in YAML") from None
-    return overrides
+    return own, overrides
 
 
 def _value_after(word: str, rest: Iterator[str]) -> str:
@@ -325,7 +328,8 @@ def _sentence(error: ValidationError, path: Path, raw: dict[str, Any], overrides
         case "union_tag_invalid":
             tag = str(first["ctx"]["tag"])
             known = first["ctx"]["expected_tags"].replace("'", "").split(", ")
-            return f"{source}.kind is {tag!r}; {nearest(tag, known)}"
+            source = f"--{key}.kind" if f"{key}.kind" in overrides else f"{path}: {key}.kind"
+            return f"{source} is {tag!r}; {nearest(tag, known)}"
         case "union_tag_not_found":
             return f"{source} needs a 'kind'"
         case "literal_error":
@@ -367,4 +371,3 @@ def _known_keys(section: list[int | str], raw: dict[str, Any]) -> list[str]:
 def variable_names() -> tuple[str, ...]:
     """Every task parameter a locomotion family may vary."""
     return get_args(VariableName)
-

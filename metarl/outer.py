@@ -166,5 +166,5 @@ def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations:
 
 
 def _unflatten(flat: Tensor, shapes: dict[str, torch.Size]) -> Params:
-    parts = flat.split([s.numel() for s in shapes.values()])
+    parts = torch.split(flat, [s.numel() for s in shapes.values()])
     return {k: part.view(s) for (k, s), part in zip(shapes.items(), parts, strict=True)}

@@ -28,7 +28,7 @@ from envs.rollout import rollout
 from envs.scenery import draw, stage
 from metarl.collect import live
 from metarl.errors import UserError
-from metarl.evaluate import SEED, load_trainer
+from metarl.evaluate import SEED, load_trainer, sample_tasks
 from metarl.runs import Run
 
 PANEL = (640, 400)  # pixels, width and height
@@ -64,9 +64,7 @@ class FilmedFamily:
     def __getattr__(self, name: str) -> object:
         return getattr(self._family, name)
 
-    def experience(
-        self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator
-    ) -> Trajectories:
+    def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         filmed = Filmed(self._family.worlds(tasks, episodes))
         shape = (len(tasks), self._family.horizon, episodes)
         lived = rollout(filmed, policy, self._family.space, shape, generator)
@@ -116,7 +114,7 @@ def film(takes: list[Take], family: Locomotion, tasks: Tasks) -> Iterator[Frame]
     model = stage(family.robot, width, height)
     data = mujoco.MjData(model)
     slope = float(tasks.column("slope_deg")[0]) if "slope_deg" in tasks.names else 0.0
-    label = ", ".join(f"{name} {value:+.3g}" for name, value in tasks.to_json()[0].items())
+    label = ", ".join(f"{name} {tasks.column(name)[0]:+.3g}" for name in family.descriptor_names)
     with mujoco.Renderer(model, height, width) as renderer:
         for t in range(len(takes[0].rewards) + 1):
             panels = []
@@ -166,8 +164,6 @@ def record(run: Run, tasks: Tasks, path: Path, *, episodes: int, rounds: int, se
 
 def complete_task(family: TaskDistribution, given: dict[str, float], split: str, seed: int) -> Tasks:
     """One task with the `given` parameters, the rest drawn from a split; UserError if it is outside the family."""
-    from metarl.evaluate import sample_tasks
-
     drawn = sample_tasks(family, 1, split, seed).to_json()[0]
     try:
         tasks = Tasks.from_json([{**drawn, **given}])

@@ -31,7 +31,5 @@ def mean_interval(values: NDArray[np.float64]) -> Estimate:
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean, float("nan"), float("nan"))
-    result = bootstrap(
-        (values,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="percentile", rng=0
-    )
+    result = bootstrap((values,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="percentile", rng=0)
     return Estimate(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))

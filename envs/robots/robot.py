@@ -46,8 +46,7 @@ class Robot(Protocol):
 
 def gymnasium_spec(filename: str) -> mujoco.MjSpec:
     """An MJCF file of the installed gymnasium package."""
-    spec = mujoco.MjSpec.from_file(str(files("gymnasium") / "envs" / "mujoco" / "assets" / filename))
-    return spec
+    return mujoco.MjSpec.from_file(str(files("gymnasium") / "envs" / "mujoco" / "assets" / filename))
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -6,8 +6,10 @@ import logging
 import warnings
 
 import mujoco
+import numpy as np
 import torch
 from mujoco.batch import Batch
+from numpy.typing import NDArray
 from torch import Tensor
 
 log = logging.getLogger(__name__)
@@ -71,5 +73,5 @@ class BatchSimulator:
         return self._warnings[:, _DIVERGED, 1].sum(1)  # [W]
 
 
-def _ids(mask: Tensor | None):  # noqa: ANN202 (numpy's array type, or None for all worlds)
+def _ids(mask: Tensor | None) -> NDArray[np.bool_] | None:
     return None if mask is None else mask.numpy()

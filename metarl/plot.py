@@ -1,0 +1,93 @@
+"""Pictures: how training went, how well it adapts, and where it fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from envs.core import TaskDistribution
+from metarl.evaluate import Evaluation, groups
+from metarl.runs import Run
+from metarl.statistics import mean_interval
+
+DPI = 130
+
+
+def plot_training(runs: list[Run], path: Path) -> None:
+    """Return against environment steps; dashed before adaptation, solid after it."""
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for i, run in enumerate(runs):
+        records, color = run.records(), f"C{i}"
+        steps = [r["env_steps"] / 1e6 for r in records]
+        before = [r["return_before"] for r in records]
+        if "return_after" in records[0]:
+            axes.plot(steps, [r["return_after"] for r in records], color=color, label=f"{run.name}, after")
+            axes.plot(steps, before, color=color, linestyle="--", alpha=0.7, label=f"{run.name}, before")
+        else:
+            axes.plot(steps, before, color=color, label=run.name)
+    axes.set(xlabel="environment steps, millions", ylabel="mean return on training tasks")
+    _finish(axes)
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)
+
+
+def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation], path: Path) -> None:
+    """Left: return by rounds of adaptation with 95 % bands. Right: return of every task against what varies."""
+    variables = _continuous(family, evaluation)
+    figure, panels = plt.subplots(
+        1, 1 + len(variables), figsize=(6 + 4.6 * len(variables), 4.4), layout="constrained", squeeze=False
+    )
+    _curves(panels[0, 0], family, evaluation, against)
+    for axes, name in zip(panels[0, 1:], variables, strict=True):
+        _returns_by_parameter(axes, name, evaluation, against)
+    figure.suptitle(f"{evaluation.run}: {len(evaluation.tasks)} unseen tasks, split {evaluation.split}")
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)
+
+
+def _curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> None:
+    rounds = np.arange(len(evaluation.returns))
+    parts = [g for g in groups(family, evaluation) if "," not in g.label]
+    for i, group in enumerate(parts[: 1 + len(family.descriptor_names) * 2]):
+        estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
+        color, width = ("black", 2.4) if i == 0 else (f"C{i - 1}", 1.5)
+        axes.plot(rounds, [e.mean for e in estimates], "o-", color=color, linewidth=width, label=group.label)
+        axes.fill_between(
+            rounds, [e.low for e in estimates], [e.high for e in estimates], color=color, alpha=0.15, linewidth=0
+        )
+    for j, other in enumerate(against):
+        level = mean_interval(other.returns[-1])
+        axes.axhline(level.mean, color="gray", linestyle=(0, (4, 2 + j)), label=f"{other.learner}, all tasks")
+        axes.axhspan(level.low, level.high, color="gray", alpha=0.12, linewidth=0)
+    axes.set_xticks(rounds)
+    axes.set(xlabel=f"rounds of adaptation ({evaluation.episodes} episodes each)", ylabel="mean return, 95 % interval")
+    _finish(axes)
+
+
+def _returns_by_parameter(axes: Axes, name: str, evaluation: Evaluation, against: list[Evaluation]) -> None:
+    x = np.array([task[name] for task in evaluation.tasks])
+    axes.scatter(x, evaluation.returns[0], s=18, facecolors="none", edgecolors="C7", label="before")
+    if len(evaluation.returns) > 1:
+        axes.scatter(x, evaluation.returns[1], s=22, color="C0", label="after one round")
+    for other in against:
+        axes.scatter(x, other.returns[-1], s=26, marker="_", color="C3", label=other.learner)
+    axes.set(xlabel=name, ylabel="return of a task")
+    _finish(axes)
+
+
+def _continuous(family: TaskDistribution, evaluation: Evaluation) -> list[str]:
+    values = {name: {task[name] for task in evaluation.tasks} for name in family.descriptor_names}
+    return [name for name, seen in values.items() if len(seen) > 4]
+
+
+def _finish(axes: Axes) -> None:
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False)
