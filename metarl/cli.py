@@ -127,11 +127,11 @@ class Record:
         run = runs.find(self.run)
         gl.choose()
         from metarl import record
-        from metarl.evaluate import load_trainer
+        from metarl.evaluate import complete_task, load_trainer
 
         family = load_trainer(run).family
         split = self.split or ("ood" if "ood" in family.splits() else "test")
-        tasks = record.complete_task(family, given, split, self.seed)
+        tasks = complete_task(family, given, split, self.seed)
         out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.mp4")
         with console.status(f"filming {out}"):
             takes = record.record(run, tasks, out, episodes=self.episodes, rounds=self.rounds, seed=self.seed)

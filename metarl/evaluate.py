@@ -55,6 +55,17 @@ def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, seed: int
         raise UserError(str(error)) from None
 
 
+def complete_task(family: TaskDistribution, given: dict[str, float], split: str, seed: int) -> Tasks:
+    """One task with the `given` parameters, the rest drawn from a split; UserError if it is outside the family."""
+    drawn = sample_tasks(family, 1, split, seed).to_json()[0]
+    try:
+        tasks = Tasks.from_json([{**drawn, **given}])
+        family.check(tasks)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return tasks
+
+
 def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, seed: int) -> Evaluation:
     """Returns before adaptation and after each of `rounds` rounds of `episodes` episodes, on unseen tasks.
 

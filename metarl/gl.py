@@ -34,7 +34,7 @@ def choose() -> str:
     backend = working()
     if backend is None:
         raise UserError(f"no video can be drawn here because no OpenGL library was found: {ADVICE}")
-    if os.environ.get("MUJOCO_GL") != backend and "mujoco" in sys.modules:
+    if os.environ.get("MUJOCO_GL") != backend and "mujoco.rendering.classic.gl_context" in sys.modules:
         raise UserError(f"mujoco was imported before a renderer was chosen: set MUJOCO_GL={backend} and start again")
     os.environ["MUJOCO_GL"] = backend
     return backend

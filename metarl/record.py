@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from envs.core import Policy, TaskDistribution, Tasks, Trajectories
+from envs.core import Policy, Tasks, Trajectories
 from envs.locomotion import Locomotion, LocomotionWorlds
 from envs.rollout import rollout
 from envs.scenery import draw, stage
 from metarl.collect import live
 from metarl.errors import UserError
-from metarl.evaluate import SEED, load_trainer, sample_tasks
+from metarl.evaluate import SEED, load_trainer
 from metarl.runs import Run
 
 PANEL = (640, 400)  # pixels, width and height
@@ -160,14 +160,3 @@ def record(run: Run, tasks: Tasks, path: Path, *, episodes: int, rounds: int, se
     assert isinstance(family, Locomotion)  # perform has checked it
     encode(film(takes, family, tasks), path, fps=round(1 / family.control_step))
     return takes
-
-
-def complete_task(family: TaskDistribution, given: dict[str, float], split: str, seed: int) -> Tasks:
-    """One task with the `given` parameters, the rest drawn from a split; UserError if it is outside the family."""
-    drawn = sample_tasks(family, 1, split, seed).to_json()[0]
-    try:
-        tasks = Tasks.from_json([{**drawn, **given}])
-        family.check(tasks)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    return tasks

@@ -36,6 +36,8 @@ class Trainer:
         theta = self.learner.init(fresh)
         self.state = state or checkpoint.State(0, 0, 0.0, theta, {}, fresh)
         _check_shapes(theta, self.state.theta)
+        in_order = {k: self.state.theta[k] for k in theta}  # a file has an order of its own, and sums depend on it
+        self.state = self.state._replace(theta=in_order)
         self.outer = build_outer(config, self.learner, theta)
         self.outer.load(self.state.outer)
 

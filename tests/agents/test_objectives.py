@@ -1,0 +1,87 @@
+"""Objectives against torch's own distributions and against derivations by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from agents import objectives
+from agents.learner import Gaussian
+from tests.probes import Point, random_transitions, transitions
+
+
+def gaussians(generator: torch.Generator) -> tuple[Gaussian, Gaussian, torch.Tensor]:
+    def draw() -> torch.Tensor:
+        return torch.randn(5, 3, generator=generator, dtype=torch.float64)
+
+    return Gaussian(draw(), 0.3 * draw()), Gaussian(draw(), 0.3 * draw()), draw()
+
+
+def test_log_prob_is_the_sum_over_action_dimensions(generator: torch.Generator) -> None:
+    p, _, act = gaussians(generator)
+    expected = Normal(p.mean, p.log_std.exp()).log_prob(act).sum(-1)
+    assert torch.allclose(objectives.log_prob(p, act), expected, atol=1e-12)
+
+
+def test_kl_agrees_with_torch(generator: torch.Generator) -> None:
+    p, q, _ = gaussians(generator)
+    expected = kl_divergence(Normal(p.mean, p.log_std.exp()), Normal(q.mean, q.log_std.exp())).sum(-1)
+    assert torch.allclose(objectives.kl_divergence(p, q), expected, atol=1e-12)
+    assert torch.allclose(objectives.kl_divergence(p, p), torch.zeros(5, dtype=torch.float64), atol=1e-14)
+
+
+def test_policy_gradient_keeps_the_credit_in_its_second_derivative() -> None:
+    """N(w, 1), one step, sampled at w itself.
+
+    L = -mean(ratio A) with ratio = exp(log pi_w(a) - log pi_0(a)) and u = a - w:
+    L' = -mean(A u), L'' = -mean(A (u^2 - 1)). The log-likelihood form would give L'' = mean(A): its u^2 is lost.
+    """
+    act = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64)
+    adv = torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64)
+    w = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
+    u = act - w.detach()
+    logp = objectives.log_prob(Gaussian(w.detach().expand(3, 1), torch.zeros(3, 1)), act[:, None])
+    data = transitions(act, adv, logp)
+    loss = objectives.policy_gradient(Point()({"w": w}, data.x), data)
+    (first,) = torch.autograd.grad(loss, w, create_graph=True)
+    (second,) = torch.autograd.grad(first, w)
+    assert torch.allclose(first, -(adv * u).mean(), atol=1e-12)
+    assert torch.allclose(second, -(adv * (u.square() - 1)).mean(), atol=1e-12)
+    assert not torch.allclose(second, adv.mean())
+
+
+def test_clipping_stops_the_gradient_beyond_the_bound_only_on_the_greedy_side() -> None:
+    """Ratios 1.5 and 0.5 with clip 0.3: positive A stops at 1.5, negative A stops at 0.5; the others go on."""
+    ratio = torch.tensor([1.5, 1.5, 0.5, 0.5], dtype=torch.float64)
+    adv = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
+    act = torch.ones(4, dtype=torch.float64)
+    w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    now = objectives.log_prob(Gaussian(torch.zeros(4, 1), torch.zeros(4, 1)), act[:, None])
+    data = transitions(act, adv, now - ratio.log())
+    per_step = []
+    for i in range(4):
+        alive = torch.zeros_like(data.alive)
+        alive[0, i] = True
+        loss = objectives.clipped_policy_gradient(0.3)(Point()({"w": w}, data.x), data._replace(alive=alive))
+        per_step.append(torch.autograd.grad(loss, w)[0].item())
+    assert per_step[0] == 0.0  # 1.5 is clipped to 1.3
+    assert abs(per_step[1] - 1.5) < 1e-12  # -A d ratio = 1 * 1.5 * u, u = 1
+    assert abs(per_step[2] + 0.5) < 1e-12
+    assert per_step[3] == 0.0
+
+
+def test_steps_not_alive_count_for_nothing(generator: torch.Generator) -> None:
+    data = random_transitions(1, 2, 2, generator)
+    data = type(data)(*(x[0] for x in data))
+    poisoned = data._replace(adv=torch.where(data.alive, data.adv, 1e6))
+    out = Gaussian(data.mean * 0.5, data.log_std)
+    for objective in (objectives.policy_gradient, objectives.clipped_policy_gradient(0.2), objectives.kl_to_sampling):
+        assert torch.equal(objective(out, data), objective(out, poisoned))
+
+
+def test_entropy_agrees_with_torch(generator: torch.Generator) -> None:
+    p, *_ = gaussians(generator)
+    data = transitions(torch.zeros(5, dtype=torch.float64))
+    out = Gaussian(p.mean[None], p.log_std[None])
+    expected = Normal(p.mean, p.log_std.exp()).entropy().sum(-1).mean()
+    assert torch.allclose(objectives.entropy(out, data), expected, atol=1e-12)

@@ -1,0 +1,47 @@
+"""Small configs and runs that many tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from metarl import config as settings
+from metarl import gl
+
+os.environ.setdefault("MUJOCO_GL", gl.working() or "disabled")  # before any test imports mujoco
+
+SMALL: dict[str, Any] = {
+    "train.iterations": 2,
+    "train.num_tasks": 3,
+    "train.episodes": 2,
+    "train.num_threads": 1,
+    "policy.hidden": [8],
+}
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def small() -> Callable[..., settings.Config]:
+    """A shipped config made small enough for a test; the horizon is 10 steps."""
+
+    def make(name: str, **overrides: Any) -> settings.Config:
+        changes = SMALL | {"tasks.horizon": 10} | {k.replace("__", "."): v for k, v in overrides.items()}
+        return settings.load(settings.find(name), changes)
+
+    return make
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run commands in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

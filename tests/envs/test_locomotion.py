@@ -1,0 +1,108 @@
+"""Reward, action scale, termination and masking of the worlds that learners meet."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from envs.core import Action, Tasks, Variable
+from envs.locomotion import Locomotion
+from envs.point import PointNavigation
+
+BOTH = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
+
+
+def act_with(act: Tensor) -> Action:
+    return Action(act, torch.zeros(act.shape[:-1]), act, torch.zeros_like(act))
+
+
+def constant_policy(obs: Tensor, generator: torch.Generator) -> Action:
+    return act_with(torch.full((*obs.shape[:-1], 6), 3.0))
+
+
+def test_reward_is_direction_times_velocity_minus_control_cost(generator: torch.Generator) -> None:
+    """Policy units of 5 at scale 10 are half torque on six motors: cost 0.05 * 6 * 0.25 = 0.075."""
+    family = Locomotion("half_cheetah", (BOTH,), num_threads=1)
+    tasks = Tasks(("direction",), torch.tensor([[1.0], [-1.0]], dtype=torch.float64))
+    worlds = family.worlds(tasks, 2)
+    worlds.reset(generator)
+    before = worlds.sim.qpos[:, 0].clone()
+    _, rew, *_ = worlds.step(torch.full((2, 2, 6), 5.0))
+    speed = (worlds.sim.qpos[:, 0] - before) / 0.05
+    expected = torch.tensor([1.0, 1.0, -1.0, -1.0]) * speed - 0.075
+    assert torch.allclose(rew.flatten(), expected, atol=1e-12)
+
+
+def test_velocity_reward_is_minus_the_distance_to_the_target(generator: torch.Generator) -> None:
+    family = Locomotion("half_cheetah", (Variable("velocity", ((0.0, 2.0),)),), num_threads=1)
+    worlds = family.worlds(Tasks(("velocity",), torch.tensor([[1.5]], dtype=torch.float64)), 1)
+    worlds.reset(generator)
+    before = worlds.sim.qpos[0, 0].item()
+    _, rew, *_ = worlds.step(torch.zeros(1, 1, 6))
+    speed = (worlds.sim.qpos[0, 0].item() - before) / 0.05
+    assert rew.item() == pytest.approx(-abs(speed - 1.5), abs=1e-12)
+
+
+def test_actions_beyond_full_torque_are_clipped(generator: torch.Generator) -> None:
+    family = Locomotion("half_cheetah", (BOTH,), num_threads=1)
+    worlds = family.worlds(family.sample(1, "train", generator), 1)
+    worlds.reset(generator)
+    worlds.step(torch.full((1, 1, 6), 1e6))
+    assert worlds.sim.ctrl.tolist() == [[1.0] * 6]
+
+
+def test_task_major_layout_and_seeded_experience() -> None:
+    """World w belongs to task w // E, and the same seed gives the same bits at any thread count."""
+    tasks = Tasks(("direction",), torch.tensor([[1.0], [-1.0], [1.0]], dtype=torch.float64))
+    runs = []
+    for threads in (1, 2):
+        family = Locomotion("half_cheetah", (BOTH,), horizon=5, num_threads=threads)
+        runs.append(family.experience(tasks, constant_policy, 4, torch.Generator().manual_seed(3)))
+    assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+    assert runs[0].obs.shape == (3, 5, 4, 17)
+    assert torch.allclose(runs[0].rew[0] + 0.05 * 6 * 0.09, runs[0].rew[2] + 0.05 * 6 * 0.09, atol=20)
+
+
+def test_a_world_that_diverges_is_masked_from_then_on(generator: torch.Generator) -> None:
+    family = Locomotion("half_cheetah", (BOTH,), horizon=4, num_threads=1)
+    tasks = family.sample(2, "train", generator)
+    calls = 0
+
+    def sabotage(obs: Tensor, generator: torch.Generator) -> Action:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            family.worlds(tasks, 2).sim.qvel[3] = float("nan")  # task 1, episode 1, before its second step
+        return constant_policy(obs, generator)
+
+    lived = family.experience(tasks, sabotage, 2, generator)
+    assert lived.diverged.tolist() == [[False, False], [False, True]]
+    assert lived.alive[1, :, 1].tolist() == [True, True, False, False]
+    assert lived.terminated[1, :, 1].tolist() == [False, True, False, False]
+    assert lived.rew[1, 1:, 1].tolist() == [0.0, 0.0, 0.0]
+    assert lived.alive[0].all()
+    assert lived.rew.isfinite().all()
+
+
+def test_exactly_one_goal_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="exactly one of direction, velocity"):
+        Locomotion("half_cheetah", (Variable("slope_deg", ((-1.0, 1.0),)),))
+    with pytest.raises(ValueError, match="but got direction, slop"):
+        Locomotion("half_cheetah", (BOTH, Variable("slop", ((-1.0, 1.0),))))
+
+
+def test_the_best_point_policy_is_to_walk_straight(generator: torch.Generator) -> None:
+    """Goal (0.35, -0.25): steps clipped to 0.1 an axis arrive after 4 steps; the return is worked out by hand."""
+    goal = torch.tensor([0.35, -0.25])
+
+    def straight(obs: Tensor, generator: torch.Generator) -> Action:
+        return act_with((goal - obs) * 10.0)
+
+    family = PointNavigation(horizon=20)
+    tasks = Tasks.from_json([{"goal_x": 0.35, "goal_y": -0.25}])
+    lived = family.experience(tasks, straight, 1, generator)
+    left = [(0.25, 0.15), (0.15, 0.05), (0.05, 0.0), (0.0, 0.0)]
+    assert lived.returns.item() == pytest.approx(-sum((x * x + y * y) ** 0.5 for x, y in left), abs=1e-5)
+    assert lived.alive.sum() == 4
+    assert lived.terminated[0, 3, 0]

@@ -1,0 +1,66 @@
+"""Splits, ranges and the JSON form of tasks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from envs import variables
+from envs.core import Tasks, Variable
+
+DIRECTION = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
+SLOPE = Variable("slope_deg", ((-8.0, 8.0),), ((-14.0, -8.0), (8.0, 14.0)))
+FAMILY = (DIRECTION, SLOPE, Variable("friction", ((1.0, 1.0),)))
+
+
+def draw(split: str, n: int = 20_000, seed: int = 0) -> Tasks:
+    return variables.sample(FAMILY, n, split, torch.Generator().manual_seed(seed))
+
+
+def test_values_lie_in_their_split() -> None:
+    assert draw("train").column("slope_deg").abs().max() <= 8
+    ood = draw("ood").column("slope_deg")
+    assert ood.abs().min() >= 8
+    assert ood.abs().max() <= 14
+    assert 0.45 < (ood > 0).double().mean() < 0.55
+    assert set(draw("ood").column("direction").tolist()) == {-1.0, 1.0}
+    assert set(draw("train").column("friction").tolist()) == {1.0}
+
+
+def test_no_task_is_shared_between_splits() -> None:
+    """Disjoint by construction: even numerators for train, odd for test; 200,000 draws each, from the same seed."""
+    train, test, ood = (set(draw(s, 200_000).column("slope_deg").tolist()) for s in ("train", "test", "ood"))
+    assert not train & test
+    assert not train & ood
+
+
+def test_tasks_survive_json() -> None:
+    tasks = draw("test", 5)
+    back = Tasks.from_json(json.loads(json.dumps(tasks.to_json())))
+    assert back.names == tasks.names
+    assert torch.equal(back.values, tasks.values)
+
+
+def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
+    tasks = Tasks.from_json([{"direction": -1.0, "slope_deg": 12.0, "friction": 1.0}])
+    assert variables.descriptor(FAMILY, tasks).tolist() == [[-1.0, 1.5]]
+
+
+@pytest.mark.parametrize(
+    ("task", "word"),
+    [
+        ({"direction": 0.5, "slope_deg": 1.0, "friction": 1.0}, "direction=0.5 lies outside"),
+        ({"direction": 1.0, "slope_deg": 40.0, "friction": 1.0}, "slope_deg=40 lies outside"),
+        ({"direction": 1.0, "slope_deg": 1.0}, "parameters direction, slope_deg, friction"),
+    ],
+)
+def test_a_task_outside_the_family_is_named(task: dict[str, float], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        variables.check(FAMILY, Tasks.from_json([task]))
+
+
+def test_a_family_without_ood_ranges_has_no_ood_split(generator: torch.Generator) -> None:
+    with pytest.raises(ValueError, match="no ood split"):
+        variables.sample((DIRECTION,), 2, "ood", generator)

@@ -1,0 +1,168 @@
+"""The command line as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from metarl import cli, gl, runs
+
+TINY = "--train.iterations 2 --train.num_tasks 3 --train.episodes 2 --train.num_threads 1 --tasks.horizon 10".split()
+EVALUATE = ["--tasks", "6", "--episodes", "2", "--rounds", "2"]
+
+
+def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    out = capsys.readouterr()
+    return int(caught.value.code or 0), out.out, out.err
+
+
+@pytest.fixture
+def trained(workdir: Path, capsys: pytest.CaptureFixture[str]) -> runs.Run:
+    for name in ("quickstart", "quickstart_oracle"):
+        code, _, err = run(["train", name, *TINY], capsys)
+        assert code == 0, err
+    return runs.find("quickstart")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list", "configs"], ["list", "learners"], ["train", "--help"]])
+def test_help_and_lists_import_neither_torch_nor_mujoco(words: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; from metarl.cli import main\n"
+        f"try: main({words!r})\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "assert not {'torch', 'mujoco', 'gymnasium', 'matplotlib', 'scipy'} & set(sys.modules)"
+    )
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL)
+
+
+def test_evaluate_prints_a_table_a_picture_and_json(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "quickstart", "--split", "ood", *EVALUATE, "--against", "quickstart_oracle"]
+    code, out, err = run(words, capsys)
+    assert code == 0, err
+    for word in ("before", "after 1", "after 2", "oracle", "all tasks", "unseen"):
+        assert word in out
+    assert (trained.path / "adaptation.png").stat().st_size > 10_000
+    code, out, _ = run([*words, "--json"], capsys)
+    result = json.loads(out)
+    assert [len(row["return"]) for row in result["summary"]] == [3] * len(result["summary"])
+    assert len(result["evaluation"]["tasks"]) == 6
+    assert result["evaluation"]["tasks"] == result["against"][0]["tasks"]
+    whole = result["summary"][0]
+    returns = result["evaluation"]["returns"]
+    assert whole["gain"]["mean"] == pytest.approx(sum(returns[1]) / 6 - sum(returns[0]) / 6, abs=0.01)
+
+
+def test_evaluation_repeats_to_the_bit(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "quickstart", *EVALUATE, "--json"]
+    first, second = (run(words, capsys)[1] for _ in range(2))
+    assert first == second
+
+
+def test_plot_and_lists(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, _ = run(["plot", "quickstart", "quickstart_oracle", "--out", "both.png"], capsys)
+    assert code == 0
+    assert Path("both.png").stat().st_size > 10_000
+    assert trained.name in json.loads(run(["list", "runs", "--json"], capsys)[1])
+
+
+@pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")
+def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
+    """The real command, without a display or MUJOCO_GL: H.264, yuv420p, one frame a control step, two panels."""
+    import av
+
+    env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
+    env["PYTHONPATH"] = str(Path(cli.__file__).parents[1])
+    words = ["record", "quickstart", "--task.direction", "-1", "--task.slope-deg", "12", "--episodes", "2"]
+    for name in ("quickstart.mp4", "quickstart-2.mp4"):  # the second does not overwrite the first
+        done = subprocess.run([sys.executable, "-m", "metarl", *words], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f"wrote videos/{name}" in done.stdout
+    with av.open("videos/quickstart.mp4") as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+    assert len(frames) == 11
+    assert frames[0].shape[1] == 1280
+    assert frames[0].std() > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "quikstart"], "there is no config named 'quikstart': did you mean quickstart?"),
+        (["train", "no/such.yaml"], "there is no config file no/such.yaml"),
+        (["train", "quickstart", "--learner.inner_lrr", "1"], "--learner.inner_lrr is not a setting; did you mean"),
+        (["train", "quickstart", "--seed", "-1"], "--seed is -1; input should be greater than or equal to 0"),
+        (["evaluate", "runs/nothing"], "there is no run at runs/nothing; train one first"),
+        (["resume", "runs/nothing"], "there is no run at runs/nothing"),
+        (["plot"], "give at least one run"),
+        (["record", "runs/nothing", "--task.direction", "up"], "--task.direction is 'up', expected a number"),
+        (["list", "runs", "--task.x", "3"], "--task.x is not an option"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    words: list[str], sentence: str, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(words, capsys)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert list(workdir.iterdir()) == []
+
+
+def test_mistakes_about_a_run_that_exists(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*words: str) -> str:
+        code, _, err = run(list(words), capsys)
+        assert code == 2
+        assert err.count("\n") == 1
+        return err
+
+    before = {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()}
+    assert "slope_deg=40 lies outside this family" in said("record", "quickstart", "--task.slope-deg", "40")
+    assert "parameters direction, slope_deg, friction" in said("record", "quickstart", "--task.slop", "4")
+    assert "--tasks is 0, expected at least 1" in said("evaluate", "quickstart", "--tasks", "0")
+    assert "did you mean runs/quickstart?" in said("evaluate", "runs/quickstrt")
+    checkpoint = next(trained.checkpoints.iterdir()) / "theta.safetensors"
+    checkpoint.write_bytes(before[checkpoint][:100])
+    assert "is damaged: theta.safetensors does not match its checksum" in said("evaluate", "quickstart")
+    assert "is damaged" in said("resume", "quickstart")
+    checkpoint.write_bytes(before[checkpoint])
+    assert {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()} == before
+
+
+def test_a_family_without_ood_says_so(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["train", "maml_cheetah_direction", *TINY], capsys)
+    code, _, err = run(["evaluate", "maml_cheetah_direction", "--split", "ood"], capsys)
+    assert code == 2
+    assert "this family has no ood split" in err
+
+
+def test_bench_compares_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run("bench sim --worlds 8 --steps 3 --repeats 1 --threads 1 --json".split(), capsys)
+    assert code == 0
+    assert set(json.loads(out)["env_steps_per_second"]) == {"bare", "interface", "policy", "gymnasium"}
+
+
+def test_doctor_finds_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(["doctor", "--json"], capsys)
+    rows = {row["check"]: row for row in json.loads(out)}
+    assert rows["mujoco"]["ok"]
+    assert rows["rendering"]["found"] in ("egl", "osmesa") or "apt-get install" in rows["rendering"]["found"]
+
+
+def test_without_a_gl_library_it_says_what_to_install(
+    trained: runs.Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gl, "working", lambda: None)
+    code, _, err = run(["record", "quickstart"], capsys)
+    assert code == 2
+    assert "apt-get install" in err

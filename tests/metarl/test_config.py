@@ -1,0 +1,108 @@
+"""Settings: every shipped config, and mistakes that must be named in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envs.robots import ROBOTS
+from envs.variations import GOALS, PHYSICAL
+from metarl import config as settings
+from metarl.errors import UserError
+
+QUICKSTART = settings.find("quickstart")
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_a_config_survives_being_written_and_read(name: str, tmp_path: Path) -> None:
+    config = settings.load(settings.find(name))
+    (tmp_path / "config.yaml").write_text(settings.dump(config))
+    assert settings.load(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_every_key_of_a_shipped_config_is_known_and_every_file_says_what_it_is(name: str) -> None:
+    text = settings.find(name).read_text()
+    assert text.startswith("# ")
+    assert len(text.splitlines()[0]) > 20
+
+
+def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
+    quick, oracle = (settings.load(settings.find(n)) for n in ("quickstart", "quickstart_oracle"))
+    assert quick.tasks == oracle.tasks
+    assert quick.policy == oracle.policy
+
+
+def test_names_in_the_schema_are_the_names_that_exist() -> None:
+    assert set(settings.variable_names()) == set(GOALS) | set(PHYSICAL) == set(settings.LIMITS)
+    robots = settings.LocomotionTasks.model_fields["robot"].annotation
+    assert set(robots.__args__) == set(ROBOTS)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--learner.inner_lrr 3", "--learner.inner_lrr is not a setting; did you mean inner_lr?"),
+        ("--learner.inner_lr -1", "--learner.inner_lr is -1; input should be greater than 0"),
+        ("--learner.inner_lr .inf", "--learner.inner_lr is inf; input should be a finite number"),
+        ("--learner.kind mamal", "--learner.kind is 'mamal'; did you mean maml?"),
+        ("--outer.kind gradient", "is not a setting"),
+        ("--tasks.vary.slop 3", "--tasks.vary.slop is 'slop'; did you mean slope_deg?"),
+        ("--tasks.vary.slope_deg.trian [1,2]", "--tasks.vary.slope_deg.trian is not a setting; did you mean train?"),
+        ("--tasks.vary.slope_deg.train [2,1]", "tasks.vary.slope_deg: the range [2, 1] is empty"),
+        ("--tasks.vary.slope_deg.ood [0,3]", "the ood range [0, 3] overlaps what is trained on"),
+        ("--tasks.vary.slope_deg 80", "slope_deg 80 lies outside [-60, 60]"),
+        ("--tasks.vary.velocity 1", "exactly one goal"),
+        ("--tasks.vary 3", "--tasks.vary is 3"),
+        ("--tasks.robot half_cheeta", "--tasks.robot is 'half_cheeta'; did you mean half_cheetah?"),
+        ("--tasks.horizon 0", "--tasks.horizon is 0; input should be greater than or equal to 1"),
+        ("--policy.hidden 0", "--policy.hidden is 0"),
+        ("--train.iterations many", "--train.iterations is 'many'; input should be a valid integer"),
+        ("--train.iterations", "--train.iterations needs a value"),
+        ("--train.iterations [", "could not be read"),
+        ("--credit.gamma 1.5", "--credit.gamma is 1.5; input should be less than or equal to 1"),
+        ("--seed.x 3", "seed is not a section"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_key(words: str, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        settings.load(QUICKSTART, settings.split_overrides(words.split())[1])
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [", "could not be read as YAML"),
+        ("- 1", "holds list, expected a mapping"),
+        ("!!python/object/apply:os.system ['true']", "could not be read as YAML"),
+        ("seed: 0", "tasks is missing"),
+    ],
+)
+def test_a_broken_file_is_named(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"mine.yaml") as caught:
+        settings.load(path)
+    assert sentence in str(caught.value)
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"did you mean quickstart\?"):
+        settings.find("quikstart")
+
+
+def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN001
+    with pytest.raises(UserError, match=r"learner reptile needs outer.kind gradient"):
+        small("reptile_cheetah_direction", outer={"kind": "trpo"})
+    with pytest.raises(UserError, match=r"learner maml needs outer.kind ppo or trpo"):
+        small("maml_point", outer={"kind": "gradient"})
+
+
+def test_options_keep_their_values() -> None:
+    words = ["train", "quickstart", "--tasks.vary.slope-deg.train=[-1,1]", "--seed", "3", "--learner.inner-lr", "1e-1"]
+    own, overrides = settings.split_overrides(words)
+    assert own == ["train", "quickstart", "--seed", "3"]
+    assert settings.load(QUICKSTART, overrides).learner.inner_lr == 0.1  # type: ignore[union-attr]

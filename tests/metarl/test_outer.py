@@ -1,0 +1,106 @@
+"""Outer steps: conjugate gradient, the trust region, and the optimiser's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from agents.learner import Episode, Params, after_adaptation, over_tasks
+from agents.objectives import kl_to_sampling, policy_gradient
+from metarl.collect import live
+from metarl.config import Config
+from metarl.outer import TRPO, conjugate_gradient
+from metarl.train import Trainer
+
+
+def test_conjugate_gradient_solves_a_linear_system(generator: torch.Generator) -> None:
+    root = torch.randn(6, 6, generator=generator, dtype=torch.float64)
+    matrix, b = root @ root.T + torch.eye(6), torch.randn(6, generator=generator, dtype=torch.float64)
+    x = conjugate_gradient(lambda v: matrix @ v, b, iterations=20, tol=1e-20)
+    assert torch.allclose(matrix @ x, b, atol=1e-8)
+
+
+def experience(trainer: Trainer, seed: int) -> Episode:
+    generator = torch.Generator().manual_seed(seed)
+    tasks = trainer.family.sample(4, "train", generator)
+    return live(trainer.learner, trainer.state.theta, trainer.family, tasks, 5, trainer.credit, generator).episode
+
+
+def judged(trainer: Trainer, theta: Params, episodes: Episode) -> tuple[float, float]:
+    kl = over_tasks(after_adaptation(trainer.learner, kl_to_sampling), theta, episodes)
+    loss = over_tasks(after_adaptation(trainer.learner, policy_gradient), theta, episodes)
+    return loss.item(), kl.item()
+
+
+@pytest.mark.parametrize("max_kl", [1e-4, 1e-2, 1.0])
+def test_trpo_never_accepts_a_step_beyond_its_bound(max_kl: float, small: Callable[..., Config]) -> None:
+    """Measured anew from the accepted parameters; the surrogate has fallen whenever theta moved."""
+    trainer = Trainer(small("maml_point", outer={"kind": "trpo", "max_kl": max_kl}))
+    moved = 0
+    for seed in range(8):
+        episodes = experience(trainer, seed)
+        before, _ = judged(trainer, trainer.state.theta, episodes)
+        theta, metrics = trainer.outer.step(trainer.state.theta, episodes)
+        after, kl = judged(trainer, theta, episodes)
+        assert kl <= max_kl + 1e-7
+        if metrics["accepted"]:
+            moved += 1
+            assert after < before
+            assert kl == pytest.approx(metrics["kl"], rel=1e-3, abs=1e-7)
+        else:
+            assert all(torch.equal(theta[k], trainer.state.theta[k]) for k in theta)
+        trainer.state = trainer.state._replace(theta=theta)
+    assert moved >= 6
+
+
+def test_trpo_stays_where_it_is_when_no_step_is_good_enough(small: Callable[..., Config]) -> None:
+    trainer = Trainer(small("maml_point", outer={"kind": "trpo"}))
+    episodes = experience(trainer, 0)
+    outer = TRPO(trainer.learner, max_kl=1e-2, line_search_steps=1)
+    outer.max_kl = 1e-2
+    flat = torch.cat([v.flatten() for v in trainer.state.theta.values()])
+    theta, moved, kl = outer._line_search(flat, 1e3 * torch.ones_like(flat), 0.0, lambda at: (at.sum(), at.sum() * 0))
+    assert moved == 1.0  # a large fall within the bound is taken
+    theta, moved, kl = outer._line_search(flat, 1e3 * torch.ones_like(flat), 0.0, lambda at: (at.sum(), at.sum() * -1))
+    assert moved == 0.0  # the same fall beyond the bound is not
+    assert torch.equal(theta, flat)
+    assert kl == 0.0
+    assert episodes.query.x.shape[0] == 4
+
+
+def test_the_kl_hessian_of_trpo_goes_through_the_inner_step(small: Callable[..., Config]) -> None:
+    """The step scaled by the quadratic model lands near the bound: its KL is of max_kl's size, not of another's."""
+    trainer = Trainer(small("maml_point", outer={"kind": "trpo", "max_kl": 1e-4}))
+    _, metrics = trainer.outer.step(trainer.state.theta, experience(trainer, 1))
+    assert metrics["accepted"]
+    assert 0.3e-4 < metrics["kl"] <= 1e-4
+
+
+def test_gradient_clipping_changes_the_step(small: Callable[..., Config]) -> None:
+    """With sgd the change of theta is the learning rate times the clipped gradient."""
+    sgd = {"kind": "gradient", "optimizer": "sgd", "outer_lr": 1.0}
+    norms = []
+    for bound in (0.0, 1e-3):
+        trainer = Trainer(small("reptile_cheetah_direction", outer=sgd | {"max_grad_norm": bound}))
+        theta, metrics = trainer.outer.step(trainer.state.theta, experience(trainer, 0))
+        change = torch.cat([(theta[k] - v).flatten() for k, v in trainer.state.theta.items()]).norm().item()
+        norms.append((change, metrics["grad_norm"]))
+    assert norms[0][0] == pytest.approx(norms[0][1], rel=1e-3)
+    assert norms[1][0] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_reptile_moves_to_the_mean_adapted_weights(small: Callable[..., Config]) -> None:
+    """sgd of rate 1 on 1/2 |theta - phi|^2 lands on the mean of phi over tasks."""
+    sgd = {"kind": "gradient", "optimizer": "sgd", "outer_lr": 1.0}
+    trainer = Trainer(small("reptile_cheetah_direction", outer=sgd))
+    episodes, theta = experience(trainer, 0), trainer.state.theta
+
+    def adapted(both: Episode) -> Params:
+        phi = trainer.learner.adapt(theta, theta, both.support[0])
+        return trainer.learner.adapt(theta, phi, both.query)
+
+    phi = torch.func.vmap(adapted)(episodes)
+    moved, _ = trainer.outer.step(theta, episodes)
+    assert all(torch.allclose(moved[k], phi[k].mean(0), atol=1e-5) for k in theta)

@@ -1,0 +1,133 @@
+"""Every config trains; the same seed gives the same bits; stop and resume changes nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from metarl import checkpoint, runs
+from metarl import config as settings
+from metarl.config import Config
+from metarl.errors import UserError
+from metarl.train import Trainer, train
+
+OUTERS: dict[str, Any] = {
+    "maml_cheetah_direction": {},
+    "maml_trpo_cheetah_direction": {},
+    "reptile_cheetah_direction": {"outer": {"kind": "gradient", "optimizer": "adam"}},
+    "quickstart_oracle": {},
+    "maml_point": {},
+}
+
+
+def theta_after(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
+    while trainer.state.iteration < iterations:
+        trainer.iterate()
+    return trainer.state.theta
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_every_shipped_config_trains_two_finite_iterations(name: str, small: Callable[..., Config]) -> None:
+    trainer = Trainer(small(name))
+    start = trainer.state.theta
+    for _ in range(2):
+        metrics = trainer.iterate()
+        assert all(torch.tensor(float(v)).isfinite() for v in metrics.values())
+    theta = trainer.state.theta
+    assert all(v.isfinite().all() for v in theta.values())
+    assert any(not torch.equal(theta[k], start[k]) for k in theta)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(small: Callable[..., Config]) -> None:
+    first, again, other = (theta_after(Trainer(small("maml_cheetah_direction", seed=seed)), 2) for seed in (0, 0, 1))
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert any(not torch.equal(first[k], other[k]) for k in first)
+
+
+@pytest.mark.parametrize("name", OUTERS)
+def test_stop_and_resume_gives_the_same_bits(name: str, small: Callable[..., Config], tmp_path: Path) -> None:
+    """Four iterations in one go, and stopped through the disk after each of them."""
+    config = small(name, **OUTERS[name])
+    whole = theta_after(Trainer(config), 4)
+    trainer = Trainer(config)
+    for _ in range(4):
+        trainer.iterate()
+        checkpoint.save(tmp_path, trainer.state)
+        torch.manual_seed(int(time.time()))  # nothing may depend on the global seed
+        trainer = Trainer(config, checkpoint.load_newest(tmp_path))
+    assert trainer.state.iteration == 4
+    assert all(torch.equal(whole[k], trainer.state.theta[k]) for k in whole)
+
+
+def test_a_run_folder_repeats_its_run(small: Callable[..., Config], workdir: Path) -> None:
+    config = small("maml_point")
+    run = runs.create("maml_point", config, "metarl train maml_point")
+    other = runs.create("maml_point", config, "metarl train maml_point")
+    assert run.path != other.path
+    console = Console(file=io.StringIO())
+    assert train(run, Trainer(config), console)
+    assert run.config == config
+    assert [r["iteration"] for r in run.records()] == [1, 2]
+    assert {p.name for p in run.checkpoints.iterdir()} == {"iteration_000002"}
+    shares = run.records()[-1]
+    assert 0.5 < sum(shares[f"share_{part}"] for part in ("simulation", "policy", "learning")) <= 1.01
+
+
+def test_a_checkpoint_of_another_network_is_refused(small: Callable[..., Config]) -> None:
+    state = Trainer(small("maml_point")).state
+    with pytest.raises(UserError, match=r"layer0.weight has shape \(8, 2\), expected \(5, 2\)"):
+        Trainer(small("maml_point", policy__hidden=[5]), state)
+
+
+def test_sigterm_saves_and_resume_ends_where_the_whole_run_ends(workdir: Path) -> None:
+    """The real command, stopped from outside in the middle, then resumed: the same parameters to the bit."""
+    options = "--train.iterations 30 --train.num_tasks 4 --train.episodes 4 --train.num_threads 1".split()
+    command = [sys.executable, "-m", "metarl"]
+    env = os.environ | {"PYTHONPATH": str(Path(settings.__file__).parents[1])}
+    whole = subprocess.run([*command, "train", "maml_point", *options], env=env, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    assert "reproduce: metarl train maml_point --train.iterations 30" in whole.stdout
+
+    stopped = subprocess.Popen([*command, "train", "maml_point", *options], env=env, stdout=subprocess.PIPE, text=True)
+    assert stopped.stdout is not None
+    for line in stopped.stdout:
+        if line.startswith("iteration 3/"):
+            stopped.send_signal(signal.SIGTERM)
+            break
+    said = stopped.stdout.read()
+    assert stopped.wait() == 4
+    run = runs.find("maml_point")
+    assert f"metarl resume {run.path}" in said
+    assert 3 <= run.records()[-1]["iteration"] < 30
+
+    resumed = subprocess.run([*command, "resume", str(run.path)], env=env, capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    first, second = runs.every()
+    assert [r["iteration"] for r in second.records()] == list(range(1, 31))
+    a, b = (checkpoint.load_newest(r.checkpoints).theta for r in (first, second))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    kept = [{k: v for k, v in r.items() if k.startswith("return")} for r in (*first.records(), *second.records())]
+    assert kept[:30] == kept[30:]
+    assert json.loads((second.path / "environment.json").read_text())["mujoco"]
+
+
+@pytest.mark.slow
+def test_maml_learns_to_find_a_goal_it_cannot_see(workdir: Path) -> None:
+    """Point navigation: one step of adaptation must at least halve the distance paid for."""
+    config = settings.load(settings.find("maml_point"), {"train.iterations": 60})
+    trainer = Trainer(config)
+    for _ in range(60):
+        metrics = trainer.iterate()
+    assert metrics["return_after"] > 0.5 * metrics["return_before"]

@@ -1,0 +1,50 @@
+"""Tasks and learners whose right answer is known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from agents.learner import Gaussian, Params, Transitions
+
+
+class Point:
+    """A network of one weight that ignores its input: N(w, 1)."""
+
+    def init(self, generator: torch.Generator) -> Params:
+        return {"w": torch.zeros(1, dtype=torch.float64)}
+
+    def __call__(self, params: Params, x: Tensor) -> Gaussian:
+        mean = params["w"].expand(*x.shape[:-1], 1)
+        return Gaussian(mean, torch.zeros_like(mean))
+
+
+def half_square(out: Gaussian, data: Transitions) -> Tensor:
+    """1/2 (w - act)^2, averaged: gradient w - mean(act), curvature 1."""
+    return 0.5 * (out.mean - data.act).square().mean()
+
+
+def transitions(act: Tensor, adv: Tensor | None = None, logp: Tensor | None = None) -> Transitions:
+    """One time step, one episode a number: act [E] -> data of one task with T = 1."""
+    steps = act.reshape(1, -1)
+    zeros = torch.zeros_like(steps)
+    return Transitions(
+        x=zeros[..., None],
+        act=steps[..., None],
+        logp=zeros if logp is None else logp.reshape(1, -1),
+        mean=zeros[..., None],
+        log_std=zeros[..., None],
+        adv=zeros if adv is None else adv.reshape(1, -1),
+        alive=torch.ones_like(steps, dtype=torch.bool),
+    )
+
+
+def random_transitions(num_tasks: int, obs: int, act: int, generator: torch.Generator) -> Transitions:
+    """Random data of several tasks in float64, [N, T=7, E=3], with some steps not alive."""
+    shape = (num_tasks, 7, 3)
+
+    def normal(*tail: int) -> Tensor:
+        return torch.randn(*shape, *tail, generator=generator, dtype=torch.float64)
+
+    alive = torch.rand(shape, generator=generator) < 0.8
+    return Transitions(normal(obs), normal(act), normal() - 3, normal(act), 0.1 * normal(act), normal(), alive)
