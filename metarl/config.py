@@ -70,7 +70,7 @@ def _is_one_range(value: Any) -> bool:
 
 
 class LocomotionTasks(Record):
-    """See `envs.locomotion.Locomotion`."""
+    """A robot (half_cheetah) that must run in a direction or at a velocity, on slopes, with friction of its own."""
 
     kind: Literal["locomotion"] = "locomotion"
     robot: Literal["half_cheetah"]
@@ -94,7 +94,7 @@ class LocomotionTasks(Record):
 
 
 class PointTasks(Record):
-    """See `envs.point.PointNavigation`."""
+    """A point in the plane that must find a goal it cannot see."""
 
     kind: Literal["point"]
     horizon: Count = 100
@@ -109,7 +109,7 @@ class PolicyNet(Record):
 
 
 class MamlLearner(Record):
-    """See `agents.optimization.maml.MAML`; `first_order: true` is FOMAML."""
+    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD."""
 
     kind: Literal["maml"]
     inner_lr: Positive = 0.1
@@ -120,7 +120,7 @@ class MamlLearner(Record):
 
 
 class ReptileLearner(Record):
-    """See `agents.optimization.reptile.Reptile`."""
+    """Reptile (Nichol et al. 2018)."""
 
     kind: Literal["reptile"]
     inner_lr: Positive = 0.1
@@ -129,13 +129,13 @@ class ReptileLearner(Record):
 
 
 class JointLearner(Record):
-    """See `agents.baselines.Joint`: one policy for all tasks, no adaptation."""
+    """Baseline: one policy for all tasks, no adaptation."""
 
     kind: Literal["joint"]
 
 
 class OracleLearner(Record):
-    """`agents.baselines.Joint` that is told the true task."""
+    """Baseline: one policy that is told the true task, which no other learner is."""
 
     kind: Literal["oracle"]
 
