@@ -18,7 +18,7 @@ from tyro.conf import Positional, Suppress, arg, subcommand
 from metarl import config as settings
 from metarl.errors import UserError
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
 RunArg = Annotated[Positional[str], arg(help="a run folder, or a config's name for its newest run", metavar="RUN")]

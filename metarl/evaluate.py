@@ -140,7 +140,7 @@ def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:
 def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> Table:
     """Mean return and 95 % interval over tasks, a row for each group of tasks, a column for each round."""
     out = Table(title=f"{evaluation.run}: {len(evaluation.tasks)} unseen tasks, split {evaluation.split}")
-    out.add_column("tasks")
+    out.add_column("tasks", no_wrap=True)
     for k in range(len(evaluation.returns)):
         out.add_column(f"after {k}" if k else "before", justify="right")
     adapts = len(evaluation.returns) > 1
