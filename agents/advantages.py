@@ -30,9 +30,13 @@ def baseline_features(obs: Tensor) -> Tensor:
 
 
 def fit_linear_baseline(obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
-    """Value of every step by ridge regression of the returns on the features, [T, E] float64."""
+    """Value of every step by ridge regression of the returns on the features, [T, E] float64.
+
+    With fewer than some ten steps a feature (2 O + 4 of them) the fit follows the returns themselves and little is
+    left to learn from: ten episodes of a hundred steps are plenty for a cheetah, one is not.
+    """
     features = baseline_features(obs)
-    weighted = (features * alive[..., None]).flatten(0, 1)  # [T*E, F]
+    weighted = torch.where(alive[..., None], features, 0.0).flatten(0, 1)  # [T*E, F]
     gram = weighted.T @ weighted
     gram = gram + RIDGE * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     weights: Tensor = torch.linalg.solve(gram, weighted.T @ ret.double().flatten())  # [F]

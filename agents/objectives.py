@@ -27,14 +27,13 @@ def kl_divergence(p: Gaussian, q: Gaussian) -> Tensor:
 
 
 def mean_alive(values: Tensor, data: Transitions) -> Tensor:
-    """Mean over the steps taken, scalar."""
-    alive = data.alive.to(values)
-    return (values * alive).sum() / alive.sum().clamp_min(1)
+    """Mean over the steps taken, scalar; whatever stands at the others, NaN too, is left out."""
+    return torch.where(data.alive, values, 0.0).sum() / data.alive.sum().clamp_min(1)
 
 
 def likelihood_ratio(out: Gaussian, data: Transitions) -> Tensor:
-    """pi(a|s) / pi_sampling(a|s), [T, E]."""
-    return (log_prob(out, data.act) - data.logp).exp()
+    """pi(a|s) / pi_sampling(a|s), [T, E]; 1 where no step was taken."""
+    return torch.where(data.alive, log_prob(out, data.act) - data.logp, 0.0).exp()
 
 
 def policy_gradient(out: Gaussian, data: Transitions) -> Tensor:
@@ -42,7 +41,7 @@ def policy_gradient(out: Gaussian, data: Transitions) -> Tensor:
 
     The likelihood-ratio form has the same first derivative as -E[log pi * A]; its second derivative keeps the term
     E[A grad log pi grad log pi^T], which is the credit of the actions taken before adaptation (Rothfuss et al. 2019,
-    ProMP, section 4, eq. 8: the low variance curvature estimator).
+    ProMP: the low variance curvature estimator, section 5, in its likelihood-ratio form, section 6, eq. 12).
     """
     return -mean_alive(likelihood_ratio(out, data) * data.adv, data)
 

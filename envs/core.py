@@ -54,8 +54,8 @@ class Trajectories(NamedTuple):
 
     @property
     def returns(self) -> Tensor:
-        """Undiscounted return of each episode, [N, E]."""
-        return self.rew.sum(1)
+        """Undiscounted return of each episode, [N, E]; NaN where the simulation broke down, for nobody knows it."""
+        return torch.where(self.diverged, torch.nan, self.rew.sum(1))
 
 
 Policy = Callable[[Tensor, torch.Generator], Action]

@@ -3,7 +3,7 @@
 MAML's point robot (Finn et al. 2017, section 5.3): start at the origin, observation is the position, the action is a
 displacement of at most 0.1 along each axis, reward is minus the distance to a goal that is not observed, goals
 uniform in [-0.5, 0.5]^2, an episode ends within 0.01 of the goal along both axes. The optimum walks straight: at
-most six steps of 0.1 along each axis.
+most five steps of 0.1 along each axis.
 """
 
 from __future__ import annotations

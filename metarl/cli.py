@@ -286,12 +286,12 @@ _ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one command; exit codes: 0 done, 2 a mistake to mend, 4 stopped and saved."""
+    """Run one command; exit codes: 0 done, 2 a mistake to mend, 3 learning broke down, 4 stopped and saved."""
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -34,7 +34,11 @@ class Credit(NamedTuple):
     gae_lambda: float = 1.0
 
     def __call__(self, data: Trajectories) -> Transitions:
-        """Trajectories [N, ...] with advantages, each task against a baseline of its own."""
+        """Trajectories [N, ...] with advantages, each task against a baseline of its own.
+
+        Nothing is learned from an episode whose simulation broke down: it counts as not alive from its start.
+        """
+        data = data._replace(alive=data.alive & ~data.diverged[:, None])
         one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda)
         adv = vmap(one_task)(data.obs, data.rew, data.terminated, data.alive)
         return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive)

@@ -9,6 +9,14 @@ from difflib import get_close_matches
 class UserError(Exception):
     """Says what was got, what was expected and what to do."""
 
+    exit_code = 2
+
+
+class DivergedError(UserError):
+    """Learning broke down."""
+
+    exit_code = 3
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """'; did you mean X?' when something close is known, else the list of what is known."""

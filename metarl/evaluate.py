@@ -47,17 +47,22 @@ def load_trainer(run: Run) -> Trainer:
     return Trainer(run.config, checkpoint.load_newest(run.checkpoints))
 
 
-def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, seed: int) -> Tasks:
-    """Tasks of a split, the same for every learner."""
+def seeded(seed: int) -> torch.Generator:
+    """The stream of an evaluation: the tasks first, then everything else."""
+    return torch.Generator().manual_seed(SEED + seed)
+
+
+def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
+    """Tasks of a split, the same for every learner of the family."""
     try:
-        return family.sample(num_tasks, split, torch.Generator().manual_seed(SEED + seed))
+        return family.sample(num_tasks, split, generator)
     except ValueError as error:
         raise UserError(str(error)) from None
 
 
 def complete_task(family: TaskDistribution, given: dict[str, float], split: str, seed: int) -> Tasks:
     """One task with the `given` parameters, the rest drawn from a split; UserError if it is outside the family."""
-    drawn = sample_tasks(family, 1, split, seed).to_json()[0]
+    drawn = sample_tasks(family, 1, split, seeded(seed)).to_json()[0]
     try:
         tasks = Tasks.from_json([{**drawn, **given}])
         family.check(tasks)
@@ -71,8 +76,8 @@ def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, s
 
     A learner that does not adapt is run once. The policy acts stochastically, as it does while it adapts.
     """
-    trainer = load_trainer(run)
-    tasks = sample_tasks(trainer.family, num_tasks, split, seed)
+    trainer, generator = load_trainer(run), seeded(seed)
+    tasks = sample_tasks(trainer.family, num_tasks, split, generator)
     lived = live(
         trainer.learner,
         trainer.state.theta,
@@ -80,10 +85,10 @@ def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, s
         tasks,
         episodes,
         trainer.credit,
-        torch.Generator().manual_seed(SEED + seed),
+        generator,
         rounds=rounds if trainer.learner.rounds else 0,
     )
-    returns = torch.stack([t.returns.mean(1) for t in lived.trajectories]).double().numpy()  # [K + 1, N]
+    returns = torch.stack([t.returns.nanmean(1) for t in lived.trajectories]).double().numpy()  # [K + 1, N]
     diverged = sum(int(t.diverged.sum()) for t in lived.trajectories)
     kind = run.config.learner.kind
     return Evaluation(

@@ -86,7 +86,7 @@ class TRPO:
 
     Surrogate and KL are functions of theta through the inner step. The step solves H x = g by conjugate gradient,
     H the Hessian of the mean KL of the adapted policies, is scaled to KL = max_kl in the quadratic model, and is
-    halved by `backtrack` until the surrogate has fallen and the KL is within its bound; else theta stays.
+    shortened by the factor `backtrack` until the surrogate has fallen and the KL is within its bound; else theta stays.
     Constants: rllab's ConjugateGradientOptimizer (10 iterations, damping 1e-5, 15 backtracks of 0.8).
     """
 

@@ -28,7 +28,7 @@ from envs.rollout import rollout
 from envs.scenery import draw, stage
 from metarl.collect import live
 from metarl.errors import UserError
-from metarl.evaluate import SEED, load_trainer
+from metarl.evaluate import load_trainer, sample_tasks, seeded
 from metarl.runs import Run
 
 PANEL = (640, 400)  # pixels, width and height
@@ -82,7 +82,8 @@ class Take(NamedTuple):
 
 def perform(run: Run, tasks: Tasks, episodes: int, rounds: int, seed: int) -> list[Take]:
     """The episode of median return before adaptation and the one after `rounds` rounds of it, for one task."""
-    trainer = load_trainer(run)
+    trainer, generator = load_trainer(run), seeded(seed)
+    sample_tasks(trainer.family, 1, "train", generator)  # the stream goes on behind the draw of a task
     if not isinstance(trainer.family, Locomotion):
         raise UserError(f"{run.name} has no body to film: record shows locomotion tasks")
     filmed = FilmedFamily(trainer.family)
@@ -94,7 +95,7 @@ def perform(run: Run, tasks: Tasks, episodes: int, rounds: int, seed: int) -> li
         tasks,
         episodes,
         trainer.credit,
-        torch.Generator().manual_seed(SEED + seed),
+        generator,
         rounds=rounds,
     )
     titles = {0: "before adaptation", rounds: f"after {rounds * episodes} episodes"}
@@ -104,7 +105,7 @@ def perform(run: Run, tasks: Tasks, episodes: int, rounds: int, seed: int) -> li
 
 def _median_take(title: str, lived: Trajectories, poses: Tensor) -> Take:
     returns = lived.returns[0]  # [E]
-    median = int(returns.argsort()[len(returns) // 2])
+    median = int(returns.nan_to_num(-torch.inf).argsort()[len(returns) // 2])
     return Take(title, poses[:, median].numpy(), lived.rew[0, :, median].double().numpy())
 
 

@@ -18,7 +18,7 @@ from metarl import checkpoint
 from metarl.build import build_credit, build_family, build_learner, build_outer
 from metarl.collect import Clock, live
 from metarl.config import Config
-from metarl.errors import UserError
+from metarl.errors import DivergedError, UserError
 from metarl.progress import Metrics, TrainingDisplay, span
 from metarl.runs import Run
 
@@ -51,6 +51,11 @@ class Trainer:
         learning = time.perf_counter()
         theta, metrics = self.outer.step(s.theta, lived.episode)
         clock.add("learning", learning)
+        if not all(v.isfinite().all() for v in theta.values()):
+            raise DivergedError(
+                f"the parameters became infinite or NaN in iteration {s.iteration + 1}, which was not saved: "
+                "train again with a smaller outer.outer_lr or learner.inner_lr"
+            )
         seconds = time.perf_counter() - start
         steps = sum(t.rew.numel() for t in lived.trajectories)
         self.state = checkpoint.State(
@@ -69,7 +74,7 @@ class Trainer:
 
 
 def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:
-    means = [t.returns.mean().item() for t in trajectories]
+    means = [t.returns.nanmean().item() for t in trajectories]
     return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
 
 

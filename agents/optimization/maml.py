@@ -5,7 +5,7 @@ weights after a few gradient steps on its support data. The outer gradient passe
 
 Departures: the inner policy gradient is in likelihood-ratio form, so that the derivative of the step keeps the credit
 of the actions taken before it (Rothfuss et al. 2019, arXiv 1810.06784), and the outer objective may add ProMP's KL
-penalty on the support data (same paper, eq. 10). Learned inner rates are Meta-SGD's (Li et al. 2017, arXiv
+penalty on the support data (same paper, eq. 13). Learned inner rates are Meta-SGD's (Li et al. 2017, arXiv
 1707.09835); they may become negative, as there.
 """
 

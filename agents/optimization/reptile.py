@@ -1,7 +1,7 @@
 """Reptile: A. Nichol, J. Achiam, J. Schulman, 2018, arXiv 1803.02999.
 
 Carried from task to task: initial weights. Formed within one task: the weights after k gradient steps on its data.
-The meta-gradient is theta - phi_k (section 4), written as the gradient of 1/2 |theta - sg(phi_k)|^2.
+The meta-gradient is theta - phi_k, written as the gradient of 1/2 |theta - sg(phi_k)|^2.
 
 The query data serve as the last batch to adapt on, so `rounds` batches of support give k = (rounds + 1) *
 inner_steps gradient steps. Departure: the paper's experiments are supervised; here the inner loss is any objective.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-_DIVERGED = [  # MuJoCo silently resets a world that raises one of these
+_DIVERGED = [  # MuJoCo silently resets a world that raises one of these, or for BADCTRL ignores its controls
     mujoco.mjtWarning.mjWARN_BADQPOS.value,
     mujoco.mjtWarning.mjWARN_BADQVEL.value,
     mujoco.mjtWarning.mjWARN_BADQACC.value,
@@ -56,9 +56,9 @@ class BatchSimulator:
 
     def step(self, ctrl: Tensor, substeps: int) -> None:
         self.ctrl.copy_(ctrl)
-        before = self._breakdowns()
+        self._warnings.zero_()  # a reset by MuJoCo itself counts anew, so that counts cannot be compared
         self._batch.step(nstep=substeps)
-        self.diverged = self._breakdowns() > before
+        self.diverged = self._warnings[:, _DIVERGED, 1].any(1)
 
     def reset(self, mask: Tensor | None = None) -> None:
         self._batch.reset(_ids(mask))
@@ -68,9 +68,6 @@ class BatchSimulator:
 
     def mujoco_view(self, world: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
         return self._batch.get_model(world), self._batch.get_data(world)
-
-    def _breakdowns(self) -> Tensor:
-        return self._warnings[:, _DIVERGED, 1].sum(1)  # [W]
 
 
 def _ids(mask: Tensor | None) -> NDArray[np.bool_] | None:

@@ -73,7 +73,7 @@ def test_clipping_stops_the_gradient_beyond_the_bound_only_on_the_greedy_side() 
 def test_steps_not_alive_count_for_nothing(generator: torch.Generator) -> None:
     data = random_transitions(1, 2, 2, generator)
     data = type(data)(*(x[0] for x in data))
-    poisoned = data._replace(adv=torch.where(data.alive, data.adv, 1e6))
+    poisoned = data._replace(adv=torch.where(data.alive, data.adv, 1e6), logp=torch.where(data.alive, data.logp, -1e9))
     out = Gaussian(data.mean * 0.5, data.log_std)
     for objective in (objectives.policy_gradient, objectives.clipped_policy_gradient(0.2), objectives.kl_to_sampling):
         assert torch.equal(objective(out, data), objective(out, poisoned))

@@ -9,6 +9,7 @@ from torch import Tensor
 from envs.core import Action, Tasks, Variable
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
+from metarl.collect import Credit
 
 BOTH = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
 
@@ -83,6 +84,10 @@ def test_a_world_that_diverges_is_masked_from_then_on(generator: torch.Generator
     assert lived.rew[1, 1:, 1].tolist() == [0.0, 0.0, 0.0]
     assert lived.alive[0].all()
     assert lived.rew.isfinite().all()
+    assert lived.returns.isnan().tolist() == [[False, False], [False, True]]
+    learned_from = Credit()(lived)
+    assert learned_from.alive[1, :, 1].tolist() == [False] * 4
+    assert learned_from.alive[0].all()
 
 
 def test_exactly_one_goal_is_asked_for() -> None:

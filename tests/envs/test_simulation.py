@@ -130,6 +130,9 @@ def test_a_diverged_world_is_seen_at_once_and_its_neighbours_go_on(poison: float
     assert torch.equal(sim.qpos[[0, 2]], twin.qpos[[0, 2]])
     sim.step(ctrl, 5)
     assert not sim.diverged.any()
+    sim.qvel[1, 2] = poison
+    sim.step(ctrl, 5)
+    assert sim.diverged.tolist() == [False, True, False]  # also the second time
     assert list(workdir.iterdir()) == []
 
 
