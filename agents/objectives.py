@@ -57,6 +57,13 @@ def clipped_policy_gradient(clip_coef: float) -> Objective:
     return objective
 
 
+def with_penalty(objective: Objective, penalty: Objective, coef: float) -> Objective:
+    """objective + coef * penalty."""
+    if coef == 0:
+        return objective
+    return lambda out, data: objective(out, data) + coef * penalty(out, data)
+
+
 def kl_to_sampling(out: Gaussian, data: Transitions) -> Tensor:
     """E[KL(pi_sampling || pi)], nats."""
     return mean_alive(kl_divergence(Gaussian(data.mean, data.log_std), out), data)

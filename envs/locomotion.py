@@ -76,7 +76,12 @@ class Locomotion:
         return tasks_of.descriptor(self.variables, tasks)
 
     def worlds(self, tasks: Tasks, episodes: int) -> LocomotionWorlds:
-        """`len(tasks) * episodes` worlds that obey the physics of their task; simulators are kept by size."""
+        """`len(tasks) * episodes` worlds that obey the physics of their task.
+
+        Simulators are kept by size, so worlds of one size are to be used one after the other.
+        """
+        if set(tasks.names) != set(self.names):
+            raise ValueError(f"a task of this family has the parameters {', '.join(self.names)}")
         size = len(tasks) * episodes
         if size not in self._simulators:
             self._simulators[size] = BatchSimulator(self.model, size, self.num_threads)

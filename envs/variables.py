@@ -50,7 +50,7 @@ def check(variables: tuple[Variable, ...], tasks: Tasks) -> None:
 def descriptor(variables: tuple[Variable, ...], tasks: Tasks) -> Tensor:
     """Parameters that vary, centred and scaled by the training range, [N, P] float32."""
     columns = [(tasks.column(v.name) - v.scale()[0]) / v.scale()[1] for v in varying(variables)]
-    return torch.stack(columns, 1).float()
+    return torch.stack(columns, 1).float() if columns else torch.empty(len(tasks), 0)
 
 
 def varying(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:

@@ -19,6 +19,7 @@ from envs.locomotion import Locomotion
 from metarl.build import build_family, build_learner
 from metarl.collect import Acting
 from metarl.config import Config
+from metarl.errors import UserError
 
 Phase = Callable[[], None]
 
@@ -33,7 +34,8 @@ def bench_simulation(config: Config, worlds: int, steps: int, repeats: int, thre
     """
     config = config.model_copy(update={"train": config.train.model_copy(update={"num_threads": threads})})
     family = build_family(config)
-    assert isinstance(family, Locomotion), "the benchmark measures locomotion families"
+    if not isinstance(family, Locomotion):
+        raise UserError("this config has no robot to simulate: bench sim measures locomotion tasks")
     generator = torch.Generator().manual_seed(0)
     num_tasks = max(worlds // config.train.episodes, 1)
     episodes = worlds // num_tasks

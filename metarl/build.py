@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.baselines import Joint
 from agents.learner import Learner, Params
 from agents.networks import GaussianMLP
-from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient
+from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient, with_penalty
 from agents.optimization import MAML, Reptile
 from envs.core import TaskDistribution, Variable
 from envs.locomotion import Locomotion
@@ -40,8 +40,8 @@ def build_learner(config: settings.Config, family: TaskDistribution) -> Learner:
     judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, settings.PpoOuter) else policy_gradient
     if isinstance(s, settings.ReptileLearner):
         return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
+    penalty = outer.kl_coef if isinstance(outer, settings.PpoOuter) else 0.0
     if isinstance(s, settings.MamlLearner):
-        penalty = outer.kl_coef if isinstance(outer, settings.PpoOuter) else 0.0
         return MAML(
             network,
             policy_gradient,
@@ -54,7 +54,7 @@ def build_learner(config: settings.Config, family: TaskDistribution) -> Learner:
             support_penalty=kl_to_sampling if penalty else None,
             penalty_coef=penalty,
         )
-    return Joint(network, judged, sees_task)
+    return Joint(network, with_penalty(judged, kl_to_sampling, penalty), sees_task)
 
 
 def build_outer(config: settings.Config, learner: Learner, theta: Params) -> Outer:

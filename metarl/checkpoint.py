@@ -1,6 +1,6 @@
 """Checkpoints: tensors in safetensors, numbers in JSON, never code.
 
-    checkpoints/iteration_000120/{theta,outer,random}.safetensors, state.json, manifest.json
+    checkpoints/iteration_0000120/{theta,outer,random}.safetensors, state.json, manifest.json
 
 A checkpoint is written beside its place and renamed into it, with the SHA-256 of every file in the manifest, so
 that it is there whole or not at all. The newest one that checks out is the one that counts.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ from safetensors.torch import save as tensor_bytes
 from agents.learner import Params
 from metarl.errors import UserError
 
+log = logging.getLogger(__name__)
 KEEP = 2  # chosen: the newest, and one to fall back on
 
 
@@ -39,7 +41,7 @@ class State(NamedTuple):
 
 def save(folder: Path, state: State) -> Path:
     """Write a checkpoint and sweep the old ones."""
-    target = folder / f"iteration_{state.iteration:06d}"
+    target = folder / f"iteration_{state.iteration:07d}"
     beside = folder / f".{target.name}.{os.getpid()}.tmp"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -72,6 +74,7 @@ def load_newest(folder: Path) -> State:
             return load(path)
         except UserError as error:
             problems.append(str(error))
+            log.warning("%s; looking for the one before it", error)
     reason = "; ".join(problems) or f"there is no checkpoint in {folder}"
     raise UserError(f"{reason}: train again, or give another run")
 

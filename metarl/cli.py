@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -82,11 +83,15 @@ class Evaluate:
     def __call__(self, overrides: dict[str, Any]) -> int:
         _no_overrides(overrides)
         _positive(tasks=self.tasks, episodes=self.episodes, rounds=self.rounds)
+        _within("seed", self.seed, 0, 2**31 - 1)
         from metarl import evaluate, runs
         from metarl.plot import plot_adaptation
 
         run = runs.find(self.run)
         family = evaluate.load_trainer(run).family
+        for other in map(runs.find, self.against):
+            if other.config.tasks != run.config.tasks:
+                raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
         results = []
         for r in (run, *map(runs.find, self.against)):
             with console.status(f"evaluating {r.name}"):
@@ -121,6 +126,7 @@ class Record:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         _positive(episodes=self.episodes, rounds=self.rounds)
+        _within("seed", self.seed, 0, 2**31 - 1)
         given = _task_parameters(overrides)
         from metarl import gl, runs
 
@@ -133,6 +139,7 @@ class Record:
         split = self.split or ("ood" if "ood" in family.splits() else "test")
         tasks = complete_task(family, given, split, self.seed)
         out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.mp4")
+        _writable(out, (".mp4",))
         with console.status(f"filming {out}"):
             takes = record.record(run, tasks, out, episodes=self.episodes, rounds=self.rounds, seed=self.seed)
         shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
@@ -155,6 +162,7 @@ class Plot:
 
         if not self.runs:
             raise UserError("give at least one run to plot")
+        _writable(self.out, (".png", ".svg", ".pdf"))
         plot_training([runs.find(r) for r in self.runs], self.out)
         console.print(f"wrote {self.out}", soft_wrap=True)
         return 0
@@ -211,6 +219,7 @@ class Bench:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         _positive(worlds=self.worlds, steps=self.steps, repeats=self.repeats)
+        _within("threads", self.threads, 0, 1024)
         from metarl import bench
 
         config = settings.load(settings.find(self.config), overrides)
@@ -252,14 +261,21 @@ class Quickstart:
     smoke: Suppress[bool] = False  # two iterations: for tests
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        short = {"train.iterations": 2, "train.episodes": 4} if self.smoke else {}
-        for name in ("quickstart", "quickstart_oracle"):
-            if code := Train(name)(overrides | short):
+        from metarl import gl, runs
+
+        with suppress(UserError):  # before mujoco is imported; where there is none, the last step says so
+            gl.choose()
+        overrides |= {"train.iterations": 2, "train.episodes": 4} if self.smoke else {}
+        names = ("quickstart", "quickstart_oracle")
+        for name in names:
+            settings.load(settings.find(name), overrides)  # a setting that does not suit both is said before training
+        for name in names:
+            if code := Train(name)(overrides):
                 return code
         console.rule("slopes it never saw")
         tasks, episodes = (8, 4) if self.smoke else (80, 20)
         Evaluate("quickstart", "ood", tasks, episodes, against=("quickstart_oracle",))({})
-        Plot(("quickstart", "quickstart_oracle"), Path("runs/quickstart/training.png"))({})
+        Plot(names, runs.find("quickstart").path / "training.png")({})
         try:
             Record("quickstart")({"task.direction": -1, "task.slope_deg": 12})
         except UserError as error:
@@ -336,15 +352,31 @@ def _positive(**numbers: int) -> None:
             raise UserError(f"--{name} is {value}, expected at least 1")
 
 
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"--{name} is {value}, expected {low} to {high}")
+
+
+def _writable(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Make the folder of a file that a command is going to write; UserError where that cannot be."""
+    if path.suffix not in suffixes:
+        raise UserError(f"--out is {str(path)!r}, expected a file name that ends in {' or '.join(suffixes)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from None
+
+
 def _task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
     given = {}
     for key, value in overrides.items():
         section, _, name = key.partition(".")
         if section != "task" or not name:
             _no_overrides({key: value})
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"--{key} is {value!r}, expected a number")
-        given[name] = float(value)
+        try:
+            given[name] = float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"--{key} is {value!r}, expected a number") from None
     return given
 
 

@@ -64,8 +64,8 @@ class Acting:
         """obs [N, ..., O], for the oracle with the true task [P] behind it."""
         if self.descriptor is None:
             return obs
-        shape = (len(obs), *(1,) * (obs.dim() - 2), -1)
-        return torch.cat([obs, self.descriptor.view(shape).expand(*obs.shape[:-1], -1)], -1)
+        told = self.descriptor[(slice(None), *(None,) * (obs.dim() - 2))]  # [N, 1, ..., P]
+        return torch.cat([obs, told.expand(*obs.shape[:-1], -1)], -1)
 
 
 class Lived(NamedTuple):

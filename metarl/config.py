@@ -6,6 +6,7 @@ Nothing here imports torch or mujoco, so that the command line answers at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -41,7 +42,7 @@ class Vary(Record):
     @classmethod
     def _accept_short_forms(cls, value: Any) -> Any:
         """A number is a constant, and one range need not be wrapped in a list."""
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
             return {"choices": [value]}
         if isinstance(value, dict):
             wrap = {k: [v] for k, v in value.items() if k in ("train", "ood") and _is_one_range(v)}
@@ -55,6 +56,12 @@ class Vary(Record):
         for low, high in self.train + self.ood:
             if low >= high:
                 raise ValueError(f"the range [{low:g}, {high:g}] is empty: the lower end comes first")
+            if high - low < 1e-4 * max(abs(low), abs(high), 1):
+                raise ValueError(f"the range [{low:g}, {high:g}] is too narrow: give it as one of 'choices'")
+        for ranges in (sorted(self.train), sorted(self.ood)):
+            for (a, b), (c, d) in pairwise(ranges):
+                if c < b:
+                    raise ValueError(f"the ranges [{a:g}, {b:g}] and [{c:g}, {d:g}] overlap")
         for low, high in self.ood:
             if any(low < b and high > a for a, b in self.train) or any(low <= c <= high for c in self.choices):
                 raise ValueError(f"the ood range [{low:g}, {high:g}] overlaps what is trained on")
@@ -86,6 +93,8 @@ class LocomotionTasks(Record):
         if len({"direction", "velocity"} & set(vary)) != 1:
             raise ValueError("expected exactly one goal, direction or velocity")
         for name, v in vary.items():
+            if name == "direction" and (not v.choices or v.ood or set(v.choices) - {-1.0, 1.0}):
+                raise ValueError("direction is one of the choices -1 and 1")
             low, high = LIMITS[name]
             for end in sum(v.intervals() + v.ood, ()):
                 if not low <= end <= high:

@@ -18,7 +18,7 @@ CORE = (
 def checks() -> list[tuple[str, bool, str]]:
     """(what, whether it is fine, what was found or what to do)."""
     rows = [("python", True, platform.python_version())]
-    rows += [_package(name, "pip install --force-reinstall metarl") for name in CORE]
+    rows += [_package(name, "install this project again: pip install -e .") for name in CORE]
     rows.append(_threads())
     rows.append(_cuda())
     rows.append(("mujoco-warp (GPU simulation, optional)", True, _version("mujoco-warp") or "not installed"))

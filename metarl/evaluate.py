@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.markup import escape
 from rich.table import Table
 
 from envs.core import Interval, TaskDistribution, Tasks
@@ -39,7 +40,8 @@ class Evaluation(NamedTuple):
     diverged: int  # worlds whose simulation broke down
 
     def to_json(self) -> dict[str, Any]:
-        return {**self._asdict(), "returns": self.returns.round(3).tolist()}
+        returns = [[None if np.isnan(x) else round(x, 3) for x in row] for row in self.returns.tolist()]
+        return {**self._asdict(), "returns": returns}
 
 
 def load_trainer(run: Run) -> Trainer:
@@ -99,9 +101,11 @@ def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, s
 def store(run: Run, evaluation: Evaluation) -> Path:
     """Write the evaluation into its run folder; the same evaluation gives the same file."""
     e = evaluation
-    path = run.path / f"evaluation_{e.split}_{len(e.tasks)}x{e.episodes}_seed{e.seed}.json"
+    rounds = len(e.returns) - 1
+    name = f"evaluation_{e.split}_iteration{e.iteration}_{len(e.tasks)}x{e.episodes}_rounds{rounds}_seed{e.seed}.json"
+    path = run.path / name
     beside = path.with_suffix(f".{os.getpid()}.tmp")
-    beside.write_text(json.dumps(e.to_json(), indent=1))
+    beside.write_text(json.dumps(e.to_json(), indent=1, allow_nan=False))
     beside.replace(path)
     return path
 
@@ -142,9 +146,19 @@ def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:
     return mean_interval(evaluation.returns[1, members] - evaluation.returns[0, members])
 
 
+def describe_tasks(family: TaskDistribution, evaluation: Evaluation) -> str:
+    """How many tasks of which split, and whether training can have met them."""
+    count, split = len(evaluation.tasks), evaluation.split
+    if split == "train":
+        return f"{count} training tasks"
+    if all(low == high for name in family.descriptor_names for low, high in _intervals(family, name, split)):
+        return f"{count} tasks, split {split} (of the few that exist, all met in training)"
+    return f"{count} unseen tasks, split {split}"
+
+
 def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> Table:
     """Mean return and 95 % interval over tasks, a row for each group of tasks, a column for each round."""
-    out = Table(title=f"{evaluation.run}: {len(evaluation.tasks)} unseen tasks, split {evaluation.split}")
+    out = Table(title=f"{evaluation.run}, iteration {evaluation.iteration}: {describe_tasks(family, evaluation)}")
     out.add_column("tasks", no_wrap=True)
     for k in range(len(evaluation.returns)):
         out.add_column(f"after {k}" if k else "before", justify="right")
@@ -152,12 +166,13 @@ def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evalua
     if adapts:
         out.add_column("gain of the first", justify="right")
     for other in against:
-        out.add_column(other.learner, justify="right")
+        alone = [o.learner for o in against].count(other.learner) == 1
+        out.add_column(other.learner if alone else other.run, justify="right")
     for group in groups(family, evaluation):
         cells = [str(mean_interval(row[group.members])) for row in evaluation.returns]
         cells += [str(gain(evaluation, group.members))] if adapts else []
         cells += [str(mean_interval(other.returns[-1, group.members])) for other in against]
-        out.add_row(f"{group.label} ({group.members.sum()})", *cells)
+        out.add_row(f"{group.label} ({group.members.sum()})", *map(escape, cells))
     out.caption = (
         f"mean return [95 % bootstrap interval over tasks], {evaluation.episodes} episodes a task and round; "
         f"one training seed; {evaluation.diverged} diverged worlds"
@@ -170,9 +185,9 @@ def summary(family: TaskDistribution, evaluation: Evaluation, against: list[Eval
     rows = []
     for group in groups(family, evaluation):
         row: dict[str, Any] = {"tasks": group.label, "count": int(group.members.sum())}
-        row["return"] = [mean_interval(r[group.members])._asdict() for r in evaluation.returns]
+        row["return"] = [mean_interval(r[group.members]).to_json() for r in evaluation.returns]
         if len(evaluation.returns) > 1:
-            row["gain"] = gain(evaluation, group.members)._asdict()
-        row["against"] = {o.run: mean_interval(o.returns[-1, group.members])._asdict() for o in against}
+            row["gain"] = gain(evaluation, group.members).to_json()
+        row["against"] = {o.run: mean_interval(o.returns[-1, group.members]).to_json() for o in against}
         rows.append(row)
     return {"evaluation": evaluation.to_json(), "against": [o.to_json() for o in against], "summary": rows}

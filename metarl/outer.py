@@ -119,11 +119,7 @@ class TRPO:
         leaf = flat.clone().requires_grad_()
         surrogate, kl = measure(leaf)
         gradient = torch.autograd.grad(surrogate, leaf)[0]
-        kl_gradient = torch.autograd.grad(kl, leaf, create_graph=True)[0]
-
-        def hessian_times(v: Tensor) -> Tensor:
-            return torch.autograd.grad(kl_gradient @ v, leaf, retain_graph=True)[0] + self.damping * v
-
+        hessian_times = hessian_product(kl, leaf, self.damping)
         direction = conjugate_gradient(hessian_times, gradient, self.cg_iterations)
         curvature = (direction @ hessian_times(direction)).clamp_min(1e-16)
         full = (2 * self.max_kl / curvature).sqrt() * direction
@@ -148,6 +144,16 @@ class TRPO:
 
     def load(self, state: Params) -> None:
         """Nothing is carried from step to step."""
+
+
+def hessian_product(value: Tensor, leaf: Tensor, damping: float) -> Callable[[Tensor], Tensor]:
+    """v -> (Hessian of `value` at `leaf` + damping I) v, without forming the Hessian (Pearlmutter 1994)."""
+    gradient = torch.autograd.grad(value, leaf, create_graph=True)[0]
+
+    def times(v: Tensor) -> Tensor:
+        return torch.autograd.grad(gradient @ v, leaf, retain_graph=True)[0] + damping * v
+
+    return times
 
 
 def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations: int, tol: float = 1e-10) -> Tensor:

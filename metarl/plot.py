@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from envs.core import TaskDistribution
-from metarl.evaluate import Evaluation, groups
+from metarl.errors import UserError
+from metarl.evaluate import Evaluation, describe_tasks, groups
 from metarl.runs import Run
 from metarl.statistics import mean_interval
 
@@ -25,6 +26,8 @@ def plot_training(runs: list[Run], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for i, run in enumerate(runs):
         records, color = run.records(), f"C{i}"
+        if not records:
+            raise UserError(f"{run.path} has not finished an iteration: there is nothing to plot")
         steps = [r["env_steps"] / 1e6 for r in records]
         before = [r["return_before"] for r in records]
         if "return_after" in records[0]:
@@ -47,7 +50,7 @@ def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: l
     _curves(panels[0, 0], family, evaluation, against)
     for axes, name in zip(panels[0, 1:], variables, strict=True):
         _returns_by_parameter(axes, name, evaluation, against)
-    figure.suptitle(f"{evaluation.run}: {len(evaluation.tasks)} unseen tasks, split {evaluation.split}")
+    figure.suptitle(f"{evaluation.run}: {describe_tasks(family, evaluation)}")
     figure.savefig(path, dpi=DPI)
     plt.close(figure)
 
@@ -55,7 +58,7 @@ def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: l
 def _curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> None:
     rounds = np.arange(len(evaluation.returns))
     parts = [g for g in groups(family, evaluation) if "," not in g.label]
-    for i, group in enumerate(parts[: 1 + len(family.descriptor_names) * 2]):
+    for i, group in enumerate(parts):
         estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
         color, width = ("black", 2.4) if i == 0 else (f"C{i - 1}", 1.5)
         axes.plot(rounds, [e.mean for e in estimates], "o-", color=color, linewidth=width, label=group.label)

@@ -36,7 +36,8 @@ class Run:
         """One record an iteration."""
         if not self.metrics.is_file():
             raise UserError(f"{self.path} has no metrics.jsonl: it has not finished an iteration")
-        return [json.loads(line) for line in self.metrics.read_text().splitlines() if line.endswith("}")]
+        lines = self.metrics.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.endswith("}")]  # a killed run may leave half a line
 
     def keep_records_until(self, iteration: int) -> None:
         """Drop what was logged after the checkpoint that training goes on from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -23,11 +24,16 @@ from metarl.progress import Metrics, TrainingDisplay, span
 from metarl.runs import Run
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Trainer:
     """A run in memory; `iterate` is one meta-iteration."""
 
     def __init__(self, config: Config, state: checkpoint.State | None = None) -> None:
-        torch.set_num_threads(config.train.num_threads or torch.get_num_threads())
+        torch.set_num_threads(config.train.num_threads or usable_cores())
         self.config = config
         self.family = build_family(config)
         self.learner = build_learner(config, self.family)

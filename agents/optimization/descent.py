@@ -30,5 +30,5 @@ def descend(
     for _ in range(steps):
         at = {k: v.detach() for k, v in phi.items()} if first_order else phi
         grad = torch.func.grad(loss)(at)
-        phi = {k: v - (rate if isinstance(rate, float) else rate[k]) * grad[k] for k, v in phi.items()}
+        phi = {k: v - (rate[k] if isinstance(rate, Mapping) else rate) * grad[k] for k, v in phi.items()}
     return phi

@@ -30,7 +30,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
 def test_the_last_two_are_kept_and_nothing_else_is_left(tmp_path: Path) -> None:
     for i in (1, 2, 3):
         checkpoint.save(tmp_path, state(i))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["iteration_000002", "iteration_000003"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["iteration_0000002", "iteration_0000003"]
 
 
 FILES = ["theta.safetensors", "outer.safetensors", "random.safetensors", "state.json", "manifest.json"]
@@ -38,7 +38,9 @@ FILES = ["theta.safetensors", "outer.safetensors", "random.safetensors", "state.
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "empty"])
-def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(name: str, damage: str, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(
+    name: str, damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     checkpoint.save(tmp_path, state(1))
     newest = checkpoint.save(tmp_path, state(2))
     path = newest / name
@@ -58,6 +60,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(name: str, d
     assert str(newest) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert checkpoint.load_newest(tmp_path).iteration == 1
+    assert str(newest) in caplog.text
 
 
 def test_no_checkpoint_is_said_in_a_sentence(tmp_path: Path) -> None:

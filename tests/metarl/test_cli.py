@@ -94,6 +94,19 @@ def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
     assert frames[0].std() > 20
 
 
+def test_the_quickstart_goes_all_the_way_to_the_video(workdir: Path) -> None:
+    """In a process of its own, without a display or MUJOCO_GL, two iterations of each training."""
+    env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
+    env["PYTHONPATH"] = str(Path(cli.__file__).parents[1])
+    code = "from metarl.cli import Quickstart; Quickstart(smoke=True)({'tasks.horizon': 10, 'train.num_tasks': 3})"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert runs.find("quickstart").path.joinpath("adaptation.png").is_file()
+    assert runs.find("quickstart").path.joinpath("training.png").is_file()
+    assert Path("videos/quickstart.mp4").is_file() or "apt-get install" in done.stdout
+    assert gl.working() is None or Path("videos/quickstart.mp4").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -104,6 +117,10 @@ def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
         (["evaluate", "runs/nothing"], "there is no run at runs/nothing; train one first"),
         (["resume", "runs/nothing"], "there is no run at runs/nothing"),
         (["plot"], "give at least one run"),
+        (["plot", "x", "--out", "x.foo"], "expected a file name that ends in .png or .svg or .pdf"),
+        (["bench", "sim", "--config", "maml_point"], "bench sim measures locomotion tasks"),
+        (["bench", "sim", "--threads", "-1"], "--threads is -1, expected 0 to 1024"),
+        (["evaluate", "x", "--seed", "99999999999999999999"], "--seed is 99999999999999999999, expected 0 to"),
         (["record", "runs/nothing", "--task.direction", "up"], "--task.direction is 'up', expected a number"),
         (["list", "runs", "--task.x", "3"], "--task.x is not an option"),
     ],
@@ -130,6 +147,11 @@ def test_mistakes_about_a_run_that_exists(trained: runs.Run, capsys: pytest.Capt
     assert "slope_deg=40 lies outside this family" in said("record", "quickstart", "--task.slope-deg", "40")
     assert "parameters direction, slope_deg, friction" in said("record", "quickstart", "--task.slop", "4")
     assert "--tasks is 0, expected at least 1" in said("evaluate", "quickstart", "--tasks", "0")
+    assert "expected a file name that ends in .mp4" in said("record", "quickstart", "--out", "x.txt")
+    Path("file").touch()
+    assert "cannot be written" in said("record", "quickstart", "--out", "file/x.mp4")
+    run(["train", "maml_point", *TINY], capsys)
+    assert "was trained on other tasks" in said("evaluate", "quickstart", "--against", "maml_point")
     assert "did you mean runs/quickstart?" in said("evaluate", "runs/quickstrt")
     checkpoint = next(trained.checkpoints.iterdir()) / "theta.safetensors"
     checkpoint.write_bytes(before[checkpoint][:100])

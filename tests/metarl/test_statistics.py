@@ -8,7 +8,7 @@ from metarl.statistics import mean_interval
 
 
 def test_mean_and_interval_by_hand() -> None:
-    estimate = mean_interval(np.array([1.0, 2.0, 3.0, 6.0]))
+    estimate = mean_interval(np.array([1.0, 2.0, 3.0, 6.0] * 3))
     assert estimate.mean == 3.0
     assert 1.0 <= estimate.low < 3.0 < estimate.high <= 6.0
 
@@ -28,7 +28,8 @@ def test_the_same_numbers_give_the_same_interval() -> None:
     assert mean_interval(values) == mean_interval(values)
 
 
-def test_one_task_has_no_interval() -> None:
-    estimate = mean_interval(np.array([4.0]))
-    assert estimate.mean == 4.0
-    assert np.isnan(estimate.low)
+def test_few_tasks_have_no_interval_and_broken_ones_do_not_count() -> None:
+    estimate = mean_interval(np.array([4.0, 5.0, np.nan]))
+    assert estimate.mean == 4.5
+    assert estimate.to_json() == {"mean": 4.5, "low": None, "high": None}
+    assert str(estimate) == "4.5"

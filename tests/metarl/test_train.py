@@ -20,7 +20,7 @@ from rich.console import Console
 from metarl import checkpoint, runs
 from metarl import config as settings
 from metarl.config import Config
-from metarl.errors import UserError
+from metarl.errors import DivergedError, UserError
 from metarl.train import Trainer, train
 
 OUTERS: dict[str, Any] = {
@@ -80,9 +80,17 @@ def test_a_run_folder_repeats_its_run(small: Callable[..., Config], workdir: Pat
     assert train(run, Trainer(config), console)
     assert run.config == config
     assert [r["iteration"] for r in run.records()] == [1, 2]
-    assert {p.name for p in run.checkpoints.iterdir()} == {"iteration_000002"}
+    assert {p.name for p in run.checkpoints.iterdir()} == {"iteration_0000002"}
     shares = run.records()[-1]
     assert 0.5 < sum(shares[f"share_{part}"] for part in ("simulation", "policy", "learning")) <= 1.01
+
+
+def test_a_run_that_blows_up_stops_and_saves_nothing(small: Callable[..., Config], workdir: Path) -> None:
+    config = small("maml_cheetah_velocity", outer__outer_lr=1e30, train__iterations=5)
+    run = runs.create("blown", config, "")
+    with pytest.raises(DivergedError, match="became infinite or NaN in iteration"):
+        train(run, Trainer(config), Console(file=io.StringIO()))
+    assert not list(run.checkpoints.glob("*"))
 
 
 def test_a_checkpoint_of_another_network_is_refused(small: Callable[..., Config]) -> None:
