@@ -92,11 +92,12 @@ class Evaluate:
         for other in map(runs.find, self.against):
             if other.config.tasks != run.config.tasks:
                 raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
-        results = []
+        results: list[evaluate.Evaluation] = []
+        stored: list[Path] = []
         for r in (run, *map(runs.find, self.against)):
             with console.status(f"evaluating {r.name}"):
                 results.append(evaluate.evaluate(r, self.split, self.tasks, self.episodes, self.rounds, self.seed))
-            path = evaluate.store(r, results[-1])
+            stored.append(evaluate.store(r, results[-1]))
         own, against = results[0], results[1:]
         picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
         plot_adaptation(family, own, against, picture)
@@ -104,7 +105,7 @@ class Evaluate:
             print(json.dumps(evaluate.summary(family, own, against), indent=1))
         else:
             console.print(evaluate.table(family, own, against))
-            console.print(f"wrote {path.name} and {picture}", soft_wrap=True)
+            console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
         return 0
 
 
@@ -277,7 +278,7 @@ class Quickstart:
         Evaluate("quickstart", "ood", tasks, episodes, against=("quickstart_oracle",))({})
         Plot(names, runs.find("quickstart").path / "training.png")({})
         try:
-            Record("quickstart")({"task.direction": -1, "task.slope_deg": 12})
+            Record("quickstart")({"task.direction": 1, "task.slope_deg": 12})
         except UserError as error:
             console.print(f"no video: {error}", soft_wrap=True)
         return 0

@@ -117,20 +117,32 @@ class Group(NamedTuple):
     members: NDArray[np.bool_]  # [N]
 
 
+def everything(evaluation: Evaluation) -> Group:
+    """All tasks."""
+    return Group("all tasks", np.ones(len(evaluation.tasks), dtype=bool))
+
+
+def parts(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
+    """The tasks of each choice, or each separate range, of every parameter that has several."""
+    return [g for axis in _axes(family, evaluation) for g in axis if g.members.any()]
+
+
 def groups(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
-    """All tasks; those of each choice or separate range of every parameter; those of each combination."""
-    everything = Group("all tasks", np.ones(len(evaluation.tasks), dtype=bool))
-    axes = [list(_parts(name, family, evaluation)) for name in family.descriptor_names]
-    axes = [parts for parts in axes if len(parts) > 1]
+    """All tasks; the parts of every parameter; their combinations."""
     combined = [
-        Group(", ".join(g.label for g in parts), np.logical_and.reduce([g.members for g in parts]))
-        for parts in itertools.product(*axes)
-        if len(parts) > 1
+        Group(", ".join(g.label for g in some), np.logical_and.reduce([g.members for g in some]))
+        for some in itertools.product(*_axes(family, evaluation))
+        if len(some) > 1
     ]
-    return [g for g in [everything, *itertools.chain(*axes), *combined] if g.members.any()]
+    return [everything(evaluation), *parts(family, evaluation), *(g for g in combined if g.members.any())]
 
 
-def _parts(name: str, family: TaskDistribution, evaluation: Evaluation) -> Iterator[Group]:
+def _axes(family: TaskDistribution, evaluation: Evaluation) -> list[list[Group]]:
+    axes = [list(_parts_of(name, family, evaluation)) for name in family.descriptor_names]
+    return [axis for axis in axes if len(axis) > 1]
+
+
+def _parts_of(name: str, family: TaskDistribution, evaluation: Evaluation) -> Iterator[Group]:
     values = np.array([task[name] for task in evaluation.tasks])
     for low, high in _intervals(family, name, evaluation.split):
         label = f"{name} {low:+g}" if low == high else f"{name} {low:g}..{high:g}"

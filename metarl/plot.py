@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import matplotlib
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 
 from envs.core import TaskDistribution
 from metarl.errors import UserError
-from metarl.evaluate import Evaluation, describe_tasks, groups
+from metarl.evaluate import Evaluation, Group, describe_tasks, everything, parts
 from metarl.runs import Run
 from metarl.statistics import mean_interval
 
@@ -44,12 +45,13 @@ def plot_training(runs: list[Run], path: Path) -> None:
 def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation], path: Path) -> None:
     """Left: return by rounds of adaptation with 95 % bands. Right: return of every task against what varies."""
     variables = _continuous(family, evaluation)
+    choices = [g for g in parts(family, evaluation) if g.label.split()[0] not in variables]
     figure, panels = plt.subplots(
         1, 1 + len(variables), figsize=(6 + 4.6 * len(variables), 4.4), layout="constrained", squeeze=False
     )
     _curves(panels[0, 0], family, evaluation, against)
     for axes, name in zip(panels[0, 1:], variables, strict=True):
-        _returns_by_parameter(axes, name, evaluation, against)
+        _returns_by_parameter(axes, name, choices, evaluation, against)
     figure.suptitle(f"{evaluation.run}: {describe_tasks(family, evaluation)}")
     figure.savefig(path, dpi=DPI)
     plt.close(figure)
@@ -57,8 +59,7 @@ def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: l
 
 def _curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> None:
     rounds = np.arange(len(evaluation.returns))
-    parts = [g for g in groups(family, evaluation) if "," not in g.label]
-    for i, group in enumerate(parts):
+    for i, group in enumerate([everything(evaluation), *parts(family, evaluation)]):
         estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
         color, width = ("black", 2.4) if i == 0 else (f"C{i - 1}", 1.5)
         axes.plot(rounds, [e.mean for e in estimates], "o-", color=color, linewidth=width, label=group.label)
@@ -74,11 +75,16 @@ def _curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, agains
     _finish(axes)
 
 
-def _returns_by_parameter(axes: Axes, name: str, evaluation: Evaluation, against: list[Evaluation]) -> None:
+def _returns_by_parameter(
+    axes: Axes, name: str, choices: list[Group], evaluation: Evaluation, against: list[Evaluation]
+) -> None:
+    """One dot a task; a marker for each choice of a parameter, such as the direction."""
     x = np.array([task[name] for task in evaluation.tasks])
-    axes.scatter(x, evaluation.returns[0], s=18, facecolors="none", edgecolors="C7", label="before")
-    if len(evaluation.returns) > 1:
-        axes.scatter(x, evaluation.returns[1], s=22, color="C0", label="after one round")
+    for group, marker in zip(choices or [everything(evaluation)], itertools.cycle("o^sv"), strict=False):
+        m, which = group.members, f", {group.label}" if choices else ""
+        before, after = evaluation.returns[0, m], evaluation.returns[min(1, len(evaluation.returns) - 1), m]
+        axes.scatter(x[m], before, s=18, marker=marker, facecolors="none", edgecolors="C7", label=f"before{which}")
+        axes.scatter(x[m], after, s=22, marker=marker, color="C0", label=f"after one round{which}")
     for other in against:
         axes.scatter(x, other.returns[-1], s=26, marker="_", color="C3", label=other.learner)
     axes.set(xlabel=name, ylabel="return of a task")
