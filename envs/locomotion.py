@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs import variables as tasks_of
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.robots import ROBOTS
 from envs.robots.robot import Physics, compile_quietly
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
+from envs.variables import Varied
 from envs.variations import GOALS, PHYSICAL
 
 
-class Locomotion:
+class Locomotion(Varied):
     """A robot that must move; what varies between tasks is named by `variables`.
 
     robot: a name of `envs.robots.ROBOTS`.
@@ -48,9 +48,7 @@ class Locomotion:
         self.robot = ROBOTS[robot]
         self.model = compile_quietly(self.robot.spec(physics))
         self.goal = goals[0]
-        self.variables = variables
-        self.names = tuple(v.name for v in variables)
-        self.descriptor_names = tuple(v.name for v in tasks_of.varying(variables))
+        super().__init__(variables)
         self.space = Space(self.robot.obs_dim, self.robot.act_dim)
         self.horizon = horizon
         self.action_scale = action_scale
@@ -63,25 +61,12 @@ class Locomotion:
         """Seconds between two actions."""
         return self.robot.frame_skip * float(self.model.opt.timestep)
 
-    def splits(self) -> tuple[str, ...]:
-        return ("train", "test", "ood") if any(v.ood for v in self.variables) else ("train", "test")
-
-    def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-        return tasks_of.sample(self.variables, num_tasks, split, generator)
-
-    def check(self, tasks: Tasks) -> None:
-        tasks_of.check(self.variables, tasks)
-
-    def descriptor(self, tasks: Tasks) -> Tensor:
-        return tasks_of.descriptor(self.variables, tasks)
-
     def worlds(self, tasks: Tasks, episodes: int) -> LocomotionWorlds:
         """`len(tasks) * episodes` worlds that obey the physics of their task.
 
         Simulators are kept by size, so worlds of one size are to be used one after the other.
         """
-        if set(tasks.names) != set(self.names):
-            raise ValueError(f"a task of this family has the parameters {', '.join(self.names)}")
+        self.check_names(tasks)
         size = len(tasks) * episodes
         if size not in self._simulators:
             self._simulators[size] = BatchSimulator(self.model, size, self.num_threads)

@@ -11,44 +11,32 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs import variables as tasks_of
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
+from envs.variables import Varied
 
 STEP = 0.1  # largest displacement along an axis in one step, m
 REACHED = 0.01  # m
 
 
-class PointNavigation:
+class PointNavigation(Varied):
     """Goals `goal_x`, `goal_y` in m; `ood` goals lie up to 0.2 m above the training square.
 
     `action_scale`: policy units that mean a displacement of 1 m.
     """
 
     space = Space(obs=2, act=2)
-    names: tuple[str, ...] = ("goal_x", "goal_y")
-    descriptor_names = names
 
     def __init__(self, horizon: int = 100, action_scale: float = 10.0) -> None:
         self.horizon = horizon
         self.action_scale = action_scale
         square = ((-0.5, 0.5),)
-        self.variables: tuple[Variable, ...] = (
-            Variable("goal_x", square),
-            Variable("goal_y", square, ood=((0.5, 0.7),)),
+        super().__init__(
+            (
+                Variable("goal_x", square),
+                Variable("goal_y", square, ood=((0.5, 0.7),)),
+            )
         )
-
-    def splits(self) -> tuple[str, ...]:
-        return ("train", "test", "ood")
-
-    def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-        return tasks_of.sample(self.variables, num_tasks, split, generator)
-
-    def check(self, tasks: Tasks) -> None:
-        tasks_of.check(self.variables, tasks)
-
-    def descriptor(self, tasks: Tasks) -> Tensor:
-        return tasks_of.descriptor(self.variables, tasks)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         goal = torch.stack([tasks.column(n) for n in self.names], 1)  # [N, 2]

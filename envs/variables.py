@@ -1,4 +1,4 @@
-"""What varies between tasks, and over which numbers in which split."""
+"""Drawing tasks: what every family does with its variables."""
 
 from __future__ import annotations
 
@@ -10,18 +10,51 @@ from envs.core import SPLITS, Interval, Tasks, Variable
 _BITS = 31  # a draw is k / 2^31 of the way through its range: finer than any effect on a robot
 
 
-def sample(variables: tuple[Variable, ...], num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-    """Draw `num_tasks` tasks of a split.
+class Varied:
+    """Tasks as numbers that vary: the half of a `TaskDistribution` that knows nothing of worlds."""
 
-    Train and test are disjoint by construction: a draw is an integer over 2^31, even for train and odd for
-    test and ood. A variable of finitely many choices is shared by both, because nothing of it can be held out.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
-    if split == "ood" and not any(v.ood for v in variables):
-        raise ValueError("this family has no ood split: give a variable an 'ood' range to make one")
-    columns = [_draw(v.intervals(split), num_tasks, split, generator) for v in variables]
-    return Tasks(tuple(v.name for v in variables), torch.stack(columns, 1))
+    def __init__(self, variables: tuple[Variable, ...]) -> None:
+        self.variables = variables
+        self.names = tuple(v.name for v in variables)
+        self._varying = tuple(v for v in variables if len(set(sum(v.train + v.ood, ()))) > 1)
+        self.descriptor_names = tuple(v.name for v in self._varying)
+
+    def splits(self) -> tuple[str, ...]:
+        """`ood` exists where a variable has a range for it."""
+        return SPLITS if any(v.ood for v in self.variables) else SPLITS[:2]
+
+    def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
+        """Draw `num_tasks` tasks of a split.
+
+        Train and test are disjoint by construction: a draw is an integer over 2^31, even for train and odd for
+        test and ood. A variable of finitely many choices is shared by both, because nothing of it can be held out.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        if split not in self.splits():
+            raise ValueError("this family has no ood split: give a variable an 'ood' range to make one")
+        columns = [_draw(v.intervals(split), num_tasks, split, generator) for v in self.variables]
+        return Tasks(self.names, torch.stack(columns, 1))
+
+    def check(self, tasks: Tasks) -> None:
+        """Raise ValueError if a task has a wrong name or a value outside every split."""
+        self.check_names(tasks)
+        for variable in self.variables:
+            for value in tasks.column(variable.name).tolist():
+                if not variable.contains(value):
+                    family = variable.describe()
+                    raise ValueError(f"{variable.name}={value:g} lies outside this family of tasks ({family})")
+
+    def check_names(self, tasks: Tasks) -> None:
+        """Raise ValueError if a task lacks a parameter of this family or has another."""
+        if set(tasks.names) != set(self.names):
+            expected, got = ", ".join(self.names), ", ".join(tasks.names)
+            raise ValueError(f"a task of this family has the parameters {expected}, but got {got}")
+
+    def descriptor(self, tasks: Tasks) -> Tensor:
+        """Parameters that vary, centred and scaled by the training range, [N, P] float32."""
+        columns = [(tasks.column(v.name) - v.scale()[0]) / v.scale()[1] for v in self._varying]
+        return torch.stack(columns, 1).float() if columns else torch.empty(len(tasks), 0)
 
 
 def _draw(intervals: tuple[Interval, ...], n: int, split: str, generator: torch.Generator) -> Tensor:
@@ -32,27 +65,3 @@ def _draw(intervals: tuple[Interval, ...], n: int, split: str, generator: torch.
     k = 2 * torch.randint(2 ** (_BITS - 1), (n,), generator=generator) + (split != "train")
     drawn: Tensor = low[which] + length[which] * (k.double() / 2**_BITS)
     return drawn
-
-
-def check(variables: tuple[Variable, ...], tasks: Tasks) -> None:
-    """Raise ValueError if a task has a wrong name or a value outside every split."""
-    known = {v.name: v for v in variables}
-    if set(tasks.names) != set(known):
-        raise ValueError(
-            f"a task of this family has the parameters {', '.join(known)}, but got {', '.join(tasks.names)}"
-        )
-    for name in tasks.names:
-        for value in tasks.column(name).tolist():
-            if not known[name].contains(value):
-                raise ValueError(f"{name}={value:g} lies outside this family of tasks ({known[name].describe()})")
-
-
-def descriptor(variables: tuple[Variable, ...], tasks: Tasks) -> Tensor:
-    """Parameters that vary, centred and scaled by the training range, [N, P] float32."""
-    columns = [(tasks.column(v.name) - v.scale()[0]) / v.scale()[1] for v in varying(variables)]
-    return torch.stack(columns, 1).float() if columns else torch.empty(len(tasks), 0)
-
-
-def varying(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
-    """The variables that are not constants."""
-    return tuple(v for v in variables if len(set(sum(v.train + v.ood, ()))) > 1)

@@ -7,16 +7,16 @@ import json
 import pytest
 import torch
 
-from envs import variables
 from envs.core import Tasks, Variable
+from envs.variables import Varied
 
 DIRECTION = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
 SLOPE = Variable("slope_deg", ((-8.0, 8.0),), ((-14.0, -8.0), (8.0, 14.0)))
-FAMILY = (DIRECTION, SLOPE, Variable("friction", ((1.0, 1.0),)))
+FAMILY = Varied((DIRECTION, SLOPE, Variable("friction", ((1.0, 1.0),))))
 
 
 def draw(split: str, n: int = 20_000, seed: int = 0) -> Tasks:
-    return variables.sample(FAMILY, n, split, torch.Generator().manual_seed(seed))
+    return FAMILY.sample(n, split, torch.Generator().manual_seed(seed))
 
 
 def test_values_lie_in_their_split() -> None:
@@ -45,7 +45,7 @@ def test_tasks_survive_json() -> None:
 
 def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
     tasks = Tasks.from_json([{"direction": -1.0, "slope_deg": 12.0, "friction": 1.0}])
-    assert variables.descriptor(FAMILY, tasks).tolist() == [[-1.0, 1.5]]
+    assert FAMILY.descriptor(tasks).tolist() == [[-1.0, 1.5]]
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
 )
 def test_a_task_outside_the_family_is_named(task: dict[str, float], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        variables.check(FAMILY, Tasks.from_json([task]))
+        FAMILY.check(Tasks.from_json([task]))
 
 
 def test_a_family_without_ood_ranges_has_no_ood_split(generator: torch.Generator) -> None:
     with pytest.raises(ValueError, match="no ood split"):
-        variables.sample((DIRECTION,), 2, "ood", generator)
+        Varied((DIRECTION,)).sample(2, "ood", generator)
