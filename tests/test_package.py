@@ -1,0 +1,32 @@
+"""The package as it is installed and imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+def test_a_stranger_named_envs_is_refused_by_its_path(tmp_path: Path) -> None:
+    """A folder of that name in front of ours on the path would otherwise be imported silently."""
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "__init__.py").touch()
+    path = os.pathsep.join([str(tmp_path), str(HOME)])
+    env = os.environ | {"PYTHONPATH": path}
+    words = [sys.executable, "-c", "import metarl"]
+    done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"metarl needs its own package 'envs' at {HOME / 'envs'}" in done.stderr
+    assert str(tmp_path / "envs") in done.stderr
+
+
+def test_constraints_pin_what_the_project_asks_for() -> None:
+    """Every core dependency has an exact tested version, torch without a local build tag."""
+    pins = dict(line.split("==") for line in (HOME / "constraints.txt").read_text().split())
+    names = {k.lower().replace("_", "-") for k in pins}
+    asked = "torch mujoco gymnasium stable-baselines3 numpy scipy pydantic pyyaml tyro rich safetensors av matplotlib"
+    assert set(asked.split()) <= names
+    assert "+" not in pins["torch"]
