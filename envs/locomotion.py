@@ -23,7 +23,8 @@ class Locomotion(Varied):
     horizon: control steps of an episode.
     action_scale: policy units that mean full torque. 10 as in ProMP (Rothfuss et al. 2019), so that a Gaussian of
         standard deviation 1 explores with a tenth of the torque and an inner step of rate 0.1 is a small one.
-    ctrl_cost: weight of |a|^2, with a in [-1, 1].
+    ctrl_cost: weight of |a|^2, with a in [-1, 1]; by default the robot's published one.
+    alive_bonus: paid for each step in which the robot has not failed; by default the robot's published one.
     num_threads: simulation threads, 0 for every core; results do not depend on it.
     """
 
@@ -35,7 +36,8 @@ class Locomotion(Varied):
         physics: Physics = "fast",
         horizon: int = 100,
         action_scale: float = 10.0,
-        ctrl_cost: float = 0.05,
+        ctrl_cost: float | None = None,
+        alive_bonus: float | None = None,
         num_threads: int = 0,
     ) -> None:
         goals = [v.name for v in variables if v.name in GOALS]
@@ -52,7 +54,8 @@ class Locomotion(Varied):
         self.space = Space(self.robot.obs_dim, self.robot.act_dim)
         self.horizon = horizon
         self.action_scale = action_scale
-        self.ctrl_cost = ctrl_cost
+        self.ctrl_cost = self.robot.ctrl_cost if ctrl_cost is None else ctrl_cost
+        self.alive_bonus = self.robot.alive_bonus if alive_bonus is None else alive_bonus
         self.num_threads = num_threads
         self._simulators: dict[int, BatchSimulator] = {}
 
@@ -84,6 +87,7 @@ class LocomotionWorlds:
         self.family = family
         self.sim = sim
         self.episodes = episodes
+        family.robot.position(sim)  # binds what it reads: a field bound later is zero until the next step
         self._goal = GOALS[family.goal]
         self._goal_value = tasks.column(family.goal).repeat_interleave(episodes)  # [W]
         for name in tasks.names:
@@ -103,9 +107,11 @@ class LocomotionWorlds:
         before = robot.position(sim)
         sim.step(torque, robot.frame_skip)
         speed = (robot.position(sim) - before) / family.control_step
+        terminated = robot.terminated(sim)
         rew = self._goal(speed, self._goal_value) - family.ctrl_cost * torque.square().sum(1)
+        rew = rew + family.alive_bonus * ~terminated
         per_task = self._per_task
-        return per_task(robot.observe(sim)), per_task(rew), per_task(robot.terminated(sim)), per_task(sim.diverged)
+        return per_task(robot.observe(sim)), per_task(rew), per_task(terminated), per_task(sim.diverged)
 
     def _per_task(self, x: Tensor) -> Tensor:
         return x.view(-1, self.episodes, *x.shape[1:])  # [W, ...] -> [N, E, ...]

@@ -60,7 +60,7 @@ def draw(
     data: mujoco.MjData,
     qpos: NDArray[np.float64],
     slope_deg: float,
-    distance: float,
+    robot: type[Robot],
 ) -> NDArray[np.uint8]:
     """One frame [height, width, 3] with the camera beside the robot.
 
@@ -70,8 +70,8 @@ def draw(
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)
     camera = mujoco.MjvCamera()
-    camera.lookat[:] = [data.subtree_com[1][0], 0.0, 0.45]
-    camera.distance, camera.azimuth, camera.elevation = distance, 90.0, -12.0
+    camera.lookat[:] = [data.subtree_com[1][0], 0.0, robot.camera_height]
+    camera.distance, camera.azimuth, camera.elevation = robot.camera_distance, 90.0, -12.0
     renderer.update_scene(data, camera)
     angle = np.deg2rad(slope_deg)
     for eye in renderer.scene.camera:

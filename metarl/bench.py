@@ -30,7 +30,7 @@ def bench_simulation(config: Config, worlds: int, steps: int, repeats: int, thre
     bare: a loop of `mujoco.batch.Batch.step` with the same per-world parameters and the same controls, nothing else.
     interface: our worlds, with scaled and clipped actions, observation, reward and termination.
     policy: the same with a policy of the config's size acting for each task.
-    gymnasium: `AsyncVectorEnv` of the stock HalfCheetah-v5, one process a thread (its physics is the stock one).
+    gymnasium: `AsyncVectorEnv` of the stock environment, one process a thread (its physics is the stock one).
     """
     config = config.model_copy(update={"train": config.train.model_copy(update={"num_threads": threads})})
     family = build_family(config)
@@ -55,7 +55,7 @@ def bench_simulation(config: Config, worlds: int, steps: int, repeats: int, thre
             if repeat:  # the first round warms caches and threads
                 seconds[name].append(time.perf_counter() - start)
     rates = {name: ours / statistics.median(s) for name, s in seconds.items()}
-    rates["gymnasium"] = _gymnasium(threads or torch.get_num_threads(), repeats, steps)
+    rates["gymnasium"] = _gymnasium(family.robot.gymnasium_id, threads or torch.get_num_threads(), repeats, steps)
     return {
         "worlds": num_tasks * episodes,
         "steps": steps,
@@ -122,9 +122,9 @@ def _with_policy(config: Config, family: Locomotion, tasks: Tasks, episodes: int
     return phase
 
 
-def _gymnasium(processes: int, repeats: int, steps: int) -> float:
+def _gymnasium(name: str, processes: int, repeats: int, steps: int) -> float:
     """Environment steps per second of gymnasium's own vectorisation, one environment a process."""
-    env = gymnasium.make_vec("HalfCheetah-v5", num_envs=processes, vectorization_mode="async")
+    env = gymnasium.make_vec(name, num_envs=processes, vectorization_mode="async")
     env.reset(seed=0)
     env.action_space.seed(0)
     actions = [env.action_space.sample() * 0.1 for _ in range(steps)]

@@ -27,6 +27,7 @@ def build_family(config: settings.Config) -> TaskDistribution:
         horizon=tasks.horizon,
         action_scale=tasks.action_scale,
         ctrl_cost=tasks.ctrl_cost,
+        alive_bonus=tasks.alive_bonus,
         num_threads=config.train.num_threads,
     )
 

@@ -69,8 +69,8 @@ class Evaluate:
     """train, test (same ranges, other draws) or ood (outside the ranges)"""
     tasks: int = 40
     """how many tasks"""
-    episodes: int = 20
-    """episodes of each task and round"""
+    episodes: int | None = None
+    """episodes of each task and round; by default as many as in training"""
     rounds: int = 3
     """rounds of adaptation"""
     seed: int = 0
@@ -82,7 +82,7 @@ class Evaluate:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         _no_overrides(overrides)
-        _positive(tasks=self.tasks, episodes=self.episodes, rounds=self.rounds)
+        _positive(tasks=self.tasks, episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
         _within("seed", self.seed, 0, 2**31 - 1)
         from metarl import evaluate, runs
         from metarl.plot import plot_adaptation
@@ -92,11 +92,12 @@ class Evaluate:
         for other in map(runs.find, self.against):
             if other.config.tasks != run.config.tasks:
                 raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
+        episodes = self.episodes or run.config.train.episodes
         results: list[evaluate.Evaluation] = []
         stored: list[Path] = []
         for r in (run, *map(runs.find, self.against)):
             with console.status(f"evaluating {r.name}"):
-                results.append(evaluate.evaluate(r, self.split, self.tasks, self.episodes, self.rounds, self.seed))
+                results.append(evaluate.evaluate(r, self.split, self.tasks, episodes, self.rounds, self.seed))
             stored.append(evaluate.store(r, results[-1]))
         own, against = results[0], results[1:]
         picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
@@ -118,15 +119,15 @@ class Record:
     """the mp4 to write; by default below videos/"""
     split: Split | None = None
     """where parameters that are not given are drawn from; by default ood if there is one, else test"""
-    episodes: int = 20
-    """episodes to adapt on; the one with the median return is shown"""
+    episodes: int | None = None
+    """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
     rounds: int = 1
     """rounds of adaptation"""
     seed: int = 0
     """of the task and of the episodes"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        _positive(episodes=self.episodes, rounds=self.rounds)
+        _positive(episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
         _within("seed", self.seed, 0, 2**31 - 1)
         given = _task_parameters(overrides)
         from metarl import gl, runs
@@ -141,8 +142,9 @@ class Record:
         tasks = complete_task(family, given, split, self.seed)
         out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.mp4")
         _writable(out, (".mp4",))
+        episodes = self.episodes or run.config.train.episodes
         with console.status(f"filming {out}"):
-            takes = record.record(run, tasks, out, episodes=self.episodes, rounds=self.rounds, seed=self.seed)
+            takes = record.record(run, tasks, out, episodes=episodes, rounds=self.rounds, seed=self.seed)
         shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
         return 0
@@ -274,8 +276,7 @@ class Quickstart:
             if code := Train(name)(overrides):
                 return code
         console.rule("slopes it never saw")
-        tasks, episodes = (8, 4) if self.smoke else (80, 20)
-        Evaluate("quickstart", "ood", tasks, episodes, against=("quickstart_oracle",))({})
+        Evaluate("quickstart", "ood", tasks=8 if self.smoke else 80, against=("quickstart_oracle",))({})
         Plot(names, runs.find("quickstart").path / "training.png")({})
         try:
             Record("quickstart")({"task.direction": 1, "task.slope_deg": 12})

@@ -77,15 +77,16 @@ def _is_one_range(value: Any) -> bool:
 
 
 class LocomotionTasks(Record):
-    """A robot (half_cheetah) that must run in a direction or at a velocity, on slopes, with friction of its own."""
+    """A robot that must run in a direction or at a velocity, on slopes, with friction of its own."""
 
     kind: Literal["locomotion"] = "locomotion"
-    robot: Literal["half_cheetah"]
+    robot: Literal["half_cheetah", "hopper", "walker2d", "swimmer", "ant"]
     vary: dict[VariableName, Vary]
     physics: Literal["fast", "gymnasium"] = "fast"
     horizon: Count = 100
     action_scale: Positive = 10.0
-    ctrl_cost: NonNegative = 0.05
+    ctrl_cost: NonNegative | None = None
+    alive_bonus: Number | None = None
 
     @field_validator("vary")
     @classmethod

@@ -120,7 +120,7 @@ def film(takes: list[Take], family: Locomotion, tasks: Tasks) -> Iterator[Frame]
         for t in range(len(takes[0].rewards) + 1):
             panels = []
             for take in takes:
-                picture = draw(renderer, model, data, take.poses[t], slope, family.robot.camera_distance)
+                picture = draw(renderer, model, data, take.poses[t], slope, family.robot)
                 speed = (take.poses[t, 0] - take.poses[t - 1, 0]) / family.control_step if t else 0.0
                 facts = f"return {take.rewards[:t].sum():+.0f}   x {take.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
                 panels.append(np.vstack([_caption(take.title, label, facts), picture]))

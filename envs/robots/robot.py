@@ -1,10 +1,11 @@
-"""What every body tells about itself."""
+"""What every body tells about itself; a body's own file states what differs."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from importlib.resources import files
-from typing import Literal, Protocol
+from typing import Literal
 
 import mujoco
 import torch
@@ -15,38 +16,56 @@ from envs.simulation import Simulator
 Physics = Literal["fast", "gymnasium"]
 
 
-class Robot(Protocol):
-    """A body: model, observation, progress, failure and reset noise, written once over `[W, ...]`."""
+class Robot:
+    """A body of the gymnasium package: model, observation, progress, failure, reset noise; all over `[W, ...]`."""
 
-    frame_skip: int
+    model_file: str  # of gymnasium's assets
+    gymnasium_id: str  # the environment that `physics: gymnasium` equals
+    frame_skip: int  # physics steps of a control step
     obs_dim: int
     act_dim: int
+    hidden_positions: int = 1  # leading entries of qpos that are not observed: where the body is
+    max_velocity: float = math.inf  # observed velocities are clipped to this, m/s and rad/s
+    ctrl_cost: float  # weight of |a|^2, a in [-1, 1], in the published reward
+    alive_bonus: float = 0.0  # for each step in which the body has not failed, in the published reward
+    reset_noise: float  # qpos + U(-noise, noise)
+    normal_velocity_noise: bool = False  # qvel + noise * N(0, 1), else + U(-noise, noise)
     camera_distance: float  # m
+    camera_height: float  # m above the ground, of the point looked at
 
-    @staticmethod
-    def spec(physics: Physics) -> mujoco.MjSpec:
-        """The editable model."""
+    @classmethod
+    def spec(cls, physics: Physics) -> mujoco.MjSpec:
+        """The editable model, as it is or with fast physics."""
+        spec = mujoco.MjSpec.from_file(str(files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file))
+        if physics == "fast":
+            use_fast_physics(spec)
+        return spec
 
-    @staticmethod
-    def observe(sim: Simulator) -> Tensor:
-        """Proprioception, [W, O] float64."""
+    @classmethod
+    def observe(cls, sim: Simulator) -> Tensor:
+        """Joint positions and velocities, [W, O] float64."""
+        velocity = sim.qvel.clamp(-cls.max_velocity, cls.max_velocity)
+        return torch.cat([sim.qpos[:, cls.hidden_positions :], velocity], 1)
 
-    @staticmethod
-    def position(sim: Simulator) -> Tensor:
+    @classmethod
+    def position(cls, sim: Simulator) -> Tensor:
         """Place along x in m, [W]: a fresh tensor."""
+        return sim.qpos[:, 0].clone()
 
-    @staticmethod
-    def terminated(sim: Simulator) -> Tensor:
-        """Whether the body has failed (fallen), [W] bool."""
+    @classmethod
+    def terminated(cls, sim: Simulator) -> Tensor:
+        """Whether the body has failed, [W] bool; by default it cannot."""
+        return torch.zeros(sim.num_worlds, dtype=torch.bool, device=sim.qpos.device)
 
-    @staticmethod
-    def perturb(sim: Simulator, generator: torch.Generator) -> None:
-        """Add the reset noise of the published environment to the state of every world."""
-
-
-def gymnasium_spec(filename: str) -> mujoco.MjSpec:
-    """An MJCF file of the installed gymnasium package."""
-    return mujoco.MjSpec.from_file(str(files("gymnasium") / "envs" / "mujoco" / "assets" / filename))
+    @classmethod
+    def perturb(cls, sim: Simulator, generator: torch.Generator) -> None:
+        """Add the reset noise to every world; drawn on the CPU, so that every backend starts alike."""
+        position = torch.rand(sim.qpos.shape, generator=generator, dtype=torch.float64)
+        draw = torch.randn if cls.normal_velocity_noise else torch.rand
+        velocity = draw(sim.qvel.shape, generator=generator, dtype=torch.float64)
+        velocity = velocity if cls.normal_velocity_noise else 2 * velocity - 1
+        sim.qpos += (cls.reset_noise * (2 * position - 1)).to(sim.qpos)
+        sim.qvel += (cls.reset_noise * velocity).to(sim.qvel)
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

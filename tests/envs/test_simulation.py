@@ -10,7 +10,7 @@ import torch
 
 from envs.core import Tasks, Variable
 from envs.locomotion import Locomotion
-from envs.robots import HalfCheetah
+from envs.robots import ROBOTS, HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator
 from envs.variations import friction, slope_deg
@@ -33,11 +33,21 @@ def drive(sim: BatchSimulator, steps: int, seed: int = 0) -> torch.Tensor:
     return torch.stack(states)
 
 
-def test_gymnasium_physics_is_gymnasium_to_the_bit() -> None:
-    """Observation without any difference and reward to 1e-12, with the stock cost weight 0.1, over 200 steps."""
-    env = gymnasium.make("HalfCheetah-v5").unwrapped
+STOCK: dict[str, dict[str, object]] = {  # what differs from the environment's own defaults
+    "half_cheetah": {"ctrl_cost_weight": 0.05},
+    "hopper": {},
+    "walker2d": {},
+    "swimmer": {},
+    "ant": {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0.0},
+}
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_gymnasium_physics_is_gymnasium_to_the_bit(robot: str) -> None:
+    """Observation without any difference, reward to 1e-12 and the same terminations, over 200 steps."""
+    env = gymnasium.make(ROBOTS[robot].gymnasium_id, **STOCK[robot]).unwrapped
     env.reset(seed=1)
-    family = Locomotion("half_cheetah", (FORWARD,), physics="gymnasium", action_scale=1.0, ctrl_cost=0.1)
+    family = Locomotion(robot, (FORWARD,), physics="gymnasium", action_scale=1.0)
     worlds = family.worlds(Tasks(("direction",), torch.ones(1, 1, dtype=torch.float64)), 1)
     worlds.sim.reset()
     worlds.sim.qpos[0] = torch.from_numpy(env.data.qpos)
@@ -45,11 +55,28 @@ def test_gymnasium_physics_is_gymnasium_to_the_bit() -> None:
     worlds.sim.forward()
     rng = np.random.default_rng(0)
     for _ in range(200):
-        act = rng.uniform(-1, 1, 6)
-        obs, rew, *_ = env.step(act)
-        ours, our_rew, *_ = worlds.step(torch.from_numpy(act)[None, None])
+        act = rng.uniform(-1, 1, family.space.act)
+        obs, rew, terminated, *_ = env.step(act)
+        ours, our_rew, ended, _ = worlds.step(torch.from_numpy(act)[None, None])
         assert np.array_equal(ours[0, 0].numpy(), obs)
         assert abs(our_rew.item() - rew) < 1e-12
+        assert ended.item() == terminated
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_every_robot_starts_healthy_with_its_published_noise(robot: str, generator: torch.Generator) -> None:
+    family = Locomotion(robot, (FORWARD,), num_threads=1)
+    worlds = family.worlds(Tasks(("direction",), torch.ones(2, 1, dtype=torch.float64)), 200)
+    obs = worlds.reset(generator)
+    assert obs.shape == (2, 200, family.space.obs)
+    assert not family.robot.terminated(worlds.sim).any()
+    offset = worlds.sim.qpos - torch.from_numpy(family.model.qpos0)
+    env = gymnasium.make(ROBOTS[robot].gymnasium_id).unwrapped
+    noise = env._reset_noise_scale
+    joints = offset[:, 7:] if robot == "ant" else offset  # MuJoCo normalises the free joint's quaternion
+    assert 0.9 * noise < joints.abs().max() <= noise
+    starts = np.stack([env.reset(seed=i) and env.data.qvel.copy() for i in range(200)])
+    assert worlds.sim.qvel.std().item() == pytest.approx(starts.std(), rel=0.1)
 
 
 def test_tilted_gravity_equals_a_tilted_floor() -> None:

@@ -1,0 +1,42 @@
+"""Ant: a four-legged body with eight motors in three dimensions (Schulman et al. 2016; gymnasium's Ant-v5)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from envs.robots.robot import Robot
+from envs.simulation import Simulator
+
+HEIGHT = (0.2, 1.0)  # m, gymnasium's healthy_z_range
+TORSO = 1  # body id
+
+
+class Ant(Robot):
+    """Observation: qpos without x and y (13), qvel (14). Fails when it lies or leaps. Control step 5 x 0.01 s.
+
+    This is gymnasium's 27-dimensional variant, `include_cfrc_ext_in_observation=False, contact_cost_weight=0`: contact
+    forces are left out, as in PEARL, because MuJoCo's batch interface does not compute them as gymnasium does.
+    """
+
+    model_file = "ant.xml"
+    gymnasium_id = "Ant-v5"
+    frame_skip = 5
+    obs_dim = 27
+    act_dim = 8
+    hidden_positions = 2
+    ctrl_cost = 0.5
+    alive_bonus = 1.0
+    reset_noise = 0.1
+    normal_velocity_noise = True
+    camera_distance = 5.0
+    camera_height = 0.5
+
+    @classmethod
+    def position(cls, sim: Simulator) -> Tensor:
+        """Of the torso's frame as of the last substep, as gymnasium takes it."""
+        return sim.field("xpos")[:, TORSO, 0].clone()
+
+    @classmethod
+    def terminated(cls, sim: Simulator) -> Tensor:
+        height = sim.qpos[:, 2]
+        return ~((height >= HEIGHT[0]) & (height <= HEIGHT[1]))

@@ -1,0 +1,23 @@
+"""Swimmer: three links and two motors in a viscous fluid (Coulom 2002; gymnasium's Swimmer-v5)."""
+
+from __future__ import annotations
+
+from envs.robots.robot import Robot
+
+
+class Swimmer(Robot):
+    """Observation: qpos without x and y (3), qvel (5). Never fails. Control step 4 x 0.01 s.
+
+    It floats in a plane across gravity: slopes and friction do not touch it.
+    """
+
+    model_file = "swimmer.xml"
+    gymnasium_id = "Swimmer-v5"
+    frame_skip = 4
+    obs_dim = 8
+    act_dim = 2
+    hidden_positions = 2
+    ctrl_cost = 1e-4
+    reset_noise = 0.1
+    camera_distance = 6.0
+    camera_height = 0.1
