@@ -20,6 +20,7 @@ from metarl.build import build_family, build_learner
 from metarl.collect import Acting
 from metarl.config import Config
 from metarl.errors import UserError
+from metarl.train import usable_cores
 
 Phase = Callable[[], None]
 
@@ -30,7 +31,8 @@ def bench_simulation(config: Config, worlds: int, steps: int, repeats: int, thre
     bare: a loop of `mujoco.batch.Batch.step` with the same per-world parameters and the same controls, nothing else.
     interface: our worlds, with scaled and clipped actions, observation, reward and termination.
     policy: the same with a policy of the config's size acting for each task.
-    gymnasium: `AsyncVectorEnv` of the stock environment, one process a thread (its physics is the stock one).
+    gymnasium: `AsyncVectorEnv` of the stock environment with stock physics, at one process a thread, as it is
+        commonly run, and at sixteen, which hide each other's waiting.
     """
     config = config.model_copy(update={"train": config.train.model_copy(update={"num_threads": threads})})
     family = build_family(config)
@@ -47,26 +49,28 @@ def bench_simulation(config: Config, worlds: int, steps: int, repeats: int, thre
         "policy": _with_policy(config, family, tasks, episodes, steps),
     }
     seconds: dict[str, list[float]] = {name: [] for name in phases}
-    ours = num_tasks * episodes * steps
+    taken = num_tasks * episodes * steps
     for repeat in range(repeats + 1):
         for name, phase in phases.items():
             start = time.perf_counter()
             phase()
             if repeat:  # the first round warms caches and threads
                 seconds[name].append(time.perf_counter() - start)
-    rates = {name: ours / statistics.median(s) for name, s in seconds.items()}
-    rates["gymnasium"] = _gymnasium(family.robot.gymnasium_id, threads or torch.get_num_threads(), repeats, steps)
+    rates = {name: taken / statistics.median(s) for name, s in seconds.items()}
+    threads = threads or usable_cores()
+    for processes in (threads, 16 * threads):
+        rates[f"gymnasium x{processes}"] = _gymnasium(family.robot.gymnasium_id, processes, repeats, steps)
     return {
         "worlds": num_tasks * episodes,
         "steps": steps,
-        "threads": threads or torch.get_num_threads(),
+        "threads": threads,
         "repeats": repeats,
         "env_steps_per_second": {k: round(v) for k, v in rates.items()},
         "ratios": {
-            "interface / bare": round(rates["interface"] / rates["bare"], 3),
-            "policy / bare": round(rates["policy"] / rates["bare"], 3),
-            "policy / gymnasium": round(rates["policy"] / rates["gymnasium"], 2),
-            "interface / gymnasium": round(rates["interface"] / rates["gymnasium"], 2),
+            f"{ours} / {theirs}": round(rates[ours] / rates[theirs], 3)
+            for ours in ("interface", "policy")
+            for theirs in rates
+            if theirs not in ("interface", "policy")
         },
         "versions": {"mujoco": mujoco.__version__, "gymnasium": gymnasium.__version__, "torch": torch.__version__},
     }

@@ -171,7 +171,9 @@ def test_a_family_without_ood_says_so(workdir: Path, capsys: pytest.CaptureFixtu
 def test_bench_compares_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run("bench sim --worlds 8 --steps 3 --repeats 1 --threads 1 --json".split(), capsys)
     assert code == 0
-    assert set(json.loads(out)["env_steps_per_second"]) == {"bare", "interface", "policy", "gymnasium"}
+    rates = json.loads(out)["env_steps_per_second"]
+    assert list(rates) == ["bare", "interface", "policy", "gymnasium x1", "gymnasium x16"]
+    assert min(rates.values()) > 0
 
 
 def test_doctor_finds_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
