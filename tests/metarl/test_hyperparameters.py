@@ -1,0 +1,84 @@
+"""Every setting matters: changing it changes what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from metarl.config import Config
+from metarl.train import Trainer
+
+EFFECTS: list[tuple[str, str, Any]] = [
+    ("maml_cheetah_direction", "seed", 1),
+    ("maml_cheetah_direction", "tasks.horizon", 9),
+    ("maml_cheetah_direction", "tasks.action_scale", 5.0),
+    ("maml_cheetah_direction", "tasks.ctrl_cost", 0.5),
+    ("maml_cheetah_direction", "tasks.physics", "gymnasium"),
+    ("maml_cheetah_direction", "tasks.vary.friction", 0.1),
+    ("maml_cheetah_direction", "tasks.vary.slope_deg", 5.0),
+    ("maml_cheetah_direction", "policy.init_std", 0.5),
+    ("maml_cheetah_direction", "learner.inner_lr", 0.2),
+    ("maml_cheetah_direction", "learner.inner_steps", 2),
+    ("maml_cheetah_direction", "learner.rounds", 2),
+    ("maml_cheetah_direction", "learner.first_order", True),
+    ("maml_cheetah_direction", "learner.learn_inner_lr", False),
+    ("maml_cheetah_direction", "outer.outer_lr", 0.01),
+    ("maml_cheetah_direction", "outer.num_epochs", 2),
+    ("maml_cheetah_direction", "outer.clip_coef", 1e-4),
+    ("maml_cheetah_direction", "outer.kl_coef", 0.5),
+    ("maml_cheetah_direction", "outer.max_grad_norm", 1e-12),
+    ("maml_cheetah_direction", "credit.gamma", 0.5),
+    ("maml_cheetah_direction", "credit.gae_lambda", 0.5),
+    ("maml_cheetah_direction", "train.num_tasks", 4),
+    ("maml_cheetah_direction", "train.episodes", 4),
+    ("maml_trpo_cheetah_direction", "outer.max_kl", 0.1),
+    ("maml_trpo_cheetah_direction", "outer.cg_iterations", 1),
+    ("maml_trpo_cheetah_direction", "outer.damping", 10.0),
+    ("maml_point", "tasks.action_scale", 3.0),
+    ("reptile_cheetah_direction", "learner.inner_lr", 0.2),
+    ("reptile_cheetah_direction", "learner.inner_steps", 2),
+    ("reptile_cheetah_direction", "learner.rounds", 2),
+    ("reptile_cheetah_direction", "outer.outer_lr", 0.1),
+    ("reptile_cheetah_direction", "outer.optimizer", "adam"),
+    ("reptile_cheetah_direction", "outer.max_grad_norm", 1e-12),
+    ("quickstart_oracle", "outer.kl_coef", 0.5),
+]
+
+
+def learned(config: Config) -> torch.Tensor:
+    """The policy's weights after two iterations."""
+    trainer = Trainer(config)
+    for _ in range(2):
+        trainer.iterate()
+    return torch.cat([v.flatten() for k, v in trainer.state.theta.items() if not k.startswith("inner_lr")])
+
+
+@pytest.mark.parametrize(("name", "key", "value"), EFFECTS, ids=[f"{n}-{k}" for n, k, _ in EFFECTS])
+def test_changing_it_changes_what_is_learned(
+    name: str, key: str, value: Any, small: Callable[..., Config], plain: dict[str, torch.Tensor]
+) -> None:
+    changed = learned(small(name, **{key.replace(".", "__"): value}))
+    if name not in plain:
+        plain[name] = learned(small(name))
+    assert changed.isfinite().all()
+    assert not torch.equal(changed, plain[name])
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, torch.Tensor]:
+    """What each config learns unchanged, worked out once."""
+    return {}
+
+
+def test_the_line_search_length_matters(small: Callable[..., Config]) -> None:
+    """With a bound that the quadratic model overshoots, one try fails where fifteen find a step."""
+    moved = []
+    for tries in (1, 15):
+        config = small(
+            "maml_trpo_cheetah_direction", outer__max_kl=50.0, outer__damping=0.0, outer__line_search_steps=tries
+        )
+        moved.append(learned(config))
+    assert not torch.equal(*moved)
