@@ -89,15 +89,21 @@ class LocomotionWorlds:
         self.episodes = episodes
         family.robot.position(sim)  # binds what it reads: a field bound later is zero until the next step
         self._goal = GOALS[family.goal]
-        self._goal_value = tasks.column(family.goal).repeat_interleave(episodes)  # [W]
+        self.set_tasks(tasks)
+
+    def set_tasks(self, tasks: Tasks) -> None:
+        """Give every world the goal and the physics of its task; its state stays."""
+        self._goal_value = tasks.column(self.family.goal).repeat_interleave(self.episodes)  # [W]
         for name in tasks.names:
             if name in PHYSICAL:
-                PHYSICAL[name](sim, tasks.column(name).repeat_interleave(episodes))
+                PHYSICAL[name](self.sim, tasks.column(name).repeat_interleave(self.episodes))
 
-    def reset(self, generator: torch.Generator) -> Tensor:
-        self.sim.reset()
-        self.family.robot.perturb(self.sim, generator)
-        self.sim.forward()
+    def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
+        """Start the episodes of `mask` [N, E], or all; obs [N, E, O] of every world."""
+        mask = None if mask is None else mask.flatten()
+        self.sim.reset(mask)
+        self.family.robot.perturb(self.sim, generator, mask)
+        self.sim.forward(mask)
         return self._per_task(self.family.robot.observe(self.sim))
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

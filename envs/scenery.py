@@ -13,7 +13,41 @@ _POST_EVERY = 5.0  # m between distance posts
 _REACH = 60  # m, how far the posts stand along x in both directions
 
 
-def stage(robot: type[Robot], width: int, height: int) -> mujoco.MjModel:
+class Stage:
+    """A renderer and a robot on it; `close` frees the renderer."""
+
+    def __init__(self, robot: type[Robot], width: int, height: int) -> None:
+        self.robot = robot
+        self.model = _model(robot, width, height)
+        self.data = mujoco.MjData(self.model)
+        self.renderer = mujoco.Renderer(self.model, height, width)
+
+    def draw(self, qpos: NDArray[np.float64], slope_deg: float) -> NDArray[np.uint8]:
+        """One frame [height, width, 3] with the camera beside the robot in the pose qpos [nq].
+
+        The simulation lives in the frame of the slope, so the camera is rolled by `slope_deg` and down is down.
+        """
+        self.data.qpos[:] = qpos
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        camera = mujoco.MjvCamera()
+        camera.lookat[:] = [self.data.subtree_com[1][0], 0.0, self.robot.camera_height]
+        camera.distance, camera.azimuth, camera.elevation = self.robot.camera_distance, 90.0, -12.0
+        self.renderer.update_scene(self.data, camera)
+        angle = np.deg2rad(slope_deg)
+        for eye in self.renderer.scene.camera:
+            right = np.cross(eye.forward, eye.up)
+            eye.up[:] = np.cos(angle) * np.asarray(eye.up) + np.sin(angle) * right
+        self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
+        self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        picture: NDArray[np.uint8] = self.renderer.render()
+        return picture
+
+    def close(self) -> None:
+        self.renderer.close()
+
+
+def _model(robot: type[Robot], width: int, height: int) -> mujoco.MjModel:
     """The robot's model with a sky, a tiled floor, and a post every 5 m (taller and red at the start)."""
     spec = robot.spec("fast")
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
@@ -52,32 +86,3 @@ def _add_posts(spec: mujoco.MjSpec) -> None:
             conaffinity=0,
             mass=0,
         )
-
-
-def draw(
-    renderer: mujoco.Renderer,
-    model: mujoco.MjModel,
-    data: mujoco.MjData,
-    qpos: NDArray[np.float64],
-    slope_deg: float,
-    robot: type[Robot],
-) -> NDArray[np.uint8]:
-    """One frame [height, width, 3] with the camera beside the robot.
-
-    The simulation lives in the frame of the slope, so the camera is rolled by `slope_deg` and down is down.
-    """
-    data.qpos[:] = qpos
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_comPos(model, data)
-    camera = mujoco.MjvCamera()
-    camera.lookat[:] = [data.subtree_com[1][0], 0.0, robot.camera_height]
-    camera.distance, camera.azimuth, camera.elevation = robot.camera_distance, 90.0, -12.0
-    renderer.update_scene(data, camera)
-    angle = np.deg2rad(slope_deg)
-    for eye in renderer.scene.camera:
-        right = np.cross(eye.forward, eye.up)
-        eye.up[:] = np.cos(angle) * np.asarray(eye.up) + np.sin(angle) * right
-    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
-    renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-    picture: NDArray[np.uint8] = renderer.render()
-    return picture

@@ -6,6 +6,7 @@ Import this before mujoco, or set MUJOCO_GL yourself: the renderer is chosen whe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from metarl import gl
 gl.choose()
 
 import av
-import mujoco
 import numpy as np
 import torch
 from matplotlib import font_manager
@@ -25,7 +25,7 @@ from torch import Tensor
 from envs.core import Policy, Tasks, Trajectories
 from envs.locomotion import Locomotion, LocomotionWorlds
 from envs.rollout import rollout
-from envs.scenery import draw, stage
+from envs.scenery import Stage
 from metarl.collect import live
 from metarl.errors import UserError
 from metarl.evaluate import load_trainer, sample_tasks, seeded
@@ -111,19 +111,15 @@ def _median_take(title: str, lived: Trajectories, poses: Tensor) -> Take:
 
 def film(takes: list[Take], family: Locomotion, tasks: Tasks) -> Iterator[Frame]:
     """Frames with all takes side by side under their captions."""
-    width, height = PANEL
-    model = stage(family.robot, width, height)
-    data = mujoco.MjData(model)
     slope = float(tasks.column("slope_deg")[0]) if "slope_deg" in tasks.names else 0.0
     label = ", ".join(f"{name} {tasks.column(name)[0]:+.3g}" for name in family.descriptor_names)
-    with mujoco.Renderer(model, height, width) as renderer:
+    with closing(Stage(family.robot, *PANEL)) as stage:
         for t in range(len(takes[0].rewards) + 1):
             panels = []
             for take in takes:
-                picture = draw(renderer, model, data, take.poses[t], slope, family.robot)
                 speed = (take.poses[t, 0] - take.poses[t - 1, 0]) / family.control_step if t else 0.0
                 facts = f"return {take.rewards[:t].sum():+.0f}   x {take.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
-                panels.append(np.vstack([_caption(take.title, label, facts), picture]))
+                panels.append(np.vstack([_caption(take.title, label, facts), stage.draw(take.poses[t], slope)]))
             yield np.hstack(panels)
 
 

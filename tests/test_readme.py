@@ -15,10 +15,19 @@ README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 
 def test_the_library_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """With two iterations instead of twenty."""
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    code, _ = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     assert '"train.iterations": 20' in code
     exec(code.replace('"train.iterations": 20', '"train.iterations": 2'), {})
     assert capsys.readouterr().out.count("after adaptation") == 2
+
+
+def test_the_gymnasium_example_runs() -> None:
+    """With two worlds and steps instead of many."""
+    _, code = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    for long, short in (("num_envs=64", "num_envs=2"), ("n_steps=100", "n_steps=2"), ("6400", "4")):
+        assert long in code
+        code = code.replace(long, short)
+    exec(code, {})
 
 
 def test_every_command_and_config_it_names_exists() -> None:

@@ -58,14 +58,17 @@ class Robot:
         return torch.zeros(sim.num_worlds, dtype=torch.bool, device=sim.qpos.device)
 
     @classmethod
-    def perturb(cls, sim: Simulator, generator: torch.Generator) -> None:
-        """Add the reset noise to every world; drawn on the CPU, so that every backend starts alike."""
+    def perturb(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
+        """Add the reset noise to the worlds of `mask` [W]; drawn for all of them, and on the CPU, so that every
+        backend starts alike.
+        """
         position = torch.rand(sim.qpos.shape, generator=generator, dtype=torch.float64)
         draw = torch.randn if cls.normal_velocity_noise else torch.rand
         velocity = draw(sim.qvel.shape, generator=generator, dtype=torch.float64)
         velocity = velocity if cls.normal_velocity_noise else 2 * velocity - 1
-        sim.qpos += (cls.reset_noise * (2 * position - 1)).to(sim.qpos)
-        sim.qvel += (cls.reset_noise * velocity).to(sim.qvel)
+        size = cls.reset_noise if mask is None else cls.reset_noise * mask.double()[:, None]
+        sim.qpos += (size * (2 * position - 1)).to(sim.qpos)
+        sim.qvel += (size * velocity).to(sim.qvel)
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -1,0 +1,195 @@
+"""The Gymnasium and Stable-Baselines3 faces."""
+
+from __future__ import annotations
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+import stable_baselines3.common.env_checker as sb3_checker
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+from stable_baselines3 import PPO
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecMonitor
+
+from envs import gym
+from envs.sb3 import TaskVecEnv
+from metarl import gl
+
+TASK = {"direction": -1.0, "slope_deg": 5.0, "friction": 0.7}
+
+
+def vector(num_envs: int = 4, name: str = "HalfCheetahSlope", **options: object) -> gym.TaskVectorEnv:
+    return gymnasium.make_vec(f"metarl/{name}-v0", num_envs=num_envs, num_threads=1, **options)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", gym.ids())
+def test_every_registered_id_passes_both_checkers(name: str) -> None:
+    """Warnings are errors, but for the one about unbounded observations, which Gymnasium's own robots share."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message=".*Box observation space (min|max)imum value is -?infinity.*")
+        warnings.filterwarnings("ignore", message=".*not within the observation space.*infinity.*")
+        env = gymnasium.make(name)
+        check_env(env.unwrapped, skip_render_check=True)
+        sb3_checker.check_env(env.unwrapped, warn=True, skip_render_check=True)
+        gymnasium.spec(name).to_json()
+
+
+def test_a_batch_of_worlds_equals_single_environments() -> None:
+    """Bit for bit, over an episode's length, each with a task of its own."""
+    batch = vector(3, max_episode_steps=50)
+    tasks = batch.sample_tasks(3, "test", seed=1).to_json()
+    batch.reset(seed=0, options={"task": tasks})
+    singles = [gymnasium.make("envs.gym:metarl/HalfCheetahSlope-v0") for _ in tasks]
+    for i, (single, task) in enumerate(zip(singles, tasks, strict=True)):
+        single.reset(seed=0, options={"task": task})
+        sim = single.unwrapped._batch._worlds.sim
+        sim.qpos[0], sim.qvel[0] = batch._worlds.sim.qpos[i], batch._worlds.sim.qvel[i]
+        sim.forward()
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        act = rng.uniform(-1, 1, (3, 6)).astype(np.float32)
+        obs, rew, *_ = batch.step(act)
+        for i, single in enumerate(singles):
+            own, own_rew, *_ = single.step(act[i])
+            assert np.array_equal(own, obs[i])
+            assert own_rew == rew[i]
+
+
+def test_the_task_sticks_until_it_is_changed() -> None:
+    env = gymnasium.make("metarl/HalfCheetahSlope-v0")
+    _, info = env.reset(seed=0, options={"task": TASK})
+    assert info["task"] == TASK
+    for _ in range(3):
+        _, info = env.reset()
+        assert info["task"] == TASK
+    _, info = env.reset(options={"task": {"direction": 1.0}})
+    assert info["task"] == TASK | {"direction": 1.0}
+    with pytest.raises(ValueError, match="slope_deg=50 lies outside"):
+        env.reset(options={"task": {"slope_deg": 50.0}})
+    with pytest.raises(ValueError, match="a task of this family has the parameters"):
+        env.reset(options={"task": {"slope": 5.0}})
+
+
+def test_the_task_is_really_the_physics_and_the_reward() -> None:
+    env = vector(2)
+    env.reset(seed=0, options={"task": [TASK, TASK | {"direction": 1.0, "slope_deg": -5.0}]})
+    gravity = env._worlds.sim.params("opt.gravity")
+    assert gravity[0, 0] == -gravity[1, 0] != 0
+    assert env._worlds._goal_value.tolist() == [-1.0, 1.0]
+
+
+def test_same_step_autoreset_keeps_the_final_observation() -> None:
+    env = vector(2, max_episode_steps=5)
+    env.reset(seed=0)
+    act = np.zeros((2, 6), dtype=np.float32)
+    for t in range(1, 11):
+        obs, _, terminated, truncated, infos = env.step(act)
+        assert not terminated.any()
+        assert truncated.all() == (t % 5 == 0)
+        if t % 5 == 0:
+            assert not np.allclose(infos["final_obs"][0], obs[0])
+            assert np.abs(obs[:, :8]).max() < 0.2  # a fresh start
+        else:
+            assert "final_obs" not in infos
+
+
+def test_next_step_autoreset_ignores_one_action() -> None:
+    env = vector(1, max_episode_steps=2, autoreset_mode=AutoresetMode.NEXT_STEP)
+    env.reset(seed=0)
+    act = np.ones((1, 6), dtype=np.float32)
+    seen = [env.step(act) for _ in range(6)]
+    assert [bool(s[3][0]) for s in seen] == [False, True, False, False, True, False]
+    assert [float(s[1][0]) == 0.0 for s in seen] == [False, False, True, False, False, True]
+
+
+def test_disabled_autoreset_wants_a_mask() -> None:
+    env = vector(2, max_episode_steps=1, autoreset_mode=AutoresetMode.DISABLED)
+    env.reset(seed=0)
+    act = np.zeros((2, 6), dtype=np.float32)
+    obs, *_ = env.step(act)
+    with pytest.raises(RuntimeError, match="reset them with a reset_mask"):
+        env.step(act)
+    again, _ = env.reset(options={"reset_mask": np.array([True, False])})
+    assert not np.array_equal(again[0], obs[0])
+    assert np.array_equal(again[1], obs[1])
+
+
+def test_a_diverged_world_is_terminated_and_told() -> None:
+    env = vector(2)
+    env.reset(seed=0)
+    env._worlds.sim.qvel[1] = np.nan
+    _, rew, terminated, truncated, infos = env.step(np.zeros((2, 6), dtype=np.float32))
+    assert infos["diverged"].tolist() == [False, True]
+    assert terminated.tolist() == [False, True]
+    assert not truncated.any()
+    assert rew[1] == 0.0
+    obs, _, terminated, *_ = env.step(np.zeros((2, 6), dtype=np.float32))
+    assert np.isfinite(obs).all()
+    assert not terminated.any()
+
+
+def test_new_tasks_each_episode_on_request() -> None:
+    env = vector(8, max_episode_steps=1, new_task_each_episode=True)
+    _, infos = env.reset(seed=0)
+    before = [t["slope_deg"] for t in infos["task"]]
+    *_, infos = env.step(np.zeros((8, 6), dtype=np.float32))
+    after = env.tasks.column("slope_deg").tolist()
+    assert not set(before) & set(after)
+    assert [t["slope_deg"] for t in infos["final_info"]["task"]] == before
+
+
+def test_the_true_task_can_be_observed() -> None:
+    env = vector(2, observe_task=True)
+    obs, _ = env.reset(seed=0, options={"task": TASK})
+    assert obs.shape == (2, 19)
+    assert obs[:, 17:].tolist() == [[-1.0, 0.625]] * 2
+
+
+def test_the_same_seed_gives_the_same_episode() -> None:
+    starts = [vector(3).reset(seed=seed)[0] for seed in (5, 5, 6)]
+    assert np.array_equal(starts[0], starts[1])
+    assert not np.array_equal(starts[0], starts[2])
+
+
+@pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")
+def test_a_single_environment_renders() -> None:
+    env = gymnasium.make("metarl/HalfCheetahSlope-v0", render_mode="rgb_array")
+    env.reset(seed=0)
+    picture = env.render()
+    assert picture.shape == (300, 480, 3)
+    assert picture.std() > 20
+    env.close()
+
+
+def test_stable_baselines_trains_and_evaluates_on_it() -> None:
+    env = VecMonitor(TaskVecEnv(vector(4, "HalfCheetahDirection", max_episode_steps=20, observe_task=True)))
+    model = PPO("MlpPolicy", env, n_steps=20, batch_size=40, n_epochs=1, seed=0, device="cpu")
+    model.learn(160)
+    mean, _ = evaluate_policy(model, env, n_eval_episodes=4)
+    assert np.isfinite(mean)
+    assert model.ep_info_buffer[0]["l"] == 20  # type: ignore[index]
+
+
+def test_stable_baselines_is_told_truncation_from_termination() -> None:
+    env = TaskVecEnv(vector(2, "HopperVelocity", max_episode_steps=3))
+    env.seed(0)
+    env.reset()
+    for _ in range(3):
+        obs, rew, done, infos = env.step(np.zeros((2, 3), dtype=np.float32))
+    assert done.all()
+    assert all(i["TimeLimit.truncated"] for i in infos)
+    assert infos[0]["terminal_observation"].shape == obs[0].shape
+    assert rew.dtype == np.float32
+    env.env._worlds.sim.qpos[:, 1] = 0.1  # below the healthy height
+    _, _, done, infos = env.step(np.zeros((2, 3), dtype=np.float32))
+    assert done.all()
+    assert not any(i["TimeLimit.truncated"] for i in infos)
+
+
+def test_sb3_refuses_another_autoreset() -> None:
+    with pytest.raises(ValueError, match="expects SAME_STEP"):
+        TaskVecEnv(vector(2, autoreset_mode=AutoresetMode.NEXT_STEP))
