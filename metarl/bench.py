@@ -18,8 +18,8 @@ from envs.core import Tasks
 from envs.locomotion import Locomotion
 from metarl.build import build_family, build_learner
 from metarl.collect import Acting
-from metarl.config import Config
 from metarl.errors import UserError
+from metarl.schema import Config
 from metarl.train import usable_cores
 
 Phase = Callable[[], None]

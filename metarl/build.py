@@ -10,15 +10,15 @@ from agents.optimization import MAML, Reptile
 from envs.core import TaskDistribution, Variable
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
-from metarl import config as settings
+from metarl import schema
 from metarl.collect import Credit
 from metarl.outer import TRPO, Gradient, Outer
 
 
-def build_family(config: settings.Config) -> TaskDistribution:
+def build_family(config: schema.Config) -> TaskDistribution:
     """The distribution of tasks."""
     tasks = config.tasks
-    if isinstance(tasks, settings.PointTasks):
+    if isinstance(tasks, schema.PointTasks):
         return PointNavigation(tasks.horizon, tasks.action_scale)
     return Locomotion(
         tasks.robot,
@@ -32,17 +32,17 @@ def build_family(config: settings.Config) -> TaskDistribution:
     )
 
 
-def build_learner(config: settings.Config, family: TaskDistribution) -> Learner:
+def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     """The learner with its network and objectives."""
     s, outer = config.learner, config.outer
     sees_task = s.kind == "oracle"
     inputs = family.space.obs + (len(family.descriptor_names) if sees_task else 0)
     network = GaussianMLP(inputs, family.space.act, config.policy.hidden, config.policy.init_std)
-    judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, settings.PpoOuter) else policy_gradient
-    if isinstance(s, settings.ReptileLearner):
+    judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, schema.PpoOuter) else policy_gradient
+    if isinstance(s, schema.ReptileLearner):
         return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
-    penalty = outer.kl_coef if isinstance(outer, settings.PpoOuter) else 0.0
-    if isinstance(s, settings.MamlLearner):
+    penalty = outer.kl_coef if isinstance(outer, schema.PpoOuter) else 0.0
+    if isinstance(s, schema.MamlLearner):
         return MAML(
             network,
             policy_gradient,
@@ -58,10 +58,10 @@ def build_learner(config: settings.Config, family: TaskDistribution) -> Learner:
     return Joint(network, with_penalty(judged, kl_to_sampling, penalty), sees_task)
 
 
-def build_outer(config: settings.Config, learner: Learner, theta: Params) -> Outer:
+def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer:
     """The outer step."""
     s = config.outer
-    if isinstance(s, settings.TrpoOuter):
+    if isinstance(s, schema.TrpoOuter):
         return TRPO(
             learner,
             max_kl=s.max_kl,
@@ -69,11 +69,11 @@ def build_outer(config: settings.Config, learner: Learner, theta: Params) -> Out
             damping=s.damping,
             line_search_steps=s.line_search_steps,
         )
-    if isinstance(s, settings.PpoOuter):
+    if isinstance(s, schema.PpoOuter):
         return Gradient(learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm)
     return Gradient(learner, theta, outer_lr=s.outer_lr, optimizer=s.optimizer, max_grad_norm=s.max_grad_norm)
 
 
-def build_credit(config: settings.Config) -> Credit:
+def build_credit(config: schema.Config) -> Credit:
     """How actions get their credit."""
     return Credit(config.credit.gamma, config.credit.gae_lambda)

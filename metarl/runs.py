@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from metarl import config as settings
+from metarl import schema
 from metarl.errors import UserError, nearest
 
 ROOT = Path("runs")
@@ -24,7 +25,7 @@ class Run:
         self.metrics = path / "metrics.jsonl"
 
     @property
-    def config(self) -> settings.Config:
+    def config(self) -> schema.Config:
         return settings.load(self.path / "config.yaml")
 
     @property
@@ -45,7 +46,7 @@ class Run:
         self.metrics.write_text("".join(json.dumps(r) + "\n" for r in kept))
 
 
-def create(name: str, config: settings.Config, command: str) -> Run:
+def create(name: str, config: schema.Config, command: str) -> Run:
     """A new run folder with what is needed to repeat it: settings, command, versions."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):

@@ -18,10 +18,10 @@ from envs.core import Trajectories
 from metarl import checkpoint
 from metarl.build import build_credit, build_family, build_learner, build_outer
 from metarl.collect import Clock, live
-from metarl.config import Config
 from metarl.errors import DivergedError, UserError
 from metarl.progress import Metrics, TrainingDisplay, span
 from metarl.runs import Run
+from metarl.schema import Config
 
 
 def usable_cores() -> int:

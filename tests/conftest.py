@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from metarl import config as settings
-from metarl import gl
+from metarl import gl, schema
 
 os.environ.setdefault("MUJOCO_GL", gl.working() or "disabled")  # before any test imports mujoco
 
@@ -30,10 +30,10 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
-def small() -> Callable[..., settings.Config]:
+def small() -> Callable[..., schema.Config]:
     """A shipped config made small enough for a test; the horizon is 10 steps."""
 
-    def make(name: str, **overrides: Any) -> settings.Config:
+    def make(name: str, **overrides: Any) -> schema.Config:
         changes = SMALL | {"tasks.horizon": 10} | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
 

@@ -9,6 +9,7 @@ import pytest
 from envs.robots import ROBOTS
 from envs.variations import GOALS, PHYSICAL
 from metarl import config as settings
+from metarl import schema
 from metarl.errors import UserError
 
 QUICKSTART = settings.find("quickstart")
@@ -35,8 +36,8 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
 
 
 def test_names_in_the_schema_are_the_names_that_exist() -> None:
-    assert set(settings.variable_names()) == set(GOALS) | set(PHYSICAL) == set(settings.LIMITS)
-    robots = settings.LocomotionTasks.model_fields["robot"].annotation
+    assert set(schema.variable_names()) == set(GOALS) | set(PHYSICAL) == set(schema.LIMITS)
+    robots = schema.LocomotionTasks.model_fields["robot"].annotation
     assert set(robots.__args__) == set(ROBOTS)  # type: ignore[union-attr]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from metarl.config import Config
+from metarl.schema import Config
 from metarl.train import Trainer
 
 EFFECTS: list[tuple[str, str, Any]] = [

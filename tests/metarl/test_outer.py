@@ -11,8 +11,8 @@ import torch
 from agents.learner import Episode, Params, after_adaptation, over_tasks
 from agents.objectives import kl_to_sampling, policy_gradient
 from metarl.collect import live
-from metarl.config import Config
 from metarl.outer import TRPO, _unflatten, conjugate_gradient, hessian_product
+from metarl.schema import Config
 from metarl.train import Trainer
 
 

@@ -19,8 +19,8 @@ from rich.console import Console
 
 from metarl import checkpoint, runs
 from metarl import config as settings
-from metarl.config import Config
 from metarl.errors import DivergedError, UserError
+from metarl.schema import Config
 from metarl.train import Trainer, train
 
 OUTERS: dict[str, Any] = {

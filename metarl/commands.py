@@ -1,0 +1,361 @@
+"""What each verb of the command line does.
+
+Only what a command needs is imported, and only when it runs, so that `--help` and `list` answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional, Suppress, arg
+
+from metarl import config as settings
+from metarl import schema
+from metarl.errors import UserError
+
+console = Console(width=None if sys.stdout.isatty() else 140)
+INTERRUPTED = 4  # exit code of a run that was stopped and saved
+
+RunArg = Annotated[Positional[str], arg(help="a run folder, or a config's name for its newest run", metavar="RUN")]
+Split = Literal["train", "test", "ood"]
+
+
+@dataclass
+class Train:
+    """Train a config; any setting is changed by --section.key VALUE (for example --learner.inner_lr 0.2)."""
+
+    config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
+    seed: int | None = None
+    """of everything that is drawn; by default the config's"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        overrides = overrides | ({} if self.seed is None else {"seed": self.seed})
+        path = settings.find(self.config)
+        config = settings.load(path, overrides)
+        command = " ".join(["metarl train", shlex.quote(self.config), *_as_options(overrides)])
+        return _train(path.stem, config, command)
+
+
+@dataclass
+class Resume:
+    """Go on with a run that was stopped, from its newest checkpoint."""
+
+    run: RunArg
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _no_overrides(overrides)
+        from metarl import checkpoint, runs
+        from metarl.train import Trainer, train
+
+        run = runs.find(self.run)
+        trainer = Trainer(run.config, checkpoint.load_newest(run.checkpoints))
+        run.keep_records_until(trainer.state.iteration)
+        console.print(f"resuming {run.path} at iteration {trainer.state.iteration}", soft_wrap=True)
+        return 0 if train(run, trainer, console) else INTERRUPTED
+
+
+@dataclass
+class Evaluate:
+    """Return on unseen tasks after 0, 1, 2, ... rounds of adaptation."""
+
+    run: RunArg
+    split: Split = "test"
+    """train, test (same ranges, other draws) or ood (outside the ranges)"""
+    tasks: int = 40
+    """how many tasks"""
+    episodes: int | None = None
+    """episodes of each task and round; by default as many as in training"""
+    rounds: int = 3
+    """rounds of adaptation"""
+    seed: int = 0
+    """of the tasks and of the episodes"""
+    against: tuple[str, ...] = ()
+    """other runs to put beside it on the same tasks, such as an oracle"""
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _no_overrides(overrides)
+        _positive(tasks=self.tasks, episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
+        _within("seed", self.seed, 0, 2**31 - 1)
+        from metarl import evaluate, runs
+        from metarl.plot import plot_adaptation
+
+        run = runs.find(self.run)
+        family = evaluate.load_trainer(run).family
+        for other in map(runs.find, self.against):
+            if other.config.tasks != run.config.tasks:
+                raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
+        episodes = self.episodes or run.config.train.episodes
+        results: list[evaluate.Evaluation] = []
+        stored: list[Path] = []
+        for r in (run, *map(runs.find, self.against)):
+            with console.status(f"evaluating {r.name}"):
+                results.append(evaluate.evaluate(r, self.split, self.tasks, episodes, self.rounds, self.seed))
+            stored.append(evaluate.store(r, results[-1]))
+        own, against = results[0], results[1:]
+        picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
+        plot_adaptation(family, own, against, picture)
+        if self.json:
+            print(json.dumps(evaluate.summary(family, own, against), indent=1))
+        else:
+            console.print(evaluate.table(family, own, against))
+            console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
+        return 0
+
+
+@dataclass
+class Record:
+    """Film one unseen task before and after adaptation; --task.NAME VALUE fixes a parameter of it."""
+
+    run: RunArg
+    out: Path | None = None
+    """the mp4 to write; by default below videos/"""
+    split: Split | None = None
+    """where parameters that are not given are drawn from; by default ood if there is one, else test"""
+    episodes: int | None = None
+    """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
+    rounds: int = 1
+    """rounds of adaptation"""
+    seed: int = 0
+    """of the task and of the episodes"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _positive(episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
+        _within("seed", self.seed, 0, 2**31 - 1)
+        given = _task_parameters(overrides)
+        from metarl import gl, runs
+
+        run = runs.find(self.run)
+        gl.choose()
+        from metarl import record
+        from metarl.evaluate import complete_task, load_trainer
+
+        family = load_trainer(run).family
+        split = self.split or ("ood" if "ood" in family.splits() else "test")
+        tasks = complete_task(family, given, split, self.seed)
+        out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.mp4")
+        _writable(out, (".mp4",))
+        episodes = self.episodes or run.config.train.episodes
+        with console.status(f"filming {out}"):
+            takes = record.record(run, tasks, out, episodes=episodes, rounds=self.rounds, seed=self.seed)
+        shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
+        console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
+        return 0
+
+
+@dataclass
+class Plot:
+    """Draw the training curves of runs into one picture."""
+
+    runs: Annotated[Positional[tuple[str, ...]], arg(help="run folders or names of configs", metavar="RUN...")]
+    out: Path = Path("training.png")
+    """the picture to write"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _no_overrides(overrides)
+        from metarl import runs
+        from metarl.plot import plot_training
+
+        if not self.runs:
+            raise UserError("give at least one run to plot")
+        _writable(self.out, (".png", ".svg", ".pdf"))
+        plot_training([runs.find(r) for r in self.runs], self.out)
+        console.print(f"wrote {self.out}", soft_wrap=True)
+        return 0
+
+
+@dataclass
+class List:
+    """What there is: configs, kinds of tasks, learners, or runs."""
+
+    what: Annotated[
+        Positional[Literal["configs", "tasks", "learners", "runs"]], arg(help="configs, tasks, learners or runs")
+    ]
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _no_overrides(overrides)
+        from metarl import runs
+
+        listings: dict[str, Callable[[], dict[str, str]]] = {
+            "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
+            "tasks": schema.task_kinds,
+            "learners": schema.learners,
+            "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
+        }
+        rows = listings[self.what]()
+        if self.json:
+            print(json.dumps(rows, indent=1))
+        else:
+            table = Table(box=None, show_header=False)
+            for name, text in rows.items():
+                table.add_row(name, text)
+            console.print(table)
+        return 0
+
+
+@dataclass
+class Bench:
+    """Measure speed against bare physics and gymnasium, side by side in one run."""
+
+    what: Annotated[Positional[Literal["sim"]], arg(help="sim: stepping worlds")] = "sim"
+    config: str = "quickstart"
+    """the family to step"""
+    worlds: int = 800
+    """worlds that run side by side"""
+    steps: int = 100
+    """control steps of a measurement"""
+    repeats: int = 5
+    """measurements of each way; the median is reported"""
+    threads: int = 0
+    """0 for every core"""
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _positive(worlds=self.worlds, steps=self.steps, repeats=self.repeats)
+        _within("threads", self.threads, 0, 1024)
+        from metarl import bench
+
+        config = settings.load(settings.find(self.config), overrides)
+        with console.status("measuring"):
+            result = bench.bench_simulation(config, self.worlds, self.steps, self.repeats, self.threads)
+        if self.json:
+            print(json.dumps(result, indent=1))
+        else:
+            console.print(bench.table(result))
+        return 0
+
+
+@dataclass
+class Doctor:
+    """Versions, devices, threads, rendering, and what to install if something is missing."""
+
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        _no_overrides(overrides)
+        from metarl import doctor
+
+        rows = doctor.checks()
+        if self.json:
+            print(json.dumps([{"check": a, "ok": ok, "found": b} for a, ok, b in rows], indent=1))
+        else:
+            table = Table(box=None, show_header=False)
+            for name, ok, found in rows:
+                table.add_row("[green]ok[/]" if ok else "[red]missing[/]", name, found)
+            console.print(table)
+        return 0 if all(ok for _, ok, _ in rows) else 1
+
+
+@dataclass
+class Quickstart:
+    """Train an adaptive cheetah and an oracle, evaluate both on unseen slopes, plot, and film it."""
+
+    smoke: Suppress[bool] = False  # two iterations: for tests
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        from metarl import gl, runs
+
+        with suppress(UserError):  # before mujoco is imported; where there is none, the last step says so
+            gl.choose()
+        overrides |= {"train.iterations": 2, "train.episodes": 4} if self.smoke else {}
+        names = ("quickstart", "quickstart_oracle")
+        for name in names:
+            settings.load(settings.find(name), overrides)  # a setting that does not suit both is said before training
+        for name in names:
+            if code := Train(name)(overrides):
+                return code
+        console.rule("slopes it never saw")
+        Evaluate("quickstart", "ood", tasks=8 if self.smoke else 80, against=("quickstart_oracle",))({})
+        Plot(names, runs.find("quickstart").path / "training.png")({})
+        try:
+            Record("quickstart")({"task.direction": 1, "task.slope_deg": 12})
+        except UserError as error:
+            console.print(f"no video: {error}", soft_wrap=True)
+        return 0
+
+
+def _train(name: str, config: schema.Config, command: str) -> int:
+    with console.status("starting"):
+        from metarl import runs
+        from metarl.train import Trainer, train
+
+        trainer = Trainer(config)
+        run = runs.create(name, config, command)
+    console.print(f"{run.path}\nreproduce: {command}", soft_wrap=True, highlight=False)
+    return 0 if train(run, trainer, console) else INTERRUPTED
+
+
+def _as_options(overrides: dict[str, Any]) -> list[str]:
+    return [f"--{key} {shlex.quote(json.dumps(value))}" for key, value in overrides.items()]
+
+
+def _no_overrides(overrides: dict[str, Any]) -> None:
+    if overrides:
+        raise UserError(f"--{next(iter(overrides))} is not an option of this command; see --help")
+
+
+def _positive(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if value < 1:
+            raise UserError(f"--{name} is {value}, expected at least 1")
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"--{name} is {value}, expected {low} to {high}")
+
+
+def _writable(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Make the folder of a file that a command is going to write; UserError where that cannot be."""
+    if path.suffix not in suffixes:
+        raise UserError(f"--out is {str(path)!r}, expected a file name that ends in {' or '.join(suffixes)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from None
+
+
+def _task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
+    given = {}
+    for key, value in overrides.items():
+        section, _, name = key.partition(".")
+        if section != "task" or not name:
+            _no_overrides({key: value})
+        try:
+            given[name] = float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"--{key} is {value!r}, expected a number") from None
+    return given
+
+
+def _unused(path: Path) -> Path:
+    """The path itself, or with a number behind it where a file is already there."""
+    taken = (path.with_stem(f"{path.stem}-{i}") for i in range(2, 10_000))
+    return next(p for p in (path, *taken) if not p.exists())
+
+
+def _first_comment(path: Path) -> str:
+    return path.read_text().splitlines()[0].removeprefix("# ")
+
+
+def _progress_of(run: Any) -> str:
+    try:
+        last = run.records()[-1]
+    except (UserError, IndexError):
+        return "no finished iteration"
+    reached = last.get("return_after", last["return_before"])
+    return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M steps, return {reached:.0f}"

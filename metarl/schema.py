@@ -1,0 +1,236 @@
+"""The settings of an experiment as frozen records: what there is to set, and what is allowed.
+
+Nothing here imports torch or mujoco, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Range = tuple[Number, Number]
+VariableName = Literal["direction", "velocity", "slope_deg", "friction"]
+LIMITS: dict[str, Range] = {"direction": (-1, 1), "slope_deg": (-60, 60), "friction": (0.01, 10), "velocity": (-20, 20)}
+
+
+class Record(BaseModel):
+    """Frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Vary(Record):
+    """What a task parameter varies over: `choices`, or one or more `train` ranges, and `ood` ranges if it has any."""
+
+    choices: tuple[Number, ...] = ()
+    train: tuple[Range, ...] = ()
+    ood: tuple[Range, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_forms(cls, value: Any) -> Any:
+        """A number is a constant, and one range need not be wrapped in a list."""
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return {"choices": [value]}
+        if isinstance(value, dict):
+            wrap = {k: [v] for k, v in value.items() if k in ("train", "ood") and _is_one_range(v)}
+            return {**value, **wrap}
+        return value
+
+    @model_validator(mode="after")
+    def _ranges_are_sound(self) -> Self:
+        if bool(self.choices) == bool(self.train):
+            raise ValueError("expected either 'choices' or 'train'")
+        for low, high in self.train + self.ood:
+            if low >= high:
+                raise ValueError(f"the range [{low:g}, {high:g}] is empty: the lower end comes first")
+            if high - low < 1e-4 * max(abs(low), abs(high), 1):
+                raise ValueError(f"the range [{low:g}, {high:g}] is too narrow: give it as one of 'choices'")
+        for ranges in (sorted(self.train), sorted(self.ood)):
+            for (a, b), (c, d) in pairwise(ranges):
+                if c < b:
+                    raise ValueError(f"the ranges [{a:g}, {b:g}] and [{c:g}, {d:g}] overlap")
+        for low, high in self.ood:
+            if any(low < b and high > a for a, b in self.train) or any(low <= c <= high for c in self.choices):
+                raise ValueError(f"the ood range [{low:g}, {high:g}] overlaps what is trained on")
+        return self
+
+    def intervals(self) -> tuple[Range, ...]:
+        """Training values as intervals; a choice has length zero."""
+        return tuple((c, c) for c in self.choices) or self.train
+
+
+def _is_one_range(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and not isinstance(value[0], list | tuple)
+
+
+class LocomotionTasks(Record):
+    """A robot that must run in a direction or at a velocity, on slopes, with friction of its own."""
+
+    kind: Literal["locomotion"] = "locomotion"
+    robot: Literal["half_cheetah", "hopper", "walker2d", "swimmer", "ant"]
+    vary: dict[VariableName, Vary]
+    physics: Literal["fast", "gymnasium"] = "fast"
+    horizon: Count = 100
+    action_scale: Positive = 10.0
+    ctrl_cost: NonNegative | None = None
+    alive_bonus: Number | None = None
+
+    @field_validator("vary")
+    @classmethod
+    def _one_goal_within_limits(cls, vary: dict[VariableName, Vary]) -> dict[VariableName, Vary]:
+        if len({"direction", "velocity"} & set(vary)) != 1:
+            raise ValueError("expected exactly one goal, direction or velocity")
+        for name, v in vary.items():
+            if name == "direction" and (not v.choices or v.ood or set(v.choices) - {-1.0, 1.0}):
+                raise ValueError("direction is one of the choices -1 and 1")
+            low, high = LIMITS[name]
+            for end in sum(v.intervals() + v.ood, ()):
+                if not low <= end <= high:
+                    raise ValueError(f"{name} {end:g} lies outside [{low:g}, {high:g}]")
+        return vary
+
+
+class PointTasks(Record):
+    """A point in the plane that must find a goal it cannot see."""
+
+    kind: Literal["point"]
+    horizon: Count = 100
+    action_scale: Positive = 10.0
+
+
+class PolicyNet(Record):
+    """See `agents.networks.GaussianMLP`."""
+
+    hidden: tuple[Count, ...] = (64, 64)
+    init_std: Positive = 1.0
+
+
+class MamlLearner(Record):
+    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD."""
+
+    kind: Literal["maml"]
+    inner_lr: Positive = 0.1
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    first_order: bool = False
+    learn_inner_lr: bool = False
+
+
+class ReptileLearner(Record):
+    """Reptile (Nichol et al. 2018)."""
+
+    kind: Literal["reptile"]
+    inner_lr: Positive = 0.1
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+class JointLearner(Record):
+    """Baseline: one policy for all tasks, no adaptation."""
+
+    kind: Literal["joint"]
+
+
+class OracleLearner(Record):
+    """Baseline: one policy that is told the true task, which no other learner is."""
+
+    kind: Literal["oracle"]
+
+
+class PpoOuter(Record):
+    """See `metarl.outer.Gradient`: several clipped epochs with a KL penalty to the sampling policy, as in ProMP."""
+
+    kind: Literal["ppo"]
+    outer_lr: Positive = 1e-3
+    num_epochs: Annotated[int, Field(ge=1, le=1000)] = 5
+    clip_coef: Positive = 0.3
+    kl_coef: NonNegative = 5e-4
+    max_grad_norm: NonNegative = 0.0
+
+
+class TrpoOuter(Record):
+    """See `metarl.outer.TRPO`."""
+
+    kind: Literal["trpo"]
+    max_kl: Positive = 0.01
+    cg_iterations: Annotated[int, Field(ge=1, le=1000)] = 10
+    damping: NonNegative = 1e-5
+    line_search_steps: Annotated[int, Field(ge=1, le=1000)] = 15
+
+
+class GradientOuter(Record):
+    """See `metarl.outer.Gradient`: one optimiser step on the learner's own loss, as Reptile wants it."""
+
+    kind: Literal["gradient"]
+    outer_lr: Positive = 1e-3
+    optimizer: Literal["adam", "sgd"] = "adam"
+    max_grad_norm: NonNegative = 0.0
+
+
+class Credit(Record):
+    """See `agents.advantages`."""
+
+    gamma: Fraction = 0.99
+    gae_lambda: Fraction = 1.0
+
+
+class Training(Record):
+    """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core)."""
+
+    iterations: Count
+    num_tasks: Count = 20
+    episodes: Count = 20
+    checkpoint_every: Count = 10
+    num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
+
+
+Tasks = Annotated[LocomotionTasks | PointTasks, Field(discriminator="kind")]
+Learner = Annotated[MamlLearner | ReptileLearner | JointLearner | OracleLearner, Field(discriminator="kind")]
+Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
+
+
+class Config(Record):
+    """One experiment."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    tasks: Tasks
+    policy: PolicyNet = PolicyNet()
+    learner: Learner
+    outer: Outer
+    credit: Credit = Credit()
+    train: Training
+
+    @model_validator(mode="after")
+    def _outer_fits_learner(self) -> Self:
+        is_reptile, is_gradient = self.learner.kind == "reptile", self.outer.kind == "gradient"
+        if is_reptile != is_gradient:
+            fitting = "gradient" if is_reptile else "ppo or trpo"
+            raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
+        return self
+
+
+def learners() -> dict[str, str]:
+    """Every learner by name, with one line on it."""
+    return _options(Learner)
+
+
+def task_kinds() -> dict[str, str]:
+    """Every kind of task distribution by name, with one line on it."""
+    return _options(Tasks)
+
+
+def _options(union: Any) -> dict[str, str]:
+    return {get_args(m.model_fields["kind"].annotation)[0]: m.__doc__ or "" for m in get_args(get_args(union)[0])}
+
+
+def variable_names() -> tuple[str, ...]:
+    """Every task parameter a locomotion family may vary."""
+    return get_args(VariableName)
