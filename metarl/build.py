@@ -70,7 +70,9 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer
             line_search_steps=s.line_search_steps,
         )
     if isinstance(s, schema.PpoOuter):
-        return Gradient(learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm)
+        return Gradient(
+            learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm, max_kl=s.max_kl
+        )
     return Gradient(learner, theta, outer_lr=s.outer_lr, optimizer=s.optimizer, max_grad_norm=s.max_grad_norm)
 
 

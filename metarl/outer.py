@@ -12,6 +12,7 @@ from agents.learner import Episode, Learner, Params, after_adaptation, over_task
 from agents.objectives import kl_to_sampling, policy_gradient
 
 Metrics = dict[str, float]
+MAX_HALVINGS = 15  # chosen: a step of 1/30,000 is none
 
 
 class Outer(Protocol):
@@ -34,6 +35,9 @@ class Gradient:
     (Rothfuss et al. 2019, algorithm 1). With `sgd` and one epoch it is Reptile's, of step size `outer_lr`.
 
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
+    max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
+        this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
+        alone does not hold it: without a bound a long training ends in a collapse.
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class Gradient:
         num_epochs: int = 1,
         optimizer: str = "adam",
         max_grad_norm: float = 0.0,
+        max_kl: float = 0.0,
     ) -> None:
         self.learner = learner
+        self.max_kl = max_kl
         self.num_epochs = num_epochs
         self.max_grad_norm = max_grad_norm
         self.leaves = {k: v.detach().clone().requires_grad_() for k, v in theta.items()}
@@ -66,8 +72,23 @@ class Gradient:
             self.optimizer.step()
             losses.append(loss.item())
             norms.append(norm.item())
-        theta = {k: v.detach().clone() for k, v in self.leaves.items()}
-        return theta, {"loss": losses[-1], "grad_norm": sum(norms) / len(norms)}
+        metrics = {"loss": losses[-1], "grad_norm": sum(norms) / len(norms)}
+        new = {k: v.detach().clone() for k, v in self.leaves.items()}
+        if not self.max_kl:
+            return new, metrics
+        new, kl, halvings = self._within_bound(theta, new, episodes)
+        return new, metrics | {"kl": kl, "halvings": halvings}
+
+    @torch.no_grad()
+    def _within_bound(self, theta: Params, new: Params, episodes: Episode) -> tuple[Params, float, float]:
+        """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
+        measure = after_adaptation(self.learner, kl_to_sampling)
+        for halvings in range(MAX_HALVINGS):
+            kl = over_tasks(measure, new, episodes).item()
+            if kl <= self.max_kl:
+                return new, kl, float(halvings)
+            new = {k: theta[k] + 0.5 * (v - theta[k]) for k, v in new.items()}
+        return theta, 0.0, float(MAX_HALVINGS)
 
     def state(self) -> Params:
         stored = self.optimizer.state_dict()["state"]

@@ -154,6 +154,7 @@ class PpoOuter(Record):
     clip_coef: Positive = 0.3
     kl_coef: NonNegative = 5e-4
     max_grad_norm: NonNegative = 0.0
+    max_kl: NonNegative = 0.0
 
 
 class TrpoOuter(Record):
