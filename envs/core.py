@@ -81,6 +81,9 @@ class Tasks(NamedTuple):
     @classmethod
     def from_json(cls, rows: Sequence[dict[str, float]]) -> Tasks:
         names = tuple(rows[0])
+        for row in rows:
+            if set(row) != set(names):
+                raise ValueError(f"tasks differ in their parameters: {', '.join(row)} beside {', '.join(names)}")
         return cls(names, torch.tensor([[row[n] for n in names] for row in rows], dtype=torch.float64))
 
 

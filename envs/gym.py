@@ -2,9 +2,10 @@
 
     gymnasium.make("envs.gym:metarl/HalfCheetahSlope-v0")             # importing envs.gym registers the ids
     gymnasium.make_vec("metarl/HalfCheetahSlope-v0", num_envs=256)    # one batch, not 256 processes
-    env.reset(options={"task": {"direction": -1, "slope_deg": 5, "friction": 1}})     # sticks until changed
+    env.reset(options={"task": {"direction": -1, "slope_deg": 5, "friction": 0.7}})   # sticks until changed
 
-Actions are torques in [-1, 1]; the physics is `fast` unless `physics="gymnasium"` is given.
+Actions are torques in [-1, 1]; the physics is `fast` unless `physics="gymnasium"` is given. To render without a
+display, set MUJOCO_GL=egl (or osmesa) before Python starts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
+import mujoco
 import numpy as np
 import torch
 from gymnasium.spaces import Box
@@ -34,8 +36,9 @@ FRICTION = Variable("friction", ((0.7, 0.7),))
 FAMILIES: dict[str, tuple[Variable, ...]] = {
     "Direction": (BOTH_WAYS,),
     "Velocity": (Variable("velocity", ((0.0, 2.0),), ((2.0, 3.0),)),),
-    "Slope": (BOTH_WAYS, SLOPES, FRICTION),
+    "Slope": (BOTH_WAYS, SLOPES),
 }
+SLIPPERY = {"half_cheetah"}  # with its stock friction of 0.4 it cannot climb the steeper slopes
 HORIZON = 200  # chosen: that of the PEARL and VariBAD task sets
 
 
@@ -70,10 +73,9 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.tasks = self.sample_tasks(num_envs, split, seed=0)
-        self._drawn = False
-        self._worlds = family.worlds(self.tasks, episodes=1)
-        self._generator = torch.Generator()
-        self._generator_is_seeded = False
+        self._drawn = self._set = False  # whether the tasks are of a reset's drawing, or the user's own
+        self._worlds = family.worlds(self.tasks, episodes=1, share=False)
+        self._task_stream, self._noise_stream = torch.Generator(), torch.Generator()
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.ones(num_envs, dtype=bool)  # worlds that wait for a reset
 
@@ -85,49 +87,72 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         """Give each world its task; raises ValueError for one outside the family."""
         self.family.check(tasks)
         self.tasks = tasks
-        self._drawn = True
+        self._set = True
         self._worlds.set_tasks(tasks)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
-        """Start all worlds, or those of `options["reset_mask"]`, with the tasks of `options["task"]` if given."""
+        """Start all worlds, or those of `options["reset_mask"]`, with the tasks of `options["task"]` if given.
+
+        A batch has one stream of random numbers: `seed` is one number, or one a world that together make it. A seed
+        draws tasks anew unless they were set.
+        """
         options = options or {}
-        seed = seed if seed is None or isinstance(seed, int) else seed[0]
-        super().reset(seed=seed)
-        if seed is not None or not self._generator_is_seeded:
-            self._generator.manual_seed(int(self.np_random.integers(2**63)))
-            self._generator_is_seeded = True
-        mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=bool)))
-        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-            raise ValueError(f"reset_mask has shape {mask.shape} of {mask.dtype}, expected ({self.num_envs},) of bool")
-        if "task" in options:
+        everything = np.ones(self.num_envs, dtype=bool)
+        mask = np.asarray(options.get("reset_mask", everything))
+        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
+            expected = f"expected ({self.num_envs},) of bool, not all of them False"
+            raise ValueError(f"reset_mask has shape {mask.shape} of {mask.dtype}, {expected}")
+        if seed is not None or not self._drawn:
+            self._seed(seed)
+        if options.get("task") is not None:
             self.set_tasks(self._merged(options["task"], mask))
-        elif not self._drawn or self.new_task_each_episode:
-            self._draw_tasks(mask if self._drawn else np.ones_like(mask))
-        return self._restart(mask), self._infos()
+        elif not self._set and (seed is not None or not self._drawn):
+            self._draw_tasks(everything)
+        elif self.new_task_each_episode:
+            self._draw_tasks(mask)
+        self._drawn = True
+        return self._restart(mask), self._infos(mask)
+
+    def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+        """Tasks and reset noise come from streams of their own, so that drawing one never shifts the other."""
+        given = [None] if seed is None else [seed] if isinstance(seed, int | np.integer) else list(seed)
+        if len(given) not in (1, self.num_envs):
+            raise ValueError(f"got {len(given)} seeds for {self.num_envs} worlds, expected one, or one a world")
+        entropy = None if any(s is None for s in given) else [int(s) for s in given if s is not None]
+        streams = np.random.SeedSequence(entropy).generate_state(2, np.uint64)
+        for generator, state in zip((self._task_stream, self._noise_stream), streams, strict=True):
+            generator.manual_seed(int(state >> np.uint64(1)))
 
     def step(self, actions: NDArray[np.float32]) -> tuple[Floats, Floats, Bools, Bools, dict[str, Any]]:
         """One control step of every world."""
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise RuntimeError(f"worlds {np.flatnonzero(self._ended)[:5]} have ended: reset them with a reset_mask")
         fresh = self._ended.copy()  # NEXT_STEP: these are reset now, and their action is ignored
-        act = torch.as_tensor(np.asarray(actions, dtype=np.float64))[:, None] * self.family.action_scale  # [N, 1, A]
+        asked = np.asarray(actions, dtype=np.float64)
+        if asked.shape != self.action_space.shape:
+            raise ValueError(f"actions have shape {asked.shape}, expected {self.action_space.shape}")
+        asked = np.where(fresh[:, None], 0.0, asked)
+        act = torch.as_tensor(asked)[:, None] * self.family.action_scale  # [N, 1, A]
         obs, rew, over, diverged = (x[:, 0].numpy() for x in self._worlds.step(act))
         self._elapsed += 1
         terminated = over | diverged
         late = self._elapsed >= (self.max_episode_steps or np.inf)
         truncated = late & ~terminated
-        infos: dict[str, Any] = self._infos() | {"diverged": diverged.copy(), "_diverged": np.ones_like(diverged)}
+        broken = {"diverged": diverged & ~fresh, "_diverged": np.ones_like(diverged)}
+        infos: dict[str, Any] = self._infos() | broken
         rew = np.where(diverged, 0.0, rew)
         told = self._told(obs)
         if fresh.any():
             rew, terminated, truncated = (np.where(fresh, 0, x).astype(x.dtype) for x in (rew, terminated, truncated))
             told = self._begin(fresh)
+            infos |= self._infos()
         self._ended = terminated | truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP and self._ended.any():
             infos |= self._final(told, infos)
             told = self._begin(self._ended.copy())
+            infos |= self._infos()
         return told, rew, terminated, truncated, infos
 
     def _begin(self, mask: Bools) -> Floats:
@@ -136,16 +161,16 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         return self._restart(mask)
 
     def _restart(self, mask: Bools) -> Floats:
-        obs = self._worlds.reset(self._generator, torch.from_numpy(mask)[:, None])[:, 0].numpy()
+        obs = self._worlds.reset(self._noise_stream, torch.from_numpy(mask)[:, None])[:, 0].numpy()
         self._elapsed[mask] = 0
         self._ended[mask] = False
         return self._told(obs)
 
     def _draw_tasks(self, mask: Bools) -> None:
-        drawn = self.family.sample(self.num_envs, self.split, self._generator)
-        self.set_tasks(
-            Tasks(drawn.names, torch.where(torch.from_numpy(mask)[:, None], drawn.values, self.tasks.values))
-        )
+        drawn = self.family.sample(self.num_envs, self.split, self._task_stream)
+        chosen = torch.from_numpy(mask)[:, None]
+        self.tasks = Tasks(drawn.names, torch.where(chosen, drawn.values, self.tasks.values))
+        self._worlds.set_tasks(self.tasks)
 
     def _merged(self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools) -> Tasks:
         rows = [dict(task)] * self.num_envs if isinstance(task, Mapping) else [dict(t) for t in task]
@@ -159,9 +184,10 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
             return obs.copy()
         return np.concatenate([obs, self.family.descriptor(self.tasks).double().numpy()], 1)
 
-    def _infos(self) -> dict[str, Any]:
-        every = np.ones(self.num_envs, dtype=bool)
-        return {"task": np.array(self.tasks.to_json(), dtype=object), "_task": every}
+    def _infos(self, mask: Bools | None = None) -> dict[str, Any]:
+        """The task of each world; `mask` says which worlds it is news for."""
+        told = np.ones(self.num_envs, dtype=bool) if mask is None else mask.copy()
+        return {"task": np.array(self.tasks.to_json(), dtype=object), "_task": told}
 
     def _final(self, obs: Floats, infos: dict[str, Any]) -> dict[str, Any]:
         """Where an episode ended: its last observation and info, in Gymnasium's form."""
@@ -223,7 +249,11 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
         if self.render_mode is None:
             return None
         if self._stage is None:
-            self._stage = Stage(self.family.robot, 480, 300)
+            try:
+                self._stage = Stage(self.family.robot, 480, 300)
+            except (mujoco.FatalError, ImportError, RuntimeError) as error:
+                advice = "set MUJOCO_GL=egl (or osmesa) before Python starts; `metarl doctor` says what works here"
+                raise RuntimeError(f"no picture can be drawn: {advice}") from error
         tasks = self._batch.tasks
         slope = float(tasks.column("slope_deg")[0]) if "slope_deg" in tasks.names else 0.0
         return self._stage.draw(self._batch._worlds.sim.qpos[0].numpy(), slope)
@@ -236,7 +266,8 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
 
 def build(robot: str, family: str, physics: Physics = "fast", num_threads: int = 0) -> Locomotion:
     """A registered family by names, with actions in [-1, 1]."""
-    return Locomotion(robot, FAMILIES[family], physics=physics, action_scale=1.0, num_threads=num_threads)
+    variables = FAMILIES[family] + ((FRICTION,) if family == "Slope" and robot in SLIPPERY else ())
+    return Locomotion(robot, variables, physics=physics, action_scale=1.0, num_threads=num_threads)
 
 
 def make_env(robot: str, family: str, physics: Physics = "fast", **options: Any) -> TaskEnv:
@@ -248,6 +279,8 @@ def make_vector_env(
     robot: str, family: str, num_envs: int = 1, physics: Physics = "fast", num_threads: int = 0, **options: Any
 ) -> TaskVectorEnv:
     """Entry point of `gymnasium.make_vec`."""
+    if options.pop("render_mode", None) is not None:
+        raise ValueError("a batch of worlds draws no pictures: give render_mode to gymnasium.make, for one world")
     return TaskVectorEnv(build(robot, family, physics, num_threads), num_envs, **options)
 
 

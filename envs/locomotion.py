@@ -64,13 +64,16 @@ class Locomotion(Varied):
         """Seconds between two actions."""
         return self.robot.frame_skip * float(self.model.opt.timestep)
 
-    def worlds(self, tasks: Tasks, episodes: int) -> LocomotionWorlds:
+    def worlds(self, tasks: Tasks, episodes: int, *, share: bool = True) -> LocomotionWorlds:
         """`len(tasks) * episodes` worlds that obey the physics of their task.
 
-        Simulators are kept by size, so worlds of one size are to be used one after the other.
+        Simulators are kept and shared by size, so that worlds of one size are to be used one after the other;
+        `share=False` makes a simulator of their own.
         """
         self.check_names(tasks)
         size = len(tasks) * episodes
+        if not share:
+            return LocomotionWorlds(self, BatchSimulator(self.model, size, self.num_threads), tasks, episodes)
         if size not in self._simulators:
             self._simulators[size] = BatchSimulator(self.model, size, self.num_threads)
         return LocomotionWorlds(self, self._simulators[size], tasks, episodes)

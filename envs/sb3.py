@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -19,17 +20,23 @@ from envs.gym import TaskVectorEnv
 class TaskVecEnv(VecEnv):
     """Observations and rewards in float32; terminated and truncated are told apart by `TimeLimit.truncated`."""
 
-    def __init__(self, env: TaskVectorEnv) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        if not isinstance(env, TaskVectorEnv):
+            raise ValueError(f"got {type(env).__name__}, expected the plain batch that gymnasium.make_vec gives")
         if env.autoreset_mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"autoreset_mode is {env.autoreset_mode.name}, but Stable-Baselines3 expects SAME_STEP")
         self.env = env
         self.render_mode = None
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        observed = Box(-np.inf, np.inf, env.single_observation_space.shape, np.float32)
+        super().__init__(env.num_envs, observed, env.single_action_space)
         self._actions = np.zeros((env.num_envs, env.family.space.act), dtype=np.float32)
 
     def reset(self) -> NDArray[np.float32]:
-        seeds, options = self._seeds[0], self._options[0]
-        obs, _ = self.env.reset(seed=seeds, options=options or None)
+        """Start all worlds; `set_options` may give each a task of its own, `seed` seeds the batch."""
+        options: dict[str, Any] | None = None
+        if any(self._options):
+            options = {"task": [o.get("task", {}) for o in self._options]}
+        obs, _ = self.env.reset(seed=self._seeds[0], options=options)
         self._reset_seeds()
         self._reset_options()
         return obs.astype(np.float32)

@@ -47,9 +47,10 @@ class Varied:
 
     def check_names(self, tasks: Tasks) -> None:
         """Raise ValueError if a task lacks a parameter of this family or has another."""
-        if set(tasks.names) != set(self.names):
-            expected, got = ", ".join(self.names), ", ".join(tasks.names)
-            raise ValueError(f"a task of this family has the parameters {expected}, but got {got}")
+        if strange := set(tasks.names) ^ set(self.names):
+            wrong = "does not know" if strange & set(tasks.names) else "needs"
+            named = ", ".join(sorted(strange & set(tasks.names) or strange))
+            raise ValueError(f"this family {wrong} {named}: its tasks have the parameters {', '.join(self.names)}")
 
     def descriptor(self, tasks: Tasks) -> Tensor:
         """Parameters that vary, centred and scaled by the training range, [N, P] float32."""

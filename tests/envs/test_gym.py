@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 import stable_baselines3.common.env_checker as sb3_checker
+import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from stable_baselines3 import PPO
@@ -70,7 +71,7 @@ def test_the_task_sticks_until_it_is_changed() -> None:
     assert info["task"] == TASK | {"direction": 1.0}
     with pytest.raises(ValueError, match="slope_deg=50 lies outside"):
         env.reset(options={"task": {"slope_deg": 50.0}})
-    with pytest.raises(ValueError, match="a task of this family has the parameters"):
+    with pytest.raises(ValueError, match="does not know slope: its tasks have the parameters"):
         env.reset(options={"task": {"slope": 5.0}})
 
 
@@ -140,6 +141,7 @@ def test_new_tasks_each_episode_on_request() -> None:
     after = env.tasks.column("slope_deg").tolist()
     assert not set(before) & set(after)
     assert [t["slope_deg"] for t in infos["final_info"]["task"]] == before
+    assert [t["slope_deg"] for t in infos["task"]] == after
 
 
 def test_the_true_task_can_be_observed() -> None:
@@ -153,6 +155,50 @@ def test_the_same_seed_gives_the_same_episode() -> None:
     starts = [vector(3).reset(seed=seed)[0] for seed in (5, 5, 6)]
     assert np.array_equal(starts[0], starts[1])
     assert not np.array_equal(starts[0], starts[2])
+    env = vector(3)
+    env.reset()
+    again = [(env.reset(seed=seed)[0], env.tasks.values.clone()) for seed in (5, 5, [1, 2, 3], [1, 2, 4])]
+    assert np.array_equal(again[0][0], starts[0])
+    assert np.array_equal(again[0][0], again[1][0])
+    assert torch.equal(again[0][1], again[1][1])
+    assert not np.array_equal(again[2][0], again[3][0])
+    with pytest.raises(ValueError, match="got 2 seeds for 3 worlds"):
+        env.reset(seed=[1, 2])
+
+
+def test_two_batches_of_one_family_do_not_touch_each_other() -> None:
+    family = gym.build("half_cheetah", "Slope", num_threads=1)
+    one, other = gym.TaskVectorEnv(family, 2), gym.TaskVectorEnv(family, 2)
+    one.reset(seed=0, options={"task": TASK})
+    before = one._worlds.sim.qpos.clone()
+    other.reset(seed=1, options={"task": TASK | {"slope_deg": -5.0}})
+    assert torch.equal(one._worlds.sim.qpos, before)
+    assert (one._worlds.sim.params("opt.gravity")[:, 0] < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("action", "mask", "sentence"),
+    [
+        (np.zeros((2, 1)), None, r"actions have shape \(2, 1\), expected \(2, 6\)"),
+        (np.zeros((1, 6)), None, "actions have shape"),
+        (None, np.zeros(2, dtype=bool), "not all of them False"),
+        (None, np.ones(3, dtype=bool), r"reset_mask has shape \(3,\)"),
+    ],
+)
+def test_wrong_shapes_are_refused(action: np.ndarray | None, mask: np.ndarray | None, sentence: str) -> None:
+    env = vector(2)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=sentence):
+        env.step(action) if action is not None else env.reset(options={"reset_mask": mask})
+
+
+def test_stable_baselines_gives_each_world_its_own_task() -> None:
+    env = TaskVecEnv(vector(2))
+    env.set_options([{"task": {"slope_deg": 1.0}}, {"task": {"slope_deg": 2.0}}])
+    env.seed(0)
+    env.reset()
+    assert env.env.tasks.column("slope_deg").tolist() == [1.0, 2.0]
+    assert env.observation_space.dtype == np.float32
 
 
 @pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")

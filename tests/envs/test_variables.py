@@ -53,7 +53,10 @@ def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
     [
         ({"direction": 0.5, "slope_deg": 1.0, "friction": 1.0}, "direction=0.5 lies outside"),
         ({"direction": 1.0, "slope_deg": 40.0, "friction": 1.0}, "slope_deg=40 lies outside"),
-        ({"direction": 1.0, "slope_deg": 1.0}, "parameters direction, slope_deg, friction"),
+        (
+            {"direction": 1.0, "slope_deg": 1.0},
+            "needs friction: its tasks have the parameters direction, slope_deg, friction",
+        ),
     ],
 )
 def test_a_task_outside_the_family_is_named(task: dict[str, float], word: str) -> None:

@@ -30,6 +30,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "outer.clip_coef", 1e-4),
     ("maml_cheetah_direction", "outer.kl_coef", 0.5),
     ("maml_cheetah_direction", "outer.max_grad_norm", 1e-12),
+    ("maml_cheetah_direction", "outer.max_kl", 1e-7),
     ("maml_cheetah_direction", "credit.gamma", 0.5),
     ("maml_cheetah_direction", "credit.gae_lambda", 0.5),
     ("maml_cheetah_direction", "train.num_tasks", 4),

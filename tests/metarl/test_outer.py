@@ -100,6 +100,22 @@ def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, small: Callabl
     assert not torch.allclose(product(first_order=True), differences, rtol=1e-3, atol=1e-5)
 
 
+def test_the_bounded_ppo_step_is_the_free_one_halved_until_it_fits(small: Callable[..., Config]) -> None:
+    """A loose bound changes nothing; a tight one gives theta + (free step) / 2^halvings, with its KL measured anew."""
+    free = Trainer(small("maml_point", outer__outer_lr=0.05))
+    episodes, theta = experience(free, 0), free.state.theta
+    end, _ = free.outer.step(theta, episodes)
+    _, far = judged(free, end, episodes)
+    for max_kl in (2 * far, far / 50):
+        bounded = Trainer(small("maml_point", outer__outer_lr=0.05, outer__max_kl=max_kl))
+        new, metrics = bounded.outer.step(theta, episodes)
+        shrink = 0.5 ** metrics["halvings"]
+        assert all(torch.allclose(new[k], theta[k] + shrink * (end[k] - theta[k]), atol=1e-6) for k in theta)
+        assert judged(bounded, new, episodes)[1] == pytest.approx(metrics["kl"], rel=1e-4, abs=1e-9)
+        assert metrics["kl"] <= max_kl
+        assert (metrics["halvings"] > 0) == (max_kl < far)
+
+
 def test_gradient_clipping_changes_the_step(small: Callable[..., Config]) -> None:
     """With sgd the change of theta is the learning rate times the clipped gradient."""
     sgd = {"kind": "gradient", "optimizer": "sgd", "outer_lr": 1.0}
