@@ -29,7 +29,7 @@ NAMES = strategies.text("acdhinort", max_size=6)
 VALUES = strategies.recursive(LEAVES, lambda v: strategies.lists(v, max_size=3) | strategies.dictionaries(NAMES, v))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(strategies.dictionaries(KEYS, VALUES, min_size=1, max_size=3))
 def test_any_settings_are_accepted_or_refused_in_one_sentence(overrides: dict[str, Any]) -> None:
     said = "accepted without a word"
@@ -41,7 +41,7 @@ def test_any_settings_are_accepted_or_refused_in_one_sentence(overrides: dict[st
     assert len(said) > 10
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(strategies.lists(WORDS, max_size=5))
 def test_any_words_are_split_or_refused(words: list[str]) -> None:
     own, overrides, said = [], {}, ""
