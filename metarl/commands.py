@@ -140,14 +140,15 @@ class Record:
         from metarl import record
         from metarl.evaluate import complete_task, load_trainer
 
-        family = load_trainer(run).family
+        trainer = load_trainer(run)
+        family = trainer.family
         split = self.split or ("ood" if "ood" in family.splits() else "test")
         tasks = complete_task(family, given, split, self.seed)
         out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.mp4")
         _writable(out, (".mp4",))
         episodes = self.episodes or run.config.train.episodes
         with console.status(f"filming {out}"):
-            takes = record.record(run, tasks, out, episodes=episodes, rounds=self.rounds, seed=self.seed)
+            takes = record.record(trainer, tasks, out, episodes=episodes, rounds=self.rounds, seed=self.seed)
         shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
         return 0

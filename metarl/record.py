@@ -28,8 +28,8 @@ from envs.rollout import rollout
 from envs.scenery import Stage
 from metarl.collect import live
 from metarl.errors import UserError
-from metarl.evaluate import load_trainer, sample_tasks, seeded
-from metarl.runs import Run
+from metarl.evaluate import sample_tasks, seeded
+from metarl.train import Trainer
 
 PANEL = (640, 400)  # pixels, width and height
 CAPTION = 72  # pixels, height of the caption bar
@@ -80,13 +80,11 @@ class Take(NamedTuple):
     rewards: NDArray[np.float64]  # [T]
 
 
-def perform(run: Run, tasks: Tasks, episodes: int, rounds: int, seed: int) -> list[Take]:
+def perform(trainer: Trainer, family: Locomotion, tasks: Tasks, episodes: int, rounds: int, seed: int) -> list[Take]:
     """The episode of median return before adaptation and the one after `rounds` rounds of it, for one task."""
-    trainer, generator = load_trainer(run), seeded(seed)
-    sample_tasks(trainer.family, 1, "train", generator)  # the stream goes on behind the draw of a task
-    if not isinstance(trainer.family, Locomotion):
-        raise UserError(f"{run.name} has no body to film: record shows locomotion tasks")
-    filmed = FilmedFamily(trainer.family)
+    generator = seeded(seed)
+    sample_tasks(family, 1, "train", generator)  # the stream goes on behind the draw of a task
+    filmed = FilmedFamily(family)
     rounds = rounds if trainer.learner.rounds else 0
     lived = live(
         trainer.learner,
@@ -99,7 +97,7 @@ def perform(run: Run, tasks: Tasks, episodes: int, rounds: int, seed: int) -> li
         rounds=rounds,
     )
     titles = {0: "before adaptation", rounds: f"after {rounds * episodes} episodes"}
-    titles = titles if rounds else {0: run.config.learner.kind}
+    titles = titles if rounds else {0: trainer.config.learner.kind}
     return [_median_take(title, lived.trajectories[k], filmed.rounds[k]) for k, title in titles.items()]
 
 
@@ -150,10 +148,11 @@ def encode(frames: Iterator[Frame], path: Path, fps: int) -> None:
             container.mux(stream.encode())
 
 
-def record(run: Run, tasks: Tasks, path: Path, *, episodes: int, rounds: int, seed: int) -> list[Take]:
-    """Perform one task and write the video; returns what it shows."""
-    takes = perform(run, tasks, episodes, rounds, seed)
-    family = load_trainer(run).family
-    assert isinstance(family, Locomotion)  # perform has checked it
+def record(trainer: Trainer, tasks: Tasks, path: Path, *, episodes: int, rounds: int, seed: int) -> list[Take]:
+    """Perform one task and write the video; returns what it shows. UserError for a family without a body."""
+    family = trainer.family
+    if not isinstance(family, Locomotion):
+        raise UserError("this run has no body to film: record shows locomotion tasks")
+    takes = perform(trainer, family, tasks, episodes, rounds, seed)
     encode(film(takes, family, tasks), path, fps=round(1 / family.control_step))
     return takes
