@@ -7,13 +7,14 @@ parameters, `W = N * E` worlds of a simulator, task-major. The task axis is alwa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 SPLITS = ("train", "test", "ood")
 Interval = tuple[float, float]
+Law = Literal["uniform", "log", "area"]
 
 
 class Space(NamedTuple):
@@ -91,22 +92,28 @@ class Variable(NamedTuple):
     """One number of a task: a union of intervals for training and testing, another for `ood`.
 
     A choice is an interval of length zero. Where `ood` is empty the variable keeps its training range there.
+    law: how it is spread over its range: `uniform`; `log`, uniform in its logarithm, for multipliers; or `area`,
+    uniform in its square, which makes a distance uniform over a disc.
+    each: a value of its own for each element of the robot (`mass:torso`, `mass:leg`, ...) instead of one for all.
+    told: whether a learner that is told the true task is told this number too.
     """
 
     name: str
     train: tuple[Interval, ...]
     ood: tuple[Interval, ...] = ()
+    law: Law = "uniform"
+    each: bool = False
+    told: bool = True
+
+    @property
+    def is_constant(self) -> bool:
+        return len({end for interval in self.train + self.ood for end in interval}) == 1
 
     def intervals(self, split: str) -> tuple[Interval, ...]:
         return self.ood if split == "ood" and self.ood else self.train
 
     def contains(self, value: float) -> bool:
         return any(low <= value <= high for low, high in self.train + self.ood)
-
-    def scale(self) -> tuple[float, float]:
-        """Centre and half width of the training range (half width 1 for a constant)."""
-        low, high = min(a for a, _ in self.train), max(b for _, b in self.train)
-        return (low + high) / 2, (high - low) / 2 or 1.0
 
     def describe(self) -> str:
         train = _describe(self.train)

@@ -2,62 +2,73 @@
 
 from __future__ import annotations
 
+import mujoco
 import torch
 from torch import Tensor
 
+from envs.catalogue import QUANTITIES, base_name
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
-from envs.robots import ROBOTS
+from envs.robots import ROBOTS, Body, Robot
 from envs.robots.robot import Physics, compile_quietly
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
 from envs.variables import Varied
-from envs.variations import GOALS, PHYSICAL
+from envs.variations import dynamics, ground, slope
+from envs.variations.goals import GOALS, NEEDS_A_PLANE, Goal, Motion
+from envs.variations.params import Params, elements
 
 
 class Locomotion(Varied):
     """A robot that must move; what varies between tasks is named by `variables`.
 
-    robot: a name of `envs.robots.ROBOTS`.
-    variables: exactly one goal (`direction` or `velocity`) and any physical variation (`slope_deg`, `friction`).
+    robot: a name of `envs.robots.ROBOTS`, or a `Robot` of your own.
+    variables: a goal (`envs.variations.goals.GOALS`), and any terrain and dynamics (`envs.catalogue.QUANTITIES`). At
+        most one of the grounds with a shape; those that are random get a `layout` of their own.
+    reward: pays instead of a goal, given how the robot moved and the numbers of its task, each [W]. With it, any name
+        may be a variable.
     physics: `fast`, or `gymnasium` for the stock model, bit for bit. Scores are not comparable between the two.
     horizon: control steps of an episode.
     action_scale: policy units that mean full torque. 10 as in ProMP (Rothfuss et al. 2019), so that a Gaussian of
         standard deviation 1 explores with a tenth of the torque and an inner step of rate 0.1 is a small one.
     ctrl_cost: weight of |a|^2, with a in [-1, 1]; by default the robot's published one.
     alive_bonus: paid for each step in which the robot has not failed; by default the robot's published one.
+    terrain: a ground of your own instead of one named by a variable.
     num_threads: simulation threads, 0 for every core; results do not depend on it.
+
+    Raises ValueError, in one sentence, for variables that do not fit the robot or each other.
     """
 
     def __init__(
         self,
-        robot: str,
+        robot: str | type[Robot],
         variables: tuple[Variable, ...],
         *,
+        reward: Goal | None = None,
         physics: Physics = "fast",
         horizon: int = 100,
         action_scale: float = 10.0,
         ctrl_cost: float | None = None,
         alive_bonus: float | None = None,
+        terrain: ground.Terrain | None = None,
         num_threads: int = 0,
     ) -> None:
-        goals = [v.name for v in variables if v.name in GOALS]
-        unknown = [v.name for v in variables if v.name not in GOALS and v.name not in PHYSICAL]
-        if len(goals) != 1 or unknown:
-            raise ValueError(
-                f"a locomotion family varies exactly one of {', '.join(GOALS)} and any of {', '.join(PHYSICAL)}, "
-                f"but got {', '.join(v.name for v in variables) or 'nothing'}"
-            )
-        self.robot = ROBOTS[robot]
-        self.model = compile_quietly(self.robot.spec(physics))
-        self.goal = goals[0]
-        super().__init__(variables)
-        self.space = Space(self.robot.obs_dim, self.robot.act_dim)
+        self.robot = ROBOTS[robot] if isinstance(robot, str) else robot
+        names = {v.name for v in variables}
+        self.goal = reward or _goal(names)
+        _check_fit(self.robot, names, own_reward=reward is not None)
+        self.terrain = terrain or _terrain(names, self.robot)
+        if names & ground.RANDOM and "layout" not in names:
+            variables += (Variable("layout", ((0.0, 1.0),), told=False),)
+        self.model = self._compile(physics, variables)
+        super().__init__(_each(self.model, variables))
         self.horizon = horizon
         self.action_scale = action_scale
         self.ctrl_cost = self.robot.ctrl_cost if ctrl_cost is None else ctrl_cost
         self.alive_bonus = self.robot.alive_bonus if alive_bonus is None else alive_bonus
         self.num_threads = num_threads
         self._simulators: dict[int, BatchSimulator] = {}
+        probe = self._simulator(1, threads=1)
+        self.space = Space(self.robot.observe(Body(probe)).shape[1], self.model.nu)
 
     @property
     def control_step(self) -> float:
@@ -73,14 +84,75 @@ class Locomotion(Varied):
         self.check_names(tasks)
         size = len(tasks) * episodes
         if not share:
-            return LocomotionWorlds(self, BatchSimulator(self.model, size, self.num_threads), tasks, episodes)
+            return LocomotionWorlds(self, self._simulator(size, self.num_threads), tasks, episodes)
         if size not in self._simulators:
-            self._simulators[size] = BatchSimulator(self.model, size, self.num_threads)
+            self._simulators[size] = self._simulator(size, self.num_threads)
         return LocomotionWorlds(self, self._simulators[size], tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
+
+    def _simulator(self, size: int, threads: int) -> BatchSimulator:
+        return BatchSimulator(self.model, size, threads, fresh=self.robot.fresh)
+
+    def _compile(self, physics: Physics, variables: tuple[Variable, ...]) -> mujoco.MjModel:
+        spec = self.robot.spec(physics)
+        longest_delay = max((b for v in variables if v.name == "delay" for _, b in v.train + v.ood), default=0.0)
+        dynamics.prepare(spec, {v.name for v in variables}, longest_delay)
+        if self.terrain is not None:
+            self.terrain.prepare(spec)
+        return compile_quietly(spec)
+
+
+def _goal(names: set[str]) -> Goal:
+    wanted = frozenset(n for n in names if n in QUANTITIES and QUANTITIES[n].kind == "goal")
+    if wanted not in GOALS:
+        known = "; ".join(" with ".join(sorted(g)) for g in GOALS)
+        got = " with ".join(sorted(wanted)) or "none"
+        raise ValueError(f"a locomotion family varies exactly one goal ({known}), but got {got}")
+    return GOALS[wanted]
+
+
+def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
+    title = robot.__name__
+    if strange := {n for n in names if base_name(n) not in QUANTITIES} - ({*names} if own_reward else set()):
+        raise ValueError(f"there is no variable {', '.join(sorted(strange))}; known are {', '.join(QUANTITIES)}")
+    if robot.is_planar() and (wide := names & (NEEDS_A_PLANE | {"slope_heading_deg", "payload_y"})):
+        raise ValueError(f"{title} only moves along x: {', '.join(sorted(wide))} needs a body that is free in the plane")
+    grounds = names & (ground.BOXES.keys() | set(ground.FIELDS))
+    if len(grounds) > 1:
+        raise ValueError(f"a family has one ground with a shape, but got {', '.join(sorted(grounds))}")
+    if grounds and robot.height_index is None:
+        raise ValueError(f"{title} never touches the ground: {', '.join(grounds)} would change nothing")
+    if "slope_heading_deg" in names and "slope_deg" not in names:
+        raise ValueError("slope_heading_deg says where slope_deg rises towards: vary slope_deg too")
+    if names & {"payload_x", "payload_y"} and "payload" not in names:
+        raise ValueError("payload_x and payload_y say where a payload sits: vary payload too")
+    if "layout" in names and not names & ground.RANDOM and not own_reward:
+        raise ValueError(f"layout chooses among random grounds: vary one of {', '.join(sorted(ground.RANDOM))} too")
+    if "crippled_leg" in names and not robot.legs:
+        raise ValueError(f"{title} has no legs to cripple: vary crippled_joint")
+
+
+def _terrain(names: set[str], robot: type[Robot]) -> ground.Terrain | None:
+    shaped = names & (ground.BOXES.keys() | set(ground.FIELDS))
+    return ground.make_terrain(shaped.pop(), robot.is_planar()) if shaped else None
+
+
+def _each(model: mujoco.MjModel, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    """Variables with one for each element where that was asked for."""
+    out: list[Variable] = []
+    for v in variables:
+        kind = QUANTITIES[base_name(v.name)].each if base_name(v.name) in QUANTITIES else None
+        known = elements(model, kind) if kind else {}
+        if v.each and not kind:
+            raise ValueError(f"{v.name} has no elements to vary one by one")
+        if ":" in v.name and kind and (element := v.name.partition(":")[2]) not in known:
+            raise ValueError(f"{v.name} names no {kind} of this robot, which are {', '.join(known)}; got {element}")
+        names = [f"{v.name}:{element}" for element in known] if v.each else [v.name]
+        out += [v._replace(name=name, each=False) for name in names]
+    return tuple(out)
 
 
 class LocomotionWorlds:
@@ -90,37 +162,75 @@ class LocomotionWorlds:
         self.family = family
         self.sim = sim
         self.episodes = episodes
-        family.robot.position(sim)  # binds what it reads: a field bound later is zero until the next step
-        self._goal = GOALS[family.goal]
+        self.body = Body(sim)
+        place = family.robot.position(self.body)  # these bind the fields they read: bound later, a field is zero
+        family.robot.velocity(self.body, place, 1.0)  # until the next step
+        family.robot.observe(self.body)
+        family.robot.extra_cost(self.body)
         self.set_tasks(tasks)
 
     def set_tasks(self, tasks: Tasks) -> None:
         """Give every world the goal and the physics of its task; its state stays."""
-        self._goal_value = tasks.column(self.family.goal).repeat_interleave(self.episodes)  # [W]
-        for name in tasks.names:
-            if name in PHYSICAL:
-                PHYSICAL[name](self.sim, tasks.column(name).repeat_interleave(self.episodes))
+        columns = tasks.values.repeat_interleave(self.episodes, 0).T.contiguous()  # [P, W]
+        self._task = dict(zip(tasks.names, columns, strict=True))
+        params = Params(self.sim.model, self.sim.num_worlds)
+        self._surface: ground.Surface | None = None
+        if self.family.terrain is not None:
+            self._surface = self.family.terrain.apply(params, self._task)
+        dynamics.apply(params, self._task, self.family.robot)
+        if "slope_deg" in self._task:
+            slope.apply(params, self._task)
+            self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
+        self.sim.set_params(params)
 
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
         """Start the episodes of `mask` [N, E], or all; obs [N, E, O] of every world."""
         mask = None if mask is None else mask.flatten()
         self.sim.reset(mask)
-        self.family.robot.perturb(self.sim, generator, mask)
+        self.family.robot.begin(self.sim, generator, mask)
         self.sim.forward(mask)
-        return self._per_task(self.family.robot.observe(self.sim))
+        self.body.act = torch.zeros_like(self.body.act) if mask is None else self.body.act * ~mask[:, None]
+        self._feel_ground(self.family.robot.position(self.body))
+        return self._per_task(self.family.robot.observe(self.body))
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Actions [N, E, A] in policy units are scaled, clipped to [-1, 1] and held for one control step."""
-        family, robot, sim = self.family, self.family.robot, self.sim
-        torque = (act.flatten(0, 1).double() / family.action_scale).clamp(-1.0, 1.0)  # [W, A]
-        before = robot.position(sim)
-        sim.step(torque, robot.frame_skip)
-        speed = (robot.position(sim) - before) / family.control_step
-        terminated = robot.terminated(sim)
-        rew = self._goal(speed, self._goal_value) - family.ctrl_cost * torque.square().sum(1)
-        rew = rew + family.alive_bonus * ~terminated
+        """Actions [N, E, A] in policy units are scaled, clipped to [-1, 1] and held for one control step.
+
+        A world that broke down is put back to the start, so that what is observed of it is finite; `diverged` tells.
+        """
+        family, robot, sim, body = self.family, self.family.robot, self.sim, self.body
+        body.act = (act.flatten(0, 1).double() / family.action_scale).clamp(-1.0, 1.0)  # [W, A]
+        before = robot.position(body)
+        sim.step(robot.control(body, body.act), robot.frame_skip)
+        diverged = sim.diverged
+        if diverged.any():
+            self._put_back(diverged)
+        after = robot.position(body)
+        self._feel_ground(after)
+        motion = Motion(after, robot.velocity(body, after - before, family.control_step))
+        terminated = robot.terminated(body)
+        rew = self._reward(motion, terminated)
         per_task = self._per_task
-        return per_task(robot.observe(sim)), per_task(rew), per_task(terminated), per_task(sim.diverged)
+        return per_task(robot.observe(body)), per_task(rew), per_task(terminated), per_task(diverged)
+
+    def _reward(self, motion: Motion, terminated: Tensor) -> Tensor:
+        family, robot = self.family, self.family.robot
+        rew = robot.forward_weight * family.goal(motion, self._task)
+        rew = rew - family.ctrl_cost * self.body.act.square().sum(1)
+        if family.alive_bonus:
+            rew = rew + (family.alive_bonus if robot.pays_last_step else family.alive_bonus * ~terminated)
+        cost = robot.extra_cost(self.body)
+        return rew if cost is None else rew - cost
+
+    def _put_back(self, mask: Tensor) -> None:
+        """Diverged worlds to the start, without noise; a simulator's own reset may have come too early or not at all."""
+        self.sim.reset(mask)
+        self.sim.forward(mask)
+        self.body.act = self.body.act * ~mask[:, None]
+
+    def _feel_ground(self, place: Tensor) -> None:
+        if self._surface is not None:
+            self.body.ground = self._surface(place)
 
     def _per_task(self, x: Tensor) -> Tensor:
         return x.view(-1, self.episodes, *x.shape[1:])  # [W, ...] -> [N, E, ...]

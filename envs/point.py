@@ -1,12 +1,15 @@
-"""2-D point navigation in pure torch: the smallest family, with a known optimum.
+"""2-D navigation in pure torch: the smallest family, with a known optimum.
 
-MAML's point robot (Finn et al. 2017, section 5.3): start at the origin, observation is the position, the action is a
-displacement of at most 0.1 along each axis, reward is minus the distance to a goal that is not observed, goals
-uniform in [-0.5, 0.5]^2, an episode ends within 0.01 of the goal along both axes. The optimum walks straight: at
+The default is MAML's point robot (Finn et al. 2017, section 5.3): start at the origin, observation is the position, the
+action is a displacement of at most 0.1 along each axis, reward is minus the distance to a goal that is not observed,
+goals uniform in [-0.5, 0.5]^2, an episode ends within 0.01 of the goal along both axes. The optimum walks straight: at
 most five steps of 0.1 along each axis.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,50 +17,103 @@ from torch import Tensor
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 from envs.variables import Varied
+from envs.variations.goals import unit
 
-STEP = 0.1  # largest displacement along an axis in one step, m
-REACHED = 0.01  # m
+SQUARE = (Variable("goal_x", ((-0.5, 0.5),)), Variable("goal_y", ((-0.5, 0.5),), ood=((0.5, 0.7),)))
+INSIDE = 0.2  # m around the goal within which the sparse reward pays (Rakelly et al. 2019)
+
+
+class Move(NamedTuple):
+    """One step of every point."""
+
+    before: Tensor  # [N, E, 2] m
+    after: Tensor  # [N, E, 2] m
+    goal: Tensor  # [N, E, 2] m
+
+
+Reward = Callable[[Move], Tensor]
+
+
+def distance(move: Move) -> Tensor:
+    """Minus the distance that is left."""
+    return -(move.after - move.goal).norm(dim=-1)
+
+
+def inside(move: Move) -> Tensor:
+    """1 - distance within 0.2 m of the goal, else nothing."""
+    left = (move.after - move.goal).norm(dim=-1)
+    return torch.where(left <= INSIDE, 1 - left, 0.0)
 
 
 class PointNavigation(Varied):
-    """Goals `goal_x`, `goal_y` in m; `ood` goals lie up to 0.2 m above the training square.
+    """Goals in m, by `goal_x` and `goal_y` or by `goal_distance` and `goal_heading_deg`.
 
-    `action_scale`: policy units that mean a displacement of 1 m.
+    By default goals lie in a square of 1 m, and `ood` ones up to 0.2 m above it.
+    action_scale: policy units that mean a displacement of 1 m. step: the largest displacement along an axis, m.
+    start: half width of the square in which episodes start, m. reached: an episode ends this close to the goal along
+    both axes, m; None for never.
     """
 
     space = Space(obs=2, act=2)
 
-    def __init__(self, horizon: int = 100, action_scale: float = 10.0) -> None:
+    def __init__(
+        self,
+        horizon: int = 100,
+        action_scale: float = 10.0,
+        *,
+        variables: tuple[Variable, ...] = SQUARE,
+        reward: Reward = distance,
+        step: float = 0.1,
+        start: float = 0.0,
+        reached: float | None = 0.01,
+    ) -> None:
+        super().__init__(variables)
         self.horizon = horizon
         self.action_scale = action_scale
-        square = ((-0.5, 0.5),)
-        super().__init__(
-            (
-                Variable("goal_x", square),
-                Variable("goal_y", square, ood=((0.5, 0.7),)),
-            )
-        )
+        self.reward, self.step, self.start, self.reached = reward, step, start, reached
+
+    def worlds(self, tasks: Tasks, episodes: int) -> PointWorlds:
+        """`len(tasks)` goals times `episodes` points."""
+        self.check_names(tasks)
+        return PointWorlds(self, tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
-        goal = torch.stack([tasks.column(n) for n in self.names], 1)  # [N, 2]
-        worlds = PointWorlds(goal, episodes, self.action_scale)
-        return rollout(worlds, policy, self.space, (len(tasks), self.horizon, episodes), generator)
+        shape = (len(tasks), self.horizon, episodes)
+        return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 
 
 class PointWorlds:
-    """`N` goals times `E` points; deterministic, so the generator is not used."""
+    """`N` goals times `E` points."""
 
-    def __init__(self, goal: Tensor, episodes: int, action_scale: float) -> None:
-        self.goal = goal[:, None].expand(-1, episodes, 2).float()  # [N, E, 2]
-        self.action_scale = action_scale
+    def __init__(self, family: PointNavigation, tasks: Tasks, episodes: int) -> None:
+        self.family, self.episodes = family, episodes
+        self.set_tasks(tasks)
         self.position = torch.zeros_like(self.goal)
 
-    def reset(self, generator: torch.Generator) -> Tensor:
-        self.position = torch.zeros_like(self.goal)
+    def set_tasks(self, tasks: Tasks) -> None:
+        """Give every point the goal of its task."""
+        if "goal_distance" in tasks.names:
+            goal = tasks.column("goal_distance")[:, None] * unit(tasks.column("goal_heading_deg"))
+        else:
+            goal = torch.stack([tasks.column("goal_x"), tasks.column("goal_y")], 1)  # [N, 2]
+        self.goal = goal[:, None].expand(-1, self.episodes, 2).float()  # [N, E, 2]
+
+    def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
+        """Start the episodes of `mask` [N, E], or all; positions [N, E, 2]."""
+        fresh = torch.zeros_like(self.position)
+        if self.family.start:
+            fresh = self.family.start * (2 * torch.rand(fresh.shape, generator=generator) - 1)
+        self.position = fresh if mask is None else torch.where(mask[..., None], fresh, self.position)
         return self.position
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        self.position = self.position + (act / self.action_scale).clamp(-STEP, STEP)
-        offset = self.position - self.goal
-        terminated = (offset.abs() < REACHED).all(-1)
-        return self.position, -offset.norm(dim=-1), terminated, torch.zeros_like(terminated)
+        """Move; an action that is not a number leaves the point where it is, and is told as a divergence."""
+        family = self.family
+        broken = act.isnan().any(-1)
+        moved = (act / family.action_scale).nan_to_num(0.0).clamp(-family.step, family.step).float()
+        before = self.position
+        self.position = before + torch.where(broken[..., None], 0.0, moved)
+        rew = family.reward(Move(before, self.position, self.goal))
+        if family.reached is None:
+            return self.position, rew, torch.zeros_like(broken), broken
+        return self.position, rew, ((self.position - self.goal).abs() < family.reached).all(-1), broken

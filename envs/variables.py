@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from envs.core import SPLITS, Interval, Tasks, Variable
+from envs.core import SPLITS, Law, Tasks, Variable
 
 _BITS = 31  # a draw is k / 2^31 of the way through its range: finer than any effect on a robot
 
@@ -16,7 +18,7 @@ class Varied:
     def __init__(self, variables: tuple[Variable, ...]) -> None:
         self.variables = variables
         self.names = tuple(v.name for v in variables)
-        self._varying = tuple(v for v in variables if len(set(sum(v.train + v.ood, ()))) > 1)
+        self._varying = tuple(v for v in variables if v.told and not v.is_constant)
         self.descriptor_names = tuple(v.name for v in self._varying)
 
     def splits(self) -> tuple[str, ...]:
@@ -33,7 +35,7 @@ class Varied:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         if split not in self.splits():
             raise ValueError("this family has no ood split: give a variable an 'ood' range to make one")
-        columns = [_draw(v.intervals(split), num_tasks, split, generator) for v in self.variables]
+        columns = [_draw(v, num_tasks, split, generator) for v in self.variables]
         return Tasks(self.names, torch.stack(columns, 1))
 
     def check(self, tasks: Tasks) -> None:
@@ -54,15 +56,38 @@ class Varied:
 
     def descriptor(self, tasks: Tasks) -> Tensor:
         """Parameters that vary, centred and scaled by the training range, [N, P] float32."""
-        columns = [(tasks.column(v.name) - v.scale()[0]) / v.scale()[1] for v in self._varying]
+        columns = [_centred(v, tasks.column(v.name)) for v in self._varying]
         return torch.stack(columns, 1).float() if columns else torch.empty(len(tasks), 0)
 
 
-def _draw(intervals: tuple[Interval, ...], n: int, split: str, generator: torch.Generator) -> Tensor:
-    low, high = torch.tensor(intervals, dtype=torch.float64).T
+def parity_index(values: Tensor, count: int) -> Tensor:
+    """One of `count` (even) things for each draw [N] from [0, 1]: even ones for training draws, odd ones for others."""
+    return (values * 2**_BITS).round().long() % count
+
+
+def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) -> Tensor:
+    to, back = _LAWS[variable.law]
+    ends = torch.tensor(variable.intervals(split), dtype=torch.float64)  # [intervals, 2]
+    low, high = to(ends).T
     length = high - low
     weights = length if length.sum() > 0 else torch.ones_like(length)
     which = torch.multinomial(weights, n, replacement=True, generator=generator)  # [n]
     k = 2 * torch.randint(2 ** (_BITS - 1), (n,), generator=generator) + (split != "train")
-    drawn: Tensor = low[which] + length[which] * (k.double() / 2**_BITS)
-    return drawn
+    drawn = back(low[which] + length[which] * (k.double() / 2**_BITS))
+    return drawn.clamp(ends[which, 0], ends[which, 1])  # back(to(x)) may be a rounding away from x
+
+
+def _centred(variable: Variable, values: Tensor) -> Tensor:
+    """Values [N] by centre and half width of the training range, both under the variable's law."""
+    to, _ = _LAWS[variable.law]
+    ends = to(torch.tensor(variable.train, dtype=torch.float64))
+    low, high = ends.min(), ends.max()
+    return (to(values) - (low + high) / 2) / ((high - low) / 2 if high > low else 1.0)
+
+
+_Map = Callable[[Tensor], Tensor]
+_LAWS: dict[Law, tuple[_Map, _Map]] = {  # there and back: what is uniform, and the variable itself
+    "uniform": (torch.clone, torch.clone),
+    "log": (torch.log, torch.exp),
+    "area": (torch.square, torch.sqrt),
+}

@@ -3,7 +3,9 @@
 from envs.robots.ant import Ant
 from envs.robots.half_cheetah import HalfCheetah
 from envs.robots.hopper import Hopper
-from envs.robots.robot import Robot
+from envs.robots.humanoid import Humanoid
+from envs.robots.quadruped import Quadruped
+from envs.robots.robot import Body, Robot
 from envs.robots.swimmer import Swimmer
 from envs.robots.walker2d import Walker2d
 
@@ -13,6 +15,19 @@ ROBOTS: dict[str, type[Robot]] = {
     "walker2d": Walker2d,
     "swimmer": Swimmer,
     "ant": Ant,
+    "humanoid": Humanoid,
+    "quadruped": Quadruped,
 }
 
-__all__ = ["ROBOTS", "Ant", "HalfCheetah", "Hopper", "Robot", "Swimmer", "Walker2d"]
+__all__ = [
+    "ROBOTS",
+    "Ant",
+    "Body",
+    "HalfCheetah",
+    "Hopper",
+    "Humanoid",
+    "Quadruped",
+    "Robot",
+    "Swimmer",
+    "Walker2d",
+]

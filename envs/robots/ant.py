@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from envs.robots.robot import Robot
-from envs.simulation import Simulator
+from envs.robots.robot import Body, Robot
 
 HEIGHT = (0.2, 1.0)  # m, gymnasium's healthy_z_range
 TORSO = 1  # body id
@@ -21,9 +20,9 @@ class Ant(Robot):
     model_file = "ant.xml"
     gymnasium_id = "Ant-v5"
     frame_skip = 5
-    obs_dim = 27
-    act_dim = 8
     hidden_positions = 2
+    height_index = 2
+    legs = ((2, 3), (4, 5), (6, 7), (0, 1))  # front left, front right, back left, back right
     ctrl_cost = 0.5
     alive_bonus = 1.0
     reset_noise = 0.1
@@ -32,11 +31,11 @@ class Ant(Robot):
     camera_height = 0.5
 
     @classmethod
-    def position(cls, sim: Simulator) -> Tensor:
+    def position(cls, body: Body) -> Tensor:
         """Of the torso's frame as of the last substep, as gymnasium takes it."""
-        return sim.field("xpos")[:, TORSO, 0].clone()
+        return body.field("xpos")[:, TORSO, :2].clone()
 
     @classmethod
-    def terminated(cls, sim: Simulator) -> Tensor:
-        height = sim.qpos[:, 2]
+    def terminated(cls, body: Body) -> Tensor:
+        height = cls.height(body)
         return ~((height >= HEIGHT[0]) & (height <= HEIGHT[1]))

@@ -11,9 +11,8 @@ class HalfCheetah(Robot):
     model_file = "half_cheetah.xml"
     gymnasium_id = "HalfCheetah-v5"
     frame_skip = 5
-    obs_dim = 17
-    act_dim = 6
     ctrl_cost = 0.05  # Finn et al. 2017; gymnasium's own is 0.1
+    legs = ((0, 1, 2), (3, 4, 5))  # back, front
     reset_noise = 0.1
     normal_velocity_noise = True
     camera_distance = 3.4

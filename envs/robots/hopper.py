@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs.robots.robot import Robot
-from envs.simulation import Simulator
+from envs.robots.robot import Body, Robot
 
 MIN_HEIGHT = 0.7  # m, gymnasium's healthy_z_range
 MAX_ANGLE = 0.2  # rad, healthy_angle_range
@@ -19,8 +18,6 @@ class Hopper(Robot):
     model_file = "hopper.xml"
     gymnasium_id = "Hopper-v5"
     frame_skip = 4
-    obs_dim = 11
-    act_dim = 3
     max_velocity = 10.0
     ctrl_cost = 1e-3
     alive_bonus = 1.0
@@ -29,7 +26,7 @@ class Hopper(Robot):
     camera_height = 0.8
 
     @classmethod
-    def terminated(cls, sim: Simulator) -> Tensor:
-        state = torch.cat([sim.qpos[:, 2:], sim.qvel], 1)
-        upright = (sim.qpos[:, 1] > MIN_HEIGHT) & (sim.qpos[:, 2].abs() < MAX_ANGLE)
+    def terminated(cls, body: Body) -> Tensor:
+        state = torch.cat([body.qpos[:, 2:], body.qvel], 1)
+        upright = (cls.height(body) > MIN_HEIGHT) & (body.qpos[:, 2].abs() < MAX_ANGLE)
         return ~(upright & (state.abs() < MAX_STATE).all(1))

@@ -5,36 +5,80 @@ from __future__ import annotations
 import math
 import warnings
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 import mujoco
+import numpy as np
 import torch
 from torch import Tensor
 
 from envs.simulation import Simulator
 
 Physics = Literal["fast", "gymnasium"]
+_UNIT = np.array([-1.0, 1.0])  # the range of a motor that names none
+
+
+class Body:
+    """What a robot can feel: the state of its `W` worlds, the ground below it, and what it was told to do last."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.ground: Tensor | None = None  # [W] height of the ground below the torso in m; None where it is flat
+        self.down = torch.tensor([[0.0, 0.0, -1.0]]).to(sim.qpos).expand(sim.num_worlds, 3)  # direction of gravity
+        self.act = torch.zeros_like(sim.ctrl)  # [W, A] the latest action, in [-1, 1]
+        limits = torch.from_numpy(np.where(sim.model.actuator_ctrllimited[:, None], sim.model.actuator_ctrlrange, _UNIT))
+        low, high = limits.to(sim.qpos).T
+        self.rest, self.reach = (low + high) / 2, (high - low) / 2  # [A] middle and half width of the motors' range
+
+    @property
+    def qpos(self) -> Tensor:
+        """[W, nq], live."""
+        return self.sim.qpos
+
+    @property
+    def qvel(self) -> Tensor:
+        """[W, nv], live."""
+        return self.sim.qvel
+
+    def field(self, name: str) -> Tensor:
+        """A derived field by its MuJoCo name, [W, ...]."""
+        return self.sim.field(name)
+
+    def above_ground(self, height: Tensor) -> Tensor:
+        """A height [W] over the ground below the torso."""
+        return height if self.ground is None else height - self.ground
 
 
 class Robot:
-    """A body of the gymnasium package: model, observation, progress, failure, reset noise; all over `[W, ...]`."""
+    """A body: model, control, observation, progress, failure, reset noise; all over `[W, ...]`.
 
-    model_file: str  # of gymnasium's assets
-    gymnasium_id: str  # the environment that `physics: gymnasium` equals
+    The methods have the defaults of gymnasium's planar bodies. Joint positions start with the body's place: x, then
+    what else is not observed.
+    """
+
+    model_file: str | Path  # a path, or the name of one of gymnasium's assets
+    gymnasium_id: str | None = None  # the environment that `physics: gymnasium` equals
     frame_skip: int  # physics steps of a control step
-    obs_dim: int
-    act_dim: int
     hidden_positions: int = 1  # leading entries of qpos that are not observed: where the body is
+    height_index: int | None = 1  # which entry of qpos is its height; None for a body that never touches the ground
     max_velocity: float = math.inf  # observed velocities are clipped to this, m/s and rad/s
-    ctrl_cost: float  # weight of |a|^2, a in [-1, 1], in the published reward
+    forward_weight: float = 1.0  # of what the goal pays, in the published reward
+    ctrl_cost: float = 0.0  # weight of |a|^2, a in [-1, 1], in the published reward
     alive_bonus: float = 0.0  # for each step in which the body has not failed, in the published reward
-    reset_noise: float  # qpos + U(-noise, noise)
-    normal_velocity_noise: bool = False  # qvel + noise * N(0, 1), else + U(-noise, noise)
-    camera_distance: float  # m
-    camera_height: float  # m above the ground, of the point looked at
+    pays_last_step: bool = False  # whether the step in which it fails earns that bonus too
+    start: tuple[float, ...] | None = None  # qpos at the start of an episode; by default the model's own
+    reset_noise: float = 0.0  # qpos + U(-noise, noise)
+    normal_position_noise: bool = False  # + noise * N(0, 1) instead
+    velocity_noise: float | None = None  # qvel + U(-noise, noise); by default as much as for qpos
+    normal_velocity_noise: bool = False  # + noise * N(0, 1) instead
+    fresh: bool = False  # derived fields describe the state after the step, not before its last substep
+    legs: tuple[tuple[int, ...], ...] = ()  # the motors of each leg
+    camera_distance: float = 4.0  # m
+    camera_height: float = 0.5  # m above the ground, of the point looked at
 
     @classmethod
-    def spec(cls, physics: Physics) -> mujoco.MjSpec:
+    def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model, as it is or with fast physics."""
         spec = mujoco.MjSpec.from_file(str(files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file))
         if physics == "fast":
@@ -42,33 +86,69 @@ class Robot:
         return spec
 
     @classmethod
-    def observe(cls, sim: Simulator) -> Tensor:
-        """Joint positions and velocities, [W, O] float64."""
-        velocity = sim.qvel.clamp(-cls.max_velocity, cls.max_velocity)
-        return torch.cat([sim.qpos[:, cls.hidden_positions :], velocity], 1)
+    def is_planar(cls) -> bool:
+        """Whether it can only move along x."""
+        return cls.hidden_positions < 2
 
     @classmethod
-    def position(cls, sim: Simulator) -> Tensor:
-        """Place along x in m, [W]: a fresh tensor."""
-        return sim.qpos[:, 0].clone()
+    def observe(cls, body: Body) -> Tensor:
+        """Joint positions and velocities, [W, O] float64; the height is that over the ground."""
+        velocity = body.qvel
+        if cls.max_velocity < math.inf:
+            velocity = velocity.clamp(-cls.max_velocity, cls.max_velocity)
+        obs = torch.cat([body.qpos[:, cls.hidden_positions :], velocity], 1)
+        if body.ground is not None and cls.height_index is not None:
+            obs[:, cls.height_index - cls.hidden_positions] -= body.ground
+        return obs
 
     @classmethod
-    def terminated(cls, sim: Simulator) -> Tensor:
+    def height(cls, body: Body) -> Tensor:
+        """Of the torso over the ground in m, [W]."""
+        return body.above_ground(body.qpos[:, cls.height_index or 0])
+
+    @classmethod
+    def position(cls, body: Body) -> Tensor:
+        """Place in m, a fresh tensor: [W, 1] x for a planar body, else [W, 2] x and y."""
+        return body.qpos[:, : min(max(cls.hidden_positions, 1), 2)].clone()
+
+    @classmethod
+    def velocity(cls, body: Body, moved: Tensor, seconds: float) -> Tensor:
+        """In m/s, [W, 1 or 2], given how far `position` moved in a control step: by default the mean over the step."""
+        return moved / seconds
+
+    @classmethod
+    def control(cls, body: Body, act: Tensor) -> Tensor:
+        """Controls [W, nu] for actions in [-1, 1]: by default the whole range of every motor."""
+        return act * body.reach + body.rest
+
+    @classmethod
+    def terminated(cls, body: Body) -> Tensor:
         """Whether the body has failed, [W] bool; by default it cannot."""
-        return torch.zeros(sim.num_worlds, dtype=torch.bool, device=sim.qpos.device)
+        return torch.zeros(body.sim.num_worlds, dtype=torch.bool, device=body.qpos.device)
 
     @classmethod
-    def perturb(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
-        """Add the reset noise to the worlds of `mask` [W]; drawn for all of them, and on the CPU, so that every
-        backend starts alike.
+    def extra_cost(cls, body: Body) -> Tensor | None:
+        """What else the published reward takes off, [W]: contact forces, for one."""
+        return None
+
+    @classmethod
+    def begin(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
+        """Put the worlds of `mask` [W] into the pose of the start and add the reset noise; drawn for all of them, and
+        on the CPU, so that every backend starts alike.
         """
-        position = torch.rand(sim.qpos.shape, generator=generator, dtype=torch.float64)
-        draw = torch.randn if cls.normal_velocity_noise else torch.rand
-        velocity = draw(sim.qvel.shape, generator=generator, dtype=torch.float64)
-        velocity = velocity if cls.normal_velocity_noise else 2 * velocity - 1
-        size = cls.reset_noise if mask is None else cls.reset_noise * mask.double()[:, None]
-        sim.qpos += (size * (2 * position - 1)).to(sim.qpos)
-        sim.qvel += (size * velocity).to(sim.qvel)
+        if cls.start is not None:
+            chosen = slice(None) if mask is None else mask
+            sim.qpos[chosen] = torch.tensor(cls.start).to(sim.qpos)
+        pause = 1.0 if mask is None else mask.double()[:, None]
+        speed = cls.reset_noise if cls.velocity_noise is None else cls.velocity_noise
+        sim.qpos += (pause * cls.reset_noise * _noise(sim.qpos, cls.normal_position_noise, generator)).to(sim.qpos)
+        sim.qvel += (pause * speed * _noise(sim.qvel, cls.normal_velocity_noise, generator)).to(sim.qvel)
+
+
+def _noise(like: Tensor, normal: bool, generator: torch.Generator) -> Tensor:
+    if normal:
+        return torch.randn(like.shape, generator=generator, dtype=torch.float64)
+    return 2 * torch.rand(like.shape, generator=generator, dtype=torch.float64) - 1
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:
@@ -83,3 +163,8 @@ def use_fast_physics(spec: mujoco.MjSpec) -> None:
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
+
+
+def add_sensor(spec: mujoco.MjSpec, kind: mujoco.mjtSensor, body: str) -> None:
+    """Measure something of a body; an acceleration sensor makes MuJoCo compute contact forces (`cfrc_ext`) too."""
+    spec.add_sensor(type=kind, objtype=mujoco.mjtObj.mjOBJ_BODY, objname=body)

@@ -14,9 +14,8 @@ class Swimmer(Robot):
     model_file = "swimmer.xml"
     gymnasium_id = "Swimmer-v5"
     frame_skip = 4
-    obs_dim = 8
-    act_dim = 2
     hidden_positions = 2
+    height_index = None
     ctrl_cost = 1e-4
     reset_noise = 0.1
     camera_distance = 6.0

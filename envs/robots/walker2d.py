@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from envs.robots.robot import Robot
-from envs.simulation import Simulator
+from envs.robots.robot import Body, Robot
 
 HEIGHT = (0.8, 2.0)  # m, gymnasium's healthy_z_range
 MAX_ANGLE = 1.0  # rad, healthy_angle_range
@@ -17,16 +16,15 @@ class Walker2d(Robot):
     model_file = "walker2d_v5.xml"
     gymnasium_id = "Walker2d-v5"
     frame_skip = 4
-    obs_dim = 17
-    act_dim = 6
     max_velocity = 10.0
     ctrl_cost = 1e-3
     alive_bonus = 1.0
+    legs = ((0, 1, 2), (3, 4, 5))  # right, left
     reset_noise = 5e-3
     camera_distance = 4.2
     camera_height = 0.8
 
     @classmethod
-    def terminated(cls, sim: Simulator) -> Tensor:
-        height, angle = sim.qpos[:, 1], sim.qpos[:, 2]
+    def terminated(cls, body: Body) -> Tensor:
+        height, angle = cls.height(body), body.qpos[:, 2]
         return ~((height > HEIGHT[0]) & (height < HEIGHT[1]) & (angle.abs() < MAX_ANGLE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 
 import mujoco
 import numpy as np
@@ -14,28 +15,30 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-_DIVERGED = [  # MuJoCo silently resets a world that raises one of these, or for BADCTRL ignores its controls
-    mujoco.mjtWarning.mjWARN_BADQPOS.value,
-    mujoco.mjtWarning.mjWARN_BADQVEL.value,
-    mujoco.mjtWarning.mjWARN_BADQACC.value,
-    mujoco.mjtWarning.mjWARN_BADCTRL.value,
-]
+# MuJoCo silently resets a world that raises one of BADQPOS, BADQVEL, BADQACC, and for BADCTRL ignores its controls.
+_DIVERGED = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADCTRL.value + 1)
 
 # Without a handler MuJoCo writes MUJOCO_LOG.TXT into the working directory.
 mujoco.set_mju_user_warning(lambda message: log.debug("mujoco: %s", message))
 
 
 class BatchSimulator:
-    """A `Simulator` in float64 on CPU threads. `num_threads=0` takes every core."""
+    """A `Simulator` in float64 on CPU threads. `num_threads=0` takes every core.
 
-    def __init__(self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0) -> None:
+    `fresh=True` recomputes positions, velocities and their sensors after each step; without it they describe the
+    state before the last substep, as `mj_step` leaves them, which costs nothing.
+    """
+
+    def __init__(self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0, *, fresh: bool = False) -> None:
         self.model = model
         self.num_worlds = num_worlds
         self._batch = Batch(model, num_worlds, nthread=num_threads)
+        self._stage = mujoco.mjtStage.mjSTAGE_VEL if fresh else mujoco.mjtStage.mjSTAGE_NONE
         self.qpos = torch.from_numpy(self._batch.qpos)
         self.qvel = torch.from_numpy(self._batch.qvel)
         self.ctrl = torch.from_numpy(self._batch.ctrl)
         self._warnings = torch.from_numpy(self._batch.warning)  # [W, kinds, (lastinfo, number)], live
+        self._warned = self._warnings[:, _DIVERGED, 1]
         self._fields: dict[str, Tensor] = {}
         self.diverged = torch.zeros(num_worlds, dtype=torch.bool)
         self.reset()
@@ -47,9 +50,11 @@ class BatchSimulator:
                 self._fields[name] = torch.from_numpy(self._batch.bind(name))
         return self._fields[name]
 
-    def set_params(self, name: str, values: Tensor) -> None:
-        torch.from_numpy(self._batch.expand(name)).copy_(values)
-        self._batch.set_const()
+    def set_params(self, params: Mapping[str, Tensor]) -> None:
+        for name, values in params.items():
+            torch.from_numpy(self._batch.expand(name)).copy_(values)
+        if params:
+            self._batch.set_const()
 
     def params(self, name: str) -> Tensor:
         return torch.from_numpy(self._batch.expand(name)).clone()
@@ -57,8 +62,14 @@ class BatchSimulator:
     def step(self, ctrl: Tensor, substeps: int) -> None:
         self.ctrl.copy_(ctrl)
         self._warnings.zero_()  # a reset by MuJoCo itself counts anew, so that counts cannot be compared
-        self._batch.step(nstep=substeps)
-        self.diverged = self._warnings[:, _DIVERGED, 1].any(1)
+        self._batch.step(nstep=substeps, stage=self._stage)
+        self.diverged = self._warned.any(1) | ~self._state_is_sane()
+
+    def _state_is_sane(self) -> Tensor:
+        """Whether each world's state is finite and below MuJoCo's own limit, [W] bool; MuJoCo itself looks at a state
+        only when it steps on from it.
+        """
+        return (self.qpos.abs().amax(1) < mujoco.mjMAXVAL) & (self.qvel.abs().amax(1) < mujoco.mjMAXVAL)
 
     def reset(self, mask: Tensor | None = None) -> None:
         self._batch.reset(_ids(mask))

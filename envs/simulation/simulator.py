@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import mujoco
@@ -19,10 +20,12 @@ class Simulator(Protocol):
     diverged: Tensor  # [W] bool: broke down in the latest `step`
 
     def field(self, name: str) -> Tensor:
-        """A derived field by its MuJoCo name, [W, ...]; it describes the state before the last substep."""
+        """A derived field by its MuJoCo name, [W, ...]; it describes the state before the last substep, or the state
+        after it where the simulator was made with `fresh=True`.
+        """
 
-    def set_params(self, name: str, values: Tensor) -> None:
-        """Give each world its own value of a model field (`geom_friction`, `opt.gravity`, ...), [W, ...]."""
+    def set_params(self, params: Mapping[str, Tensor]) -> None:
+        """Give each world its own values of model fields (`geom_friction`, `opt.gravity`, ...), each [W, ...]."""
 
     def params(self, name: str) -> Tensor:
         """A model field of each world, [W, ...], as a copy."""

@@ -1,14 +1,83 @@
-"""Dynamics: the robot's own physics."""
+"""Dynamics: the robot's own physics. Multipliers of the stock values, for all elements or for each one."""
 
 from __future__ import annotations
 
+import mujoco
+import torch
 from torch import Tensor
 
-from envs.simulation import Simulator
+from envs.catalogue import QUANTITIES, base_name
+from envs.robots.robot import Robot
+from envs.variations.goals import Task
+from envs.variations.params import Params, elements, factors
+
+PAYLOAD = "payload"  # name of the body
+TORSO = 1  # body id of the root
+FIELDS: dict[str, tuple[str, ...]] = {  # the model fields that a multiplier multiplies
+    "mass": ("body_mass",),
+    "inertia": ("body_inertia",),
+    "inertia_axes": ("body_inertia",),
+    "damping": ("dof_damping",),
+    "armature": ("dof_armature",),
+    "friction": ("geom_friction",),  # sliding, torsional, rolling; of the ground and of the body alike
+    "frictions": ("geom_friction",),
+    "motor": ("actuator_gainprm", "actuator_biasprm", "actuator_forcerange"),  # torque for the same control
+}
 
 
-def friction(sim: Simulator, coefficient: Tensor) -> None:
-    """Sliding friction [W] of every geom, floor and feet alike (MuJoCo takes the larger of two)."""
-    values = sim.params("geom_friction")  # [W, ngeom, 3]: sliding, torsional, rolling
-    values[:, :, 0] = coefficient[:, None].to(values)
-    sim.set_params("geom_friction", values)
+def prepare(spec: mujoco.MjSpec, names: set[str], longest_delay: float) -> None:
+    """Add to a model what some dynamics need: the body of a load, the memory of a delay."""
+    if PAYLOAD in names:
+        load = next(b for b in spec.bodies if b.name != "world").add_body(
+            name=PAYLOAD, mass=1e-9, inertia=[1e-12] * 3, explicitinertial=True
+        )
+        load.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=[0.08, 0.08, 0.04],
+            rgba=[0.2, 0.2, 0.25, 1],
+            mass=0,
+            contype=0,
+            conaffinity=0,
+        )
+    if "delay" in names:
+        for motor in spec.actuators:
+            motor.delay = longest_delay
+            motor.nsample = int(longest_delay / spec.option.timestep) + 2
+
+
+def apply(params: Params, task: Task, robot: type[Robot]) -> None:
+    """Write the physics of each world."""
+    model = params.model
+    mentioned = {base_name(name) for name in task}
+    for name in FIELDS.keys() & mentioned:
+        kind = QUANTITIES[name].each
+        assert kind is not None
+        for field in FIELDS[name]:
+            size = params[field][0].numel() if kind in ("axis", "coefficient") else params[field].shape[1]
+            params.scale(field, factors(task, name, elements(model, kind), size, params.num_worlds))
+    if PAYLOAD in task:
+        _load(params, task)
+    if "crippled_joint" in task:
+        _cripple(params, task["crippled_joint"], [(i,) for i in range(model.nu)])
+    if "crippled_leg" in task:
+        _cripple(params, task["crippled_leg"], list(robot.legs))
+    if "delay" in task:
+        params["actuator_delay"] = task["delay"][:, None].expand(-1, model.nu).to(params["actuator_delay"]).clone()
+
+
+def _load(params: Params, task: Task) -> None:
+    """A load on the torso, as a point: its mass in units of the robot's, its place in the torso's frame."""
+    body = params.model.body(PAYLOAD).id
+    params["body_mass"][:, body] = task[PAYLOAD] * params.model.body_subtreemass[TORSO]
+    for axis, name in enumerate(("payload_x", "payload_y")):
+        if name in task:
+            params["body_pos"][:, body, axis] = task[name]
+
+
+def _cripple(params: Params, which: Tensor, groups: list[tuple[int, ...]]) -> None:
+    """Dead motors: those of the chosen group [W], none for -1."""
+    works = torch.ones(params.num_worlds, params.model.nu, dtype=torch.float64)
+    for i, group in enumerate(groups):
+        works[:, list(group)] *= (which != i).double()[:, None]
+    for field in ("actuator_gainprm", "actuator_biasprm"):
+        params.scale(field, works)

@@ -1,0 +1,98 @@
+"""The task sets of PEARL (Rakelly et al. 2019, github.com/katerakelly/oyster) and VariBAD (Zintgraf et al. 2020,
+github.com/lmzintgraf/varibad).
+
+PEARL drew fixed sets once (two for directions, 100 and 30 for speeds, 150 and 30 for places, 40 and 10 for
+random parameters); here tasks are drawn afresh, as in VariBAD. VariBAD charged for actions before they were clipped.
+Random parameters (github.com/dennisl88/rand_param_envs) left MuJoCo's derived constants as they were; here they follow.
+"""
+
+from __future__ import annotations
+
+import mujoco
+from torch import Tensor
+
+from envs.classic.definition import (
+    ANY_HEADING,
+    BOTH_WAYS,
+    WITHIN_3_M,
+    Definition,
+    PointDefinition,
+    cat,
+    speed_range,
+)
+from envs.classic.gym_bodies import CostlyAnt, GoalAnt, WholeHumanoid, one_radian
+from envs.core import Variable
+from envs.point import distance, inside
+from envs.robots import Body, HalfCheetah, Hopper, Walker2d
+from envs.robots.robot import Physics, Robot
+
+TORSO = 1
+LIMIT = 3.0  # exponents of the multipliers lie within +-3
+
+
+class PearlCheetah(HalfCheetah):
+    """Observation (20): qpos without x (8), qvel (9), place of the torso's frame as of the last substep (3)."""
+
+    @classmethod
+    def observe(cls, body: Body) -> Tensor:
+        return cat(HalfCheetah.observe(body), body.field("xpos")[:, TORSO])
+
+
+class Coarse(Robot):
+    """The random-parameter bodies: control step 4 x 0.004 s, so that 200 steps are 3.2 s."""
+
+    frame_skip = 4
+    pays_last_step = True
+
+    @classmethod
+    def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
+        spec = super().spec(physics)
+        spec.option.timestep = 0.004
+        return spec
+
+
+class RandParamsWalker(Coarse, Walker2d):
+    """Gym's first walker, whose right foot grips less than the left."""
+
+    model_file = "walker2d.xml"
+
+
+class RandParamsHopper(Coarse, Hopper):
+    """Gym's hopper."""
+
+
+def multiplier(name: str, base: float) -> Variable:
+    """base^U(-3, 3) for each element on its own."""
+    return Variable(name, ((base**-LIMIT, base**LIMIT),), law="log", each=True)
+
+
+RAND_PARAMS = (
+    Variable("direction", ((1.0, 1.0),)),
+    multiplier("mass", 1.5),
+    multiplier("inertia_axes", 1.5),
+    multiplier("damping", 1.3),
+    multiplier("frictions", 1.5),
+)
+TWO_HEADINGS = Variable("heading_deg", ((0.0, 0.0), (180.0, 180.0)))
+ONE_RADIAN = Variable("heading_deg", ((-one_radian(), -one_radian()), (one_radian(), one_radian())))
+HALF_CIRCLE = {
+    "variables": (Variable("goal_distance", ((1.0, 1.0),)), Variable("goal_heading_deg", ((0.0, 180.0),))),
+    "reached": None,
+}
+UNIT_SQUARE = tuple(Variable(name, ((-1.0, 1.0),)) for name in ("goal_x", "goal_y"))
+
+DEFINITIONS = {
+    "pearl-cheetah-dir": Definition(PearlCheetah, (BOTH_WAYS,)),
+    "pearl-cheetah-vel": Definition(PearlCheetah, speed_range(0, 3)),
+    "pearl-ant-dir": Definition(CostlyAnt, (ANY_HEADING,)),
+    "pearl-ant-dir-two-way": Definition(CostlyAnt, (TWO_HEADINGS,)),
+    "pearl-ant-goal": Definition(GoalAnt, WITHIN_3_M),
+    "pearl-humanoid-dir": Definition(WholeHumanoid, (ANY_HEADING,)),
+    "pearl-walker-rand-params": Definition(RandParamsWalker, RAND_PARAMS),
+    "pearl-hopper-rand-params": Definition(RandParamsHopper, RAND_PARAMS),
+    "pearl-point": PointDefinition({"variables": UNIT_SQUARE, "start": 1.0, "reached": None, "horizon": 20}),
+    "pearl-point-sparse": PointDefinition(HALF_CIRCLE | {"reward": inside, "horizon": 20}),
+    "varibad-ant-dir-one-radian": Definition(CostlyAnt, (ONE_RADIAN,)),
+    "varibad-point": PointDefinition(HALF_CIRCLE | {"reward": distance, "horizon": 100}),
+    "varibad-point-sparse": PointDefinition(HALF_CIRCLE | {"reward": inside, "horizon": 100}),
+}

@@ -1,0 +1,93 @@
+"""MAML's own task set (Finn et al. 2017, github.com/cbfinn/maml_rl), on rllab's environments.
+
+One physics step a control step; velocities are those of the centre of mass at the end of the step, not means over it.
+The ant's motors are written as 150 x [-1, 1] here and as [-150, 150] there, which is the same torque.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from torch import Tensor
+
+from envs.classic.definition import BOTH_WAYS, Definition, PointDefinition, bonus, cat, contact_forces, speed_range
+from envs.core import Variable
+from envs.robots import Ant, Body, HalfCheetah
+from envs.robots.robot import Physics, Robot, add_sensor
+from envs.variations.goals import place, velocity
+
+TORSO = 1
+
+
+class CentreOfMass(Robot):
+    """Place and velocity are those of the whole robot's centre of mass, after the step."""
+
+    frame_skip = 1
+    reset_noise = 0.01
+    normal_position_noise = True
+    velocity_noise = 0.1
+    normal_velocity_noise = True
+    fresh = True
+
+    @classmethod
+    def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
+        spec = super().spec(physics)
+        add_sensor(spec, mujoco.mjtSensor.mjSENS_SUBTREELINVEL, "torso")
+        return spec
+
+    @classmethod
+    def position(cls, body: Body) -> Tensor:
+        return body.field("subtree_com")[:, TORSO, :2].clone()
+
+    @classmethod
+    def velocity(cls, body: Body, moved: Tensor, seconds: float) -> Tensor:
+        return body.field("sensordata")[:, :2]
+
+
+class RllabCheetah(CentreOfMass, HalfCheetah):
+    """Observation (20): qpos without x (8), qvel (9), centre of mass (3). Control step 0.01 s."""
+
+    @classmethod
+    def observe(cls, body: Body) -> Tensor:
+        return cat(HalfCheetah.observe(body), body.field("subtree_com")[:, TORSO])
+
+
+class RllabAnt(CentreOfMass, Ant):
+    """Observation (125): qpos (15), qvel (14), contact forces (84), attitude of the torso (9), centre of mass (3).
+
+    Control step 0.02 s; starts at 0.55 m with bent ankles.
+    """
+
+    start = (0.0, 0.0, 0.55, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0)
+    ctrl_cost = 0.005
+    alive_bonus = 0.05
+    pays_last_step = True
+
+    @classmethod
+    def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
+        spec = super().spec(physics)
+        spec.option.timestep = 0.02
+        for geom in spec.geoms:
+            geom.solimp[:3] = np.array([0.8, 0.8, 0.01])
+        add_sensor(spec, mujoco.mjtSensor.mjSENS_FRAMELINACC, "torso")
+        return spec
+
+    @classmethod
+    def observe(cls, body: Body) -> Tensor:
+        return cat(body.qpos, body.qvel, contact_forces(body), body.field("xmat")[:, TORSO].flatten(1), body.field("subtree_com")[:, TORSO])
+
+    @classmethod
+    def extra_cost(cls, body: Body) -> Tensor:
+        return 5e-4 * contact_forces(body).square().sum(1)
+
+
+SQUARE = tuple(Variable(name, ((-3.0, 3.0),)) for name in ("goal_x", "goal_y"))
+
+DEFINITIONS = {
+    "rllab-point": PointDefinition({}),
+    "rllab-cheetah-dir": Definition(RllabCheetah, (BOTH_WAYS,)),
+    "rllab-cheetah-vel": Definition(RllabCheetah, speed_range(0, 2)),
+    "rllab-ant-dir": Definition(RllabAnt, (BOTH_WAYS,)),
+    "rllab-ant-vel": Definition(RllabAnt, speed_range(0, 3), reward=bonus(velocity, 1.0)),
+    "rllab-ant-goal": Definition(RllabAnt, SQUARE, reward=bonus(place, 4.0)),
+}

@@ -1,0 +1,77 @@
+"""A robot dog: twelve position-controlled joints at 50 Hz, with the public measures of the Unitree Go1.
+
+Size, mass (13.1 kg), joint ranges and torque limits: the manufacturer's URDF (github.com/unitreerobotics/unitree_ros,
+go1_description). Gains, control rate: mujoco_playground's Go1 (Zakka et al. 2025, arXiv 2502.08844). Scales of the
+observation: legged_gym (Rudin et al. 2022, arXiv 2109.11978). The model is our own, of primitive shapes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mujoco
+import torch
+from torch import Tensor
+
+from envs.robots.robot import Body, Physics, Robot
+
+STAND = (0.0, 0.84, -1.64) * 4  # rad: hip, thigh, calf of each leg
+REACH = (0.4, 0.8, 0.8) * 4  # rad from there, of an action of 1; chosen: wide enough to walk, too narrow to fold up
+MIN_HEIGHT = 0.15  # m of the trunk over the ground; it stands at 0.28
+MIN_UPRIGHT = 0.5  # cosine of the trunk's tilt against gravity: it has fallen beyond 60 degrees
+
+
+class Quadruped(Robot):
+    """Observation (42): angular velocity of the trunk x 0.25 (3), direction of gravity in the trunk's frame (3), joint
+    angles from standing (12), joint velocities x 0.05 (12), the latest action (12): what a real one measures.
+
+    An action moves the joints' targets by up to `REACH` around standing. Control step 5 x 0.004 s. Its sense of gravity
+    feels a slope. Legs: front left, front right, rear left, rear right.
+    """
+
+    model_file = Path(__file__).with_suffix(".xml")
+    frame_skip = 5
+    hidden_positions = 2
+    height_index = 2
+    ctrl_cost = 0.01  # chosen: a tenth of what walking at 1 m/s pays when all joints move fully
+    alive_bonus = 0.5  # chosen: standing is worth half of walking at 1 m/s
+    start = (0.0, 0.0, 0.3105, 1.0, 0.0, 0.0, 0.0, *STAND)
+    reset_noise = 0.05
+    legs = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11))
+    camera_distance = 2.0
+    camera_height = 0.2
+
+    @classmethod
+    def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
+        """Its own physics are `fast`; there is no gymnasium twin."""
+        if physics == "gymnasium":
+            raise ValueError("the quadruped has no twin in gymnasium: its physics is 'fast'")
+        return mujoco.MjSpec.from_file(str(cls.model_file))
+
+    @classmethod
+    def observe(cls, body: Body) -> Tensor:
+        stand = torch.tensor(STAND).to(body.qpos)
+        parts = (
+            0.25 * body.qvel[:, 3:6],
+            cls.gravity(body),
+            body.qpos[:, 7:] - stand,
+            0.05 * body.qvel[:, 6:],
+            body.act,
+        )
+        return torch.cat(parts, 1)
+
+    @classmethod
+    def gravity(cls, body: Body) -> Tensor:
+        """Direction of gravity in the trunk's frame, [W, 3]: down rotated by the inverse of the trunk's attitude."""
+        q = body.qpos[:, 3:7] / body.qpos[:, 3:7].norm(dim=1, keepdim=True)
+        w, v = q[:, :1], -q[:, 1:]
+        turned = torch.linalg.cross(v, body.down)
+        return body.down + 2 * (w * turned + torch.linalg.cross(v, turned))
+
+    @classmethod
+    def control(cls, body: Body, act: Tensor) -> Tensor:
+        return torch.tensor(STAND).to(act) + act * torch.tensor(REACH).to(act)
+
+    @classmethod
+    def terminated(cls, body: Body) -> Tensor:
+        return (cls.height(body) < MIN_HEIGHT) | (cls.gravity(body)[:, 2] > -MIN_UPRIGHT)

@@ -1,0 +1,27 @@
+"""Slopes: the ground as an infinite incline."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from envs.variations.goals import Task
+from envs.variations.params import Params
+
+
+def apply(params: Params, task: Task) -> None:
+    """An incline that rises by `slope_deg` towards `slope_heading_deg` (+x if that does not vary).
+
+    Gravity is rotated instead of the floor, which is exact: everything happens in the frame of the slope, and a
+    policy that sees only its own body cannot see it.
+    """
+    angle = torch.deg2rad(task["slope_deg"])
+    heading = torch.deg2rad(task["slope_heading_deg"]) if "slope_heading_deg" in task else torch.zeros_like(angle)
+    down = torch.stack([-angle.sin() * heading.cos(), -angle.sin() * heading.sin(), -angle.cos()], 1)  # [W, 3]
+    params["opt.gravity"] = down * -params["opt.gravity"][:, 2:]
+
+
+def rotation_axis(heading_deg: float) -> Tensor:
+    """The horizontal axis about which the ground was turned, [3]: the heading turned left by a right angle."""
+    angle = torch.deg2rad(torch.tensor(heading_deg, dtype=torch.float64))
+    return torch.stack([-angle.sin(), angle.cos(), torch.zeros_like(angle)])
