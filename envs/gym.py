@@ -2,16 +2,16 @@
 
     gymnasium.make("envs.gym:metarl/HalfCheetahSlope-v0")             # importing envs.gym registers the ids
     gymnasium.make_vec("metarl/HalfCheetahSlope-v0", num_envs=256)    # one batch, not 256 processes
-    env.reset(options={"task": {"direction": -1, "slope_deg": 5, "friction": 0.7}})   # sticks until changed
+    env.reset(options={"task": {"direction": -1, "slope_deg": 5}})   # sticks until changed
 
-Actions are torques in [-1, 1]; the physics is `fast` unless `physics="gymnasium"` is given. To render without a
-display, set MUJOCO_GL=egl (or osmesa) before Python starts.
+Actions are torques in [-1, 1]; the physics is `fast` unless `physics="gymnasium"` is given (the classic
+distributions have it by themselves). To render without a display, set MUJOCO_GL=egl (or osmesa) before Python starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import gymnasium
 import mujoco
@@ -22,24 +22,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.core import Tasks, Variable
-from envs.locomotion import Locomotion
-from envs.robots import ROBOTS
-from envs.robots.robot import Physics
-from envs.scenery import Stage
+from envs import families
+from envs.core import Tasks
+from envs.families import HORIZON, Family
+from envs.locomotion import Locomotion, LocomotionWorlds
+from envs.scenery import Stage, Window
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-BOTH_WAYS = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
-SLOPES = Variable("slope_deg", ((-8.0, 8.0),), ((-14.0, -8.0), (8.0, 14.0)))
-FRICTION = Variable("friction", ((0.7, 0.7),))
-FAMILIES: dict[str, tuple[Variable, ...]] = {
-    "Direction": (BOTH_WAYS,),
-    "Velocity": (Variable("velocity", ((0.0, 2.0),), ((2.0, 3.0),)),),
-    "Slope": (BOTH_WAYS, SLOPES),
-}
-SLIPPERY = {"half_cheetah"}  # with its stock friction of 0.4 it cannot climb the steeper slopes
-HORIZON = 200  # chosen: that of the PEARL and VariBAD task sets
+LARGEST = float(np.finfo(np.float32).max)  # bounds of what is observed: anything finite
 
 
 class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
@@ -53,7 +44,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
 
     def __init__(
         self,
-        family: Locomotion,
+        family: Family,
         num_envs: int,
         *,
         split: str = "train",
@@ -68,16 +59,26 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         told = len(family.descriptor_names) if observe_task else 0
-        self.single_observation_space = Box(-np.inf, np.inf, (family.space.obs + told,), np.float64)
+        self.single_observation_space = Box(-LARGEST, LARGEST, (family.space.obs + told,), np.float64)
         self.single_action_space = Box(-1.0, 1.0, (family.space.act,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.tasks = self.sample_tasks(num_envs, split, seed=0)
         self._drawn = self._set = False  # whether the tasks are of a reset's drawing, or the user's own
-        self._worlds = family.worlds(self.tasks, episodes=1, share=False)
+        self.worlds = family.worlds(self.tasks, episodes=1, share=False)
         self._task_stream, self._noise_stream = torch.Generator(), torch.Generator()
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.ones(num_envs, dtype=bool)  # worlds that wait for a reset
+
+    @property
+    def tasks(self) -> Tasks:
+        """The task of each world."""
+        return self._tasks
+
+    @tasks.setter
+    def tasks(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self._task_rows = np.array(tasks.to_json(), dtype=object)  # kept, for it is told at every step
 
     def sample_tasks(self, num_tasks: int, split: str, seed: int) -> Tasks:
         """Tasks of a split, as data."""
@@ -88,7 +89,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.family.check(tasks)
         self.tasks = tasks
         self._set = True
-        self._worlds.set_tasks(tasks)
+        self.worlds.set_tasks(tasks)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -107,7 +108,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         if seed is not None or not self._drawn:
             self._seed(seed)
         if options.get("task") is not None:
-            self.set_tasks(self._merged(options["task"], mask))
+            self.set_tasks(self.merged(options["task"], mask))
         elif not self._set and (seed is not None or not self._drawn):
             self._draw_tasks(everything)
         elif self.new_task_each_episode:
@@ -134,8 +135,8 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         if asked.shape != self.action_space.shape:
             raise ValueError(f"actions have shape {asked.shape}, expected {self.action_space.shape}")
         asked = np.where(fresh[:, None], 0.0, asked)
-        act = torch.as_tensor(asked)[:, None] * self.family.action_scale  # [N, 1, A]
-        obs, rew, over, diverged = (x[:, 0].numpy() for x in self._worlds.step(act))
+        act = torch.as_tensor(asked)[:, None] * self.family.full_action  # [N, 1, A]
+        obs, rew, over, diverged = (x[:, 0].numpy() for x in self.worlds.step(act))
         self._elapsed += 1
         terminated = over | diverged
         late = self._elapsed >= (self.max_episode_steps or np.inf)
@@ -161,7 +162,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         return self._restart(mask)
 
     def _restart(self, mask: Bools) -> Floats:
-        obs = self._worlds.reset(self._noise_stream, torch.from_numpy(mask)[:, None])[:, 0].numpy()
+        obs = self.worlds.reset(self._noise_stream, torch.from_numpy(mask)[:, None])[:, 0].numpy()
         self._elapsed[mask] = 0
         self._ended[mask] = False
         return self._told(obs)
@@ -170,9 +171,13 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         drawn = self.family.sample(self.num_envs, self.split, self._task_stream)
         chosen = torch.from_numpy(mask)[:, None]
         self.tasks = Tasks(drawn.names, torch.where(chosen, drawn.values, self.tasks.values))
-        self._worlds.set_tasks(self.tasks)
+        self.worlds.set_tasks(self.tasks)
 
-    def _merged(self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools) -> Tasks:
+    def merged(
+        self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None
+    ) -> Tasks:
+        """The tasks there are with new numbers for all worlds, or for each one; only in the worlds of `mask`."""
+        mask = np.ones(self.num_envs, dtype=bool) if mask is None else mask
         rows = [dict(task)] * self.num_envs if isinstance(task, Mapping) else [dict(t) for t in task]
         if len(rows) != self.num_envs:
             raise ValueError(f"got {len(rows)} tasks for {self.num_envs} worlds, expected one for all or one a world")
@@ -181,13 +186,13 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
 
     def _told(self, obs: Floats) -> Floats:
         if not self.observe_task:
-            return obs.copy()
+            return obs.astype(np.float64)  # a copy
         return np.concatenate([obs, self.family.descriptor(self.tasks).double().numpy()], 1)
 
     def _infos(self, mask: Bools | None = None) -> dict[str, Any]:
         """The task of each world; `mask` says which worlds it is news for."""
         told = np.ones(self.num_envs, dtype=bool) if mask is None else mask.copy()
-        return {"task": np.array(self.tasks.to_json(), dtype=object), "_task": told}
+        return {"task": self._task_rows.copy(), "_task": told}
 
     def _final(self, obs: Floats, infos: dict[str, Any]) -> dict[str, Any]:
         """Where an episode ended: its last observation and info, in Gymnasium's form."""
@@ -205,13 +210,14 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
 class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
     """One world; the task comes with `reset(options={"task": {...}})` and sticks. See `TaskVectorEnv`."""
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 (Gymnasium's own form)
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 20}  # noqa: RUF012 (Gymnasium's own form)
 
     def __init__(
-        self, family: Locomotion, *, split: str = "train", observe_task: bool = False, render_mode: str | None = None
+        self, family: Family, *, split: str = "train", observe_task: bool = False, render_mode: str | None = None
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'")
+        modes = ["human", "rgb_array"] if isinstance(family, Locomotion) else []
+        if render_mode not in (None, *modes):
+            raise ValueError(f"render_mode is {render_mode!r}, expected {' or '.join(['None', *map(repr, modes)])}")
         self._batch = TaskVectorEnv(
             family,
             1,
@@ -225,83 +231,109 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
         self.action_space = self._batch.single_action_space
         self.render_mode = render_mode
         self._stage: Stage | None = None
-        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / family.control_step)}
+        self._window: Window | None = None
+        fps = round(1 / family.control_step) if isinstance(family, Locomotion) else 20
+        self.metadata = {"render_modes": modes, "render_fps": fps}
 
     def sample_tasks(self, num_tasks: int, split: str = "train", seed: int = 0) -> Tasks:
         """Tasks of a split, as data."""
         return self._batch.sample_tasks(num_tasks, split, seed)
 
+    def set_task(self, task: Mapping[str, float]) -> None:
+        """Change the task, or some of its numbers; it sticks. Raises ValueError for one outside the family."""
+        self._batch.set_tasks(self._batch.merged(task))
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Start an episode of the task in `options["task"]`, or of the one there was."""
         super().reset(seed=seed)
         obs, infos = self._batch.reset(seed=seed, options=options)
-        return obs[0], {"task": infos["task"][0]}
+        self._draw_on_screen()
+        return obs[0], {"task": dict(infos["task"][0])}
 
     def step(self, action: NDArray[np.float32]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """One control step."""
         self._batch._ended[:] = False  # a single environment may be stepped on after its end, as Gymnasium's own
         obs, rew, terminated, truncated, infos = self._batch.step(np.asarray(action)[None])
-        info = {"task": infos["task"][0], "diverged": bool(infos["diverged"][0])}
+        info = {"task": dict(infos["task"][0]), "diverged": bool(infos["diverged"][0])}
+        self._draw_on_screen()
         return obs[0], float(rew[0]), bool(terminated[0]), bool(truncated[0]), info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The picture of now, 480 x 300; the camera is rolled by the slope."""
-        if self.render_mode is None:
+        """With `rgb_array` the picture of now, 480 x 300; with `human` a window is kept up by `reset` and `step`."""
+        if self.render_mode != "rgb_array":
             return None
+        worlds = self._batch.worlds
+        assert isinstance(self.family, Locomotion)
+        assert isinstance(worlds, LocomotionWorlds)
         if self._stage is None:
-            try:
-                self._stage = Stage(self.family.robot, 480, 300)
-            except (mujoco.FatalError, ImportError, RuntimeError) as error:
-                advice = "set MUJOCO_GL=egl (or osmesa) before Python starts; `metarl doctor` says what works here"
-                raise RuntimeError(f"no picture can be drawn: {advice}") from error
-        tasks = self._batch.tasks
-        slope = float(tasks.column("slope_deg")[0]) if "slope_deg" in tasks.names else 0.0
-        return self._stage.draw(self._batch._worlds.sim.qpos[0].numpy(), slope)
+            self._stage = _with_advice(lambda: Stage(self.family, 480, 300))
+        return self._stage.draw(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
+
+    def _draw_on_screen(self) -> None:
+        if self.render_mode == "human":
+            worlds = self._batch.worlds
+            assert isinstance(worlds, LocomotionWorlds)
+            if self._window is None:
+                self._window = _with_advice(lambda: Window(self.family))
+            self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
 
     def close(self) -> None:
-        if self._stage is not None:
-            self._stage.close()
-            self._stage = None
+        for opened in (self._stage, self._window):
+            if opened is not None:
+                opened.close()
+        self._stage = self._window = None
 
 
-def build(robot: str, family: str, physics: Physics = "fast", num_threads: int = 0) -> Locomotion:
-    """A registered family by names, with actions in [-1, 1]."""
-    variables = FAMILIES[family] + ((FRICTION,) if family == "Slope" and robot in SLIPPERY else ())
-    return Locomotion(robot, variables, physics=physics, action_scale=1.0, num_threads=num_threads)
+Opened = TypeVar("Opened")
 
 
-def make_env(robot: str, family: str, physics: Physics = "fast", **options: Any) -> TaskEnv:
-    """Entry point of `gymnasium.make`."""
-    return TaskEnv(build(robot, family, physics, num_threads=1), **options)
+def _with_advice(open_it: Callable[[], Opened]) -> Opened:
+    try:
+        return open_it()
+    except (mujoco.FatalError, ImportError, RuntimeError) as error:
+        advice = "set MUJOCO_GL=egl (or osmesa) before Python starts; `metarl doctor` says what works here"
+        raise RuntimeError(f"no picture can be drawn ({error}): {advice}") from error
+
+
+def make_env(tasks: str, *, family: Mapping[str, Any] | None = None, **options: Any) -> TaskEnv:
+    """Entry point of `gymnasium.make`; `family` holds options of the distribution (`physics`, `horizon`, ...)."""
+    options, own = _parted(options, family)
+    return TaskEnv(families.build_family(tasks, **({"num_threads": 1} | own)), **options)
 
 
 def make_vector_env(
-    robot: str, family: str, num_envs: int = 1, physics: Physics = "fast", num_threads: int = 0, **options: Any
+    tasks: str, num_envs: int = 1, *, family: Mapping[str, Any] | None = None, **options: Any
 ) -> TaskVectorEnv:
     """Entry point of `gymnasium.make_vec`."""
     if options.pop("render_mode", None) is not None:
         raise ValueError("a batch of worlds draws no pictures: give render_mode to gymnasium.make, for one world")
-    return TaskVectorEnv(build(robot, family, physics, num_threads), num_envs, **options)
+    options, own = _parted(options, family)
+    return TaskVectorEnv(families.build_family(tasks, **own), num_envs, **options)
+
+
+def _parted(options: dict[str, Any], family: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of the environment, and those of its distribution; `physics` and `num_threads` may be given plainly."""
+    own = {k: v for k, v in options.items() if k in ("physics", "num_threads")}
+    return {k: v for k, v in options.items() if k not in own}, own | dict(family or {})
 
 
 def ids() -> list[str]:
     """Every registered id."""
-    return [f"metarl/{ROBOTS[robot].__name__}{family}-v0" for robot in ROBOTS for family in FAMILIES]
+    return [f"metarl/{name}-v0" for name in families.names()]
 
 
 def register() -> None:
     """Make the ids known to Gymnasium; a second call changes nothing."""
-    for robot in ROBOTS:
-        for family in FAMILIES:
-            name = f"metarl/{ROBOTS[robot].__name__}{family}-v0"
-            if name not in gymnasium.registry:
-                gymnasium.register(
-                    name,
-                    entry_point="envs.gym:make_env",
-                    vector_entry_point="envs.gym:make_vector_env",
-                    max_episode_steps=HORIZON,
-                    kwargs={"robot": robot, "family": family},
-                )
+    for tasks in families.names():
+        name = f"metarl/{tasks}-v0"
+        if name not in gymnasium.registry:
+            gymnasium.register(
+                name,
+                entry_point="envs.gym:make_env",
+                vector_entry_point="envs.gym:make_vector_env",
+                max_episode_steps=families.horizon(tasks),
+                kwargs={"tasks": tasks},
+            )
 
 
 register()

@@ -59,7 +59,9 @@ class Locomotion(Varied):
         self.terrain = terrain or _terrain(names, self.robot)
         if names & ground.RANDOM and "layout" not in names:
             variables += (Variable("layout", ((0.0, 1.0),), told=False),)
-        self.model = self._compile(physics, variables)
+        self._given = names
+        self._longest_delay = max((b for v in variables if v.name == "delay" for _, b in v.train + v.ood), default=0.0)
+        self.model = compile_quietly(self.spec(physics))
         super().__init__(_each(self.model, variables))
         self.horizon = horizon
         self.action_scale = action_scale
@@ -69,6 +71,11 @@ class Locomotion(Varied):
         self._simulators: dict[int, BatchSimulator] = {}
         probe = self._simulator(1, threads=1)
         self.space = Space(self.robot.observe(Body(probe)).shape[1], self.model.nu)
+
+    @property
+    def full_action(self) -> float:
+        """What the largest action is in policy units."""
+        return self.action_scale
 
     @property
     def control_step(self) -> float:
@@ -96,13 +103,13 @@ class Locomotion(Varied):
     def _simulator(self, size: int, threads: int) -> BatchSimulator:
         return BatchSimulator(self.model, size, threads, fresh=self.robot.fresh)
 
-    def _compile(self, physics: Physics, variables: tuple[Variable, ...]) -> mujoco.MjModel:
+    def spec(self, physics: Physics = "fast") -> mujoco.MjSpec:
+        """The editable model: the robot's own, and what its terrain and dynamics need."""
         spec = self.robot.spec(physics)
-        longest_delay = max((b for v in variables if v.name == "delay" for _, b in v.train + v.ood), default=0.0)
-        dynamics.prepare(spec, {v.name for v in variables}, longest_delay)
+        dynamics.prepare(spec, self._given, self._longest_delay)
         if self.terrain is not None:
             self.terrain.prepare(spec)
-        return compile_quietly(spec)
+        return spec
 
 
 def _goal(names: set[str]) -> Goal:

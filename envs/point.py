@@ -72,8 +72,13 @@ class PointNavigation(Varied):
         self.action_scale = action_scale
         self.reward, self.step, self.start, self.reached = reward, step, start, reached
 
-    def worlds(self, tasks: Tasks, episodes: int) -> PointWorlds:
-        """`len(tasks)` goals times `episodes` points."""
+    @property
+    def full_action(self) -> float:
+        """What the largest action is in policy units."""
+        return self.action_scale * self.step
+
+    def worlds(self, tasks: Tasks, episodes: int, *, share: bool = True) -> PointWorlds:
+        """`len(tasks)` goals times `episodes` points, which share nothing either way."""
         self.check_names(tasks)
         return PointWorlds(self, tasks, episodes)
 
