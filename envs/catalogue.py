@@ -26,7 +26,9 @@ _TIMES = "times the body's own"
 
 QUANTITIES: dict[str, Quantity] = {
     "direction": Quantity("goal", -1, 1, "run along x: forwards (1) or backwards (-1)", whole=True),
-    "heading_deg": Quantity("goal", -360, 360, "run towards this heading, degrees from +x; for bodies free in the plane"),
+    "heading_deg": Quantity(
+        "goal", -360, 360, "run towards this heading, degrees from +x; for bodies free in the plane"
+    ),
     "velocity": Quantity("goal", -20, 20, "run at this speed, m/s, along x or along heading_deg where that varies too"),
     "goal_x": Quantity("goal", -100, 100, "stand at this place: x, m"),
     "goal_y": Quantity("goal", -100, 100, "stand at this place: y, m"),

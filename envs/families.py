@@ -37,7 +37,11 @@ def _slope(robot: type[Robot]) -> tuple[Variable, ...]:
     grip = (Variable("friction", ((1.75, 1.75),)),) if slippery else ()
     if robot.is_planar():
         return BOTH_WAYS, Variable("slope_deg", ((-8.0, 8.0),), ((-14.0, -8.0), (8.0, 14.0))), *grip
-    return BOTH_WAYS, Variable("slope_deg", ((0.0, 8.0),), ((8.0, 14.0),)), Variable("slope_heading_deg", ((0.0, 360.0),))
+    return (
+        BOTH_WAYS,
+        Variable("slope_deg", ((0.0, 8.0),), ((8.0, 14.0),)),
+        Variable("slope_heading_deg", ((0.0, 360.0),)),
+    )
 
 
 def _ground(name: str) -> Varies:
@@ -124,7 +128,9 @@ def build_family(name: str, **options: Any) -> Family:
     if name not in own_names():
         raise ValueError(f"there are no tasks named {name!r}: see `metarl list tasks`")
     robot, kind = own_names()[name]
-    return Locomotion(robot, FAMILIES[kind].variables(ROBOTS[robot]), **({"action_scale": 1.0, "horizon": HORIZON} | options))
+    return Locomotion(
+        robot, FAMILIES[kind].variables(ROBOTS[robot]), **({"action_scale": 1.0, "horizon": HORIZON} | options)
+    )
 
 
 def horizon(name: str) -> int:

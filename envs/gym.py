@@ -173,9 +173,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.tasks = Tasks(drawn.names, torch.where(chosen, drawn.values, self.tasks.values))
         self.worlds.set_tasks(self.tasks)
 
-    def merged(
-        self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None
-    ) -> Tasks:
+    def merged(self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None) -> Tasks:
         """The tasks there are with new numbers for all worlds, or for each one; only in the worlds of `mask`."""
         mask = np.ones(self.num_envs, dtype=bool) if mask is None else mask
         rows = [dict(task)] * self.num_envs if isinstance(task, Mapping) else [dict(t) for t in task]
@@ -262,19 +260,22 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
         """With `rgb_array` the picture of now, 480 x 300; with `human` a window is kept up by `reset` and `step`."""
         if self.render_mode != "rgb_array":
             return None
-        worlds = self._batch.worlds
-        assert isinstance(self.family, Locomotion)
-        assert isinstance(worlds, LocomotionWorlds)
+        family, worlds = self._body_and_worlds()
         if self._stage is None:
-            self._stage = _with_advice(lambda: Stage(self.family, 480, 300))
+            self._stage = _with_advice(lambda: Stage(family, 480, 300))
         return self._stage.draw(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
+
+    def _body_and_worlds(self) -> tuple[Locomotion, LocomotionWorlds]:
+        family, worlds = self.family, self._batch.worlds
+        assert isinstance(family, Locomotion)  # a point takes no render mode
+        assert isinstance(worlds, LocomotionWorlds)
+        return family, worlds
 
     def _draw_on_screen(self) -> None:
         if self.render_mode == "human":
-            worlds = self._batch.worlds
-            assert isinstance(worlds, LocomotionWorlds)
+            family, worlds = self._body_and_worlds()
             if self._window is None:
-                self._window = _with_advice(lambda: Window(self.family))
+                self._window = _with_advice(lambda: Window(family))
             self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
 
     def close(self) -> None:
@@ -312,7 +313,7 @@ def make_vector_env(
 
 
 def _parted(options: dict[str, Any], family: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of the environment, and those of its distribution; `physics` and `num_threads` may be given plainly."""
+    """The options of the environment, and those of its distribution, two of which may be given plainly."""
     own = {k: v for k, v in options.items() if k in ("physics", "num_threads")}
     return {k: v for k, v in options.items() if k not in own}, own | dict(family or {})
 

@@ -126,7 +126,9 @@ def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None
     if strange := {n for n in names if base_name(n) not in QUANTITIES} - ({*names} if own_reward else set()):
         raise ValueError(f"there is no variable {', '.join(sorted(strange))}; known are {', '.join(QUANTITIES)}")
     if robot.is_planar() and (wide := names & (NEEDS_A_PLANE | {"slope_heading_deg", "payload_y"})):
-        raise ValueError(f"{title} only moves along x: {', '.join(sorted(wide))} needs a body that is free in the plane")
+        raise ValueError(
+            f"{title} only moves along x: {', '.join(sorted(wide))} needs a body that is free in the plane"
+        )
     grounds = names & (ground.BOXES.keys() | set(ground.FIELDS))
     if len(grounds) > 1:
         raise ValueError(f"a family has one ground with a shape, but got {', '.join(sorted(grounds))}")
@@ -200,18 +202,18 @@ class LocomotionWorlds:
         self._feel_ground(self.family.robot.position(self.body))
         return self._per_task(self.family.robot.observe(self.body))
 
+    @torch.inference_mode()
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Actions [N, E, A] in policy units are scaled, clipped to [-1, 1] and held for one control step.
 
-        A world that broke down is put back to the start, so that what is observed of it is finite; `diverged` tells.
+        An action that is not a number breaks the simulation of its world. Such a world is back at the start when it is
+        observed, so that observations are finite; `diverged` tells, and its reward means nothing.
         """
         family, robot, sim, body = self.family, self.family.robot, self.sim, self.body
         body.act = (act.flatten(0, 1).double() / family.action_scale).clamp(-1.0, 1.0)  # [W, A]
         before = robot.position(body)
         sim.step(robot.control(body, body.act), robot.frame_skip)
         diverged = sim.diverged
-        if diverged.any():
-            self._put_back(diverged)
         after = robot.position(body)
         self._feel_ground(after)
         motion = Motion(after, robot.velocity(body, after - before, family.control_step))
@@ -222,18 +224,15 @@ class LocomotionWorlds:
 
     def _reward(self, motion: Motion, terminated: Tensor) -> Tensor:
         family, robot = self.family, self.family.robot
-        rew = robot.forward_weight * family.goal(motion, self._task)
-        rew = rew - family.ctrl_cost * self.body.act.square().sum(1)
+        rew = family.goal(motion, self._task)
+        if robot.forward_weight != 1.0:
+            rew = rew * robot.forward_weight
+        if family.ctrl_cost:
+            rew = rew - family.ctrl_cost * self.body.act.square().sum(1)
         if family.alive_bonus:
             rew = rew + (family.alive_bonus if robot.pays_last_step else family.alive_bonus * ~terminated)
         cost = robot.extra_cost(self.body)
         return rew if cost is None else rew - cost
-
-    def _put_back(self, mask: Tensor) -> None:
-        """Diverged worlds to the start, without noise; a simulator's own reset may have come too early or not at all."""
-        self.sim.reset(mask)
-        self.sim.forward(mask)
-        self.body.act = self.body.act * ~mask[:, None]
 
     def _feel_ground(self, place: Tensor) -> None:
         if self._surface is not None:

@@ -36,7 +36,8 @@ Reward = Callable[[Move], Tensor]
 
 def distance(move: Move) -> Tensor:
     """Minus the distance that is left."""
-    return -(move.after - move.goal).norm(dim=-1)
+    left: Tensor = (move.after - move.goal).norm(dim=-1)
+    return -left
 
 
 def inside(move: Move) -> Tensor:

@@ -44,7 +44,8 @@ class Scene:
         camera = mujoco.MjvCamera()
         camera.lookat[:] = [x, 0.0 if robot.is_planar() else y, z if climbs else robot.camera_height]
         camera.distance = robot.camera_distance * (1.3 if climbs else 1.0)
-        camera.azimuth, camera.elevation = (90.0, -12.0) if robot.is_planar() else (110.0, -20.0)
+        camera.azimuth = 90.0 if robot.is_planar() else 110.0
+        camera.elevation = -12.0 if robot.is_planar() else -38.0 if climbs else -20.0
         return camera
 
 
@@ -103,7 +104,7 @@ class Window:
 
 def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rotation by the shortest way that takes z to `up`, [3, 3]."""
-    x, y, z = up / max(np.linalg.norm(up), 1e-9)
+    x, y, z = up / max(float(np.linalg.norm(up)), 1e-9)
     axis = np.array([-y, x, 0.0])  # z cross up
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     turn: NDArray[np.float64] = np.eye(3) + cross + cross @ cross / (1 + z) if z > -1 else np.diag([1.0, -1.0, -1.0])
@@ -119,12 +120,15 @@ def _model(family: Locomotion, width: int, height: int) -> mujoco.MjModel:
     spec.visual.quality.offsamples = 0
     _add_sky(spec)
     _add_tiles(spec, "tiles", [0.55, 0.66, 0.58], [0.74, 0.82, 0.75])
-    _add_tiles(spec, "steps", [0.66, 0.60, 0.52], [0.78, 0.72, 0.62])
+    _add_tiles(spec, "hills", [0.66, 0.60, 0.52], [0.78, 0.72, 0.62])
     for geom in spec.worldbody.geoms:
         if geom.type == mujoco.mjtGeom.mjGEOM_PLANE:
             geom.material, geom.rgba, geom.size = "tiles", [1, 1, 1, 1], [100, 40, 1]
+        elif geom.type == mujoco.mjtGeom.mjGEOM_HFIELD:
+            geom.material, geom.rgba = "hills", [1, 1, 1, 1]
         elif geom.name.startswith(ground.PREFIX):
-            geom.material, geom.rgba = "steps", [1, 1, 1, 1]
+            shade = 0.55 + 0.12 * (int(geom.name.removeprefix(ground.PREFIX)) % 2)  # so that one step stands out
+            geom.material, geom.rgba = "", [shade, 0.94 * shade, 0.84 * shade, 1]
     _add_posts(spec)
     return compile_quietly(spec)
 

@@ -82,7 +82,8 @@ def _centred(variable: Variable, values: Tensor) -> Tensor:
     to, _ = _LAWS[variable.law]
     ends = to(torch.tensor(variable.train, dtype=torch.float64))
     low, high = ends.min(), ends.max()
-    return (to(values) - (low + high) / 2) / ((high - low) / 2 if high > low else 1.0)
+    centred: Tensor = (to(values) - (low + high) / 2) / ((high - low) / 2 if high > low else 1.0)
+    return centred
 
 
 _Map = Callable[[Tensor], Tensor]

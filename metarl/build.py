@@ -7,28 +7,40 @@ from agents.learner import Learner, Params
 from agents.networks import GaussianMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient, with_penalty
 from agents.optimization import MAML, Reptile
+from envs import families
 from envs.core import TaskDistribution, Variable
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
 from metarl import schema
 from metarl.collect import Credit
+from metarl.errors import UserError
 from metarl.outer import TRPO, Gradient, Outer
 
 
 def build_family(config: schema.Config) -> TaskDistribution:
     """The distribution of tasks."""
     tasks = config.tasks
+    try:
+        return _family(tasks, config.train.num_threads)
+    except ValueError as error:
+        raise UserError(f"tasks: {error}") from None
+
+
+def _family(tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTasks, threads: int) -> TaskDistribution:
     if isinstance(tasks, schema.PointTasks):
         return PointNavigation(tasks.horizon, tasks.action_scale)
+    if isinstance(tasks, schema.NamedTasks):
+        given = {k: v for k, v in tasks.model_dump(exclude={"kind", "name"}).items() if v is not None}
+        return families.build_family(tasks.name, num_threads=threads, **given)
     return Locomotion(
         tasks.robot,
-        tuple(Variable(name, v.intervals(), v.ood) for name, v in tasks.vary.items()),
+        tuple(Variable(name, v.intervals(), v.beyond(), v.law, v.each) for name, v in tasks.vary.items()),
         physics=tasks.physics,
         horizon=tasks.horizon,
         action_scale=tasks.action_scale,
         ctrl_cost=tasks.ctrl_cost,
         alive_bonus=tasks.alive_bonus,
-        num_threads=config.train.num_threads,
+        num_threads=threads,
     )
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional, Suppress, arg
 
+from envs import catalogue
 from metarl import config as settings
 from metarl import schema
 from metarl.errors import UserError
@@ -115,40 +116,54 @@ class Evaluate:
 
 @dataclass
 class Record:
-    """Film one unseen task before and after adaptation; --task.NAME VALUE fixes a parameter of it."""
+    """Film a run before and after adaptation, or any tasks with an untrained policy; --task.NAME VALUE fixes a number.
 
-    run: RunArg
+    metarl record RUN                                     one unseen task, before and after
+    metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
+    metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
+    """
+
+    run: Annotated[Positional[str | None], arg(help="a run folder, or a config's name for its newest run")] = None
+    tasks: str | None = None
+    """without a run: a name of `metarl list tasks`, or a config whose tasks are meant"""
+    policy: Literal["random", "zero"] = "random"
+    """without a run: what acts"""
+    grid: str | None = None
+    """ROWSxCOLUMNS of different tasks in one clip, such as 3x3"""
     out: Path | None = None
     """the mp4 to write; by default below videos/"""
     split: Split | None = None
-    """where parameters that are not given are drawn from; by default ood if there is one, else test"""
+    """where tasks are drawn from; by default ood if there is one, else test"""
     episodes: int | None = None
     """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
     rounds: int = 1
     """rounds of adaptation"""
+    steps: int | None = None
+    """control steps to show, by default a whole episode"""
     seed: int = 0
-    """of the task and of the episodes"""
+    """of the tasks and of the episodes"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        _positive(episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
+        numbers = {"episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
+        _positive(**{k: 1 if v is None else v for k, v in numbers.items()})
         _within("seed", self.seed, 0, 2**31 - 1)
         given = _task_parameters(overrides)
+        if (self.run is None) == (self.tasks is None):
+            raise UserError("say what to film: a run, or --tasks with a name of `metarl list tasks`")
+        rows, columns = _grid(self.grid)
         from metarl import gl, runs
 
-        run = runs.find(self.run)
+        run = runs.find(self.run) if self.run else None
         gl.choose()
         from metarl import record
-        from metarl.evaluate import complete_task, load_trainer
 
-        trainer = load_trainer(run)
-        family = trainer.family
-        split = self.split or ("ood" if "ood" in family.splits() else "test")
-        tasks = complete_task(family, given, split, self.seed)
-        out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.mp4")
+        name = run.path.parent.name if run else str(self.tasks)
+        out = self.out or _unused(Path("videos") / f"{Path(name).stem}.mp4")
         _writable(out, (".mp4",))
-        episodes = self.episodes or run.config.train.episodes
+        source = record.of_run(run, self.episodes, self.rounds) if run else record.of_tasks(name, self.policy)
         with console.status(f"filming {out}"):
-            takes = record.record(trainer, tasks, out, episodes=episodes, rounds=self.rounds, seed=self.seed)
+            takes = source.takes(given, self.split, rows * columns, self.grid is not None, self.seed)
+            record.film(takes, source.family, out, columns if self.grid else len(takes), self.steps)
         shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
         return 0
@@ -177,10 +192,11 @@ class Plot:
 
 @dataclass
 class List:
-    """What there is: configs, kinds of tasks, learners, or runs."""
+    """What there is: configs, distributions of tasks, robots, what may vary between tasks, learners, or runs."""
 
     what: Annotated[
-        Positional[Literal["configs", "tasks", "learners", "runs"]], arg(help="configs, tasks, learners or runs")
+        Positional[Literal["configs", "tasks", "robots", "variables", "learners", "runs"]],
+        arg(help="configs, tasks, robots, variables, learners or runs"),
     ]
     json: bool = False
     """print JSON instead of a table"""
@@ -191,7 +207,9 @@ class List:
 
         listings: dict[str, Callable[[], dict[str, str]]] = {
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
-            "tasks": schema.task_kinds,
+            "tasks": _task_names,
+            "robots": lambda: catalogue.ROBOTS,
+            "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.QUANTITIES.items()},
             "learners": schema.learners,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
@@ -289,6 +307,12 @@ class Quickstart:
         return 0
 
 
+def _task_names() -> dict[str, str]:
+    from envs import families
+
+    return families.names()
+
+
 def _train(name: str, config: schema.Config, command: str) -> int:
     with console.status("starting"):
         from metarl import runs
@@ -341,6 +365,16 @@ def _task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
         except (TypeError, ValueError):
             raise UserError(f"--{key} is {value!r}, expected a number") from None
     return given
+
+
+def _grid(text: str | None) -> tuple[int, int]:
+    """Rows and columns of `3x3`."""
+    if text is None:
+        return 1, 1
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(p.isdecimal() and 1 <= int(p) <= 6 for p in parts):
+        raise UserError(f"--grid is {text!r}, expected ROWSxCOLUMNS of at most 6x6, such as 3x3")
+    return int(parts[0]), int(parts[1])
 
 
 def _unused(path: Path) -> Path:

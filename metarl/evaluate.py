@@ -62,11 +62,11 @@ def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, generator
         raise UserError(str(error)) from None
 
 
-def complete_task(family: TaskDistribution, given: dict[str, float], split: str, seed: int) -> Tasks:
-    """One task with the `given` parameters, the rest drawn from a split; UserError if it is outside the family."""
-    drawn = sample_tasks(family, 1, split, seeded(seed)).to_json()[0]
+def complete_tasks(family: TaskDistribution, given: dict[str, float], split: str, seed: int, count: int = 1) -> Tasks:
+    """Tasks with the `given` parameters, the rest drawn from a split; UserError if they are outside the family."""
+    drawn = sample_tasks(family, count, split, seeded(seed)).to_json()
     try:
-        tasks = Tasks.from_json([{**drawn, **given}])
+        tasks = Tasks.from_json([{**row, **given} for row in drawn])
         family.check(tasks)
     except ValueError as error:
         raise UserError(str(error)) from None

@@ -1,4 +1,4 @@
-"""The same unseen task before and after adaptation, side by side, as a video.
+"""Robots at their tasks as video: before and after adaptation side by side, or many tasks in a grid.
 
 Import this before mujoco, or set MUJOCO_GL yourself: the renderer is chosen when mujoco is imported.
 """
@@ -15,6 +15,7 @@ from metarl import gl
 gl.choose()
 
 import av
+import mujoco
 import numpy as np
 import torch
 from matplotlib import font_manager
@@ -22,18 +23,33 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from envs.core import Policy, Tasks, Trajectories
+from envs import families
+from envs.core import Action, Policy, TaskDistribution, Tasks, Trajectories
 from envs.locomotion import Locomotion, LocomotionWorlds
 from envs.rollout import rollout
 from envs.scenery import Stage
+from metarl import config as settings
+from metarl.build import build_family
 from metarl.collect import live
 from metarl.errors import UserError
-from metarl.evaluate import sample_tasks, seeded
+from metarl.evaluate import complete_tasks, load_trainer, sample_tasks, seeded
+from metarl.runs import Run
 from metarl.train import Trainer
 
-PANEL = (640, 400)  # pixels, width and height
-CAPTION = 72  # pixels, height of the caption bar
+PANEL = (640, 400)  # pixels, width and height of one of two panels
+SMALL = (400, 250)  # in a grid
+MOST_NUMBERS = 4  # of a task that a caption shows
 Frame = NDArray[np.uint8]
+
+
+class Take(NamedTuple):
+    """One episode to be shown."""
+
+    title: str
+    task: str
+    poses: NDArray[np.float64]  # [T + 1, nq]
+    rewards: NDArray[np.float64]  # [T]
+    world: mujoco.MjModel  # what its ground and its load look like
 
 
 class Filmed:
@@ -71,62 +87,135 @@ class FilmedFamily:
         self.rounds.append(torch.stack(filmed.poses))
         return lived
 
-
-class Take(NamedTuple):
-    """One episode to be shown."""
-
-    title: str
-    poses: NDArray[np.float64]  # [T + 1, nq]
-    rewards: NDArray[np.float64]  # [T]
-
-
-def perform(trainer: Trainer, family: Locomotion, tasks: Tasks, episodes: int, rounds: int, seed: int) -> list[Take]:
-    """The episode of median return before adaptation and the one after `rounds` rounds of it, for one task."""
-    generator = seeded(seed)
-    sample_tasks(family, 1, "train", generator)  # the stream goes on behind the draw of a task
-    filmed = FilmedFamily(family)
-    rounds = rounds if trainer.learner.rounds else 0
-    lived = live(
-        trainer.learner,
-        trainer.state.theta,
-        filmed,  # type: ignore[arg-type]  # it passes on every other attribute of the family
-        tasks,
-        episodes,
-        trainer.credit,
-        generator,
-        rounds=rounds,
-    )
-    titles = {0: "before adaptation", rounds: f"after {rounds * episodes} episodes"}
-    titles = titles if rounds else {0: trainer.config.learner.kind}
-    return [_median_take(title, lived.trajectories[k], filmed.rounds[k]) for k, title in titles.items()]
+    def take(self, title: str, tasks: Tasks, lived: Trajectories, k: int, task: int = 0) -> Take:
+        """The episode of median return of one task in round `k`; a body that failed stays as it failed."""
+        episodes = lived.returns.shape[1]
+        median = int(lived.returns[task].nan_to_num(-torch.inf).argsort()[episodes // 2])
+        world = task * episodes + median
+        lasted = int(lived.alive[task, :, median].sum())
+        poses = self.rounds[k][:, world].numpy().copy()
+        poses[lasted + 1 :] = poses[lasted]
+        rewards = lived.rew[task, :, median].double().numpy()
+        model = self._family.worlds(tasks, episodes).sim.mujoco_view(world)[0]
+        return Take(title, describe(self._family, tasks, task), poses, rewards, model)
 
 
-def _median_take(title: str, lived: Trajectories, poses: Tensor) -> Take:
-    returns = lived.returns[0]  # [E]
-    median = int(returns.nan_to_num(-torch.inf).argsort()[len(returns) // 2])
-    return Take(title, poses[:, median].numpy(), lived.rew[0, :, median].double().numpy())
+class RunSource:
+    """Takes of a trained policy."""
+
+    def __init__(self, trainer: Trainer, episodes: int, rounds: int) -> None:
+        self.trainer, self.episodes = trainer, episodes
+        self.family = _with_a_body(trainer.family)
+        self.rounds = rounds if trainer.learner.rounds else 0
+
+    def takes(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Take]:
+        """One task before and after adaptation, or `count` tasks after it."""
+        tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
+        filmed, lived = self._live(tasks, seed)
+        kind, adapted = self.trainer.config.learner.kind, f"after {self.rounds * self.episodes} episodes"
+        if grid:
+            title = adapted if self.rounds else kind
+            return [filmed.take(title, tasks, lived[self.rounds], self.rounds, i) for i in range(count)]
+        titles = {0: "before adaptation", self.rounds: adapted} if self.rounds else {0: kind}
+        return [filmed.take(title, tasks, lived[k], k) for k, title in titles.items()]
+
+    def _live(self, tasks: Tasks, seed: int) -> tuple[FilmedFamily, tuple[Trajectories, ...]]:
+        generator = seeded(seed)
+        sample_tasks(self.family, len(tasks), "train", generator)  # the stream goes on behind the draw of tasks
+        filmed = FilmedFamily(self.family)
+        lived = live(
+            self.trainer.learner,
+            self.trainer.state.theta,
+            filmed,  # type: ignore[arg-type]  # it passes on every other attribute of the family
+            tasks,
+            self.episodes,
+            self.trainer.credit,
+            generator,
+            rounds=self.rounds,
+        )
+        return filmed, lived.trajectories
 
 
-def film(takes: list[Take], family: Locomotion, tasks: Tasks) -> Iterator[Frame]:
-    """Frames with all takes side by side under their captions."""
-    slope = float(tasks.column("slope_deg")[0]) if "slope_deg" in tasks.names else 0.0
-    label = ", ".join(f"{name} {tasks.column(name)[0]:+.3g}" for name in family.descriptor_names)
-    with closing(Stage(family.robot, *PANEL)) as stage:
-        for t in range(len(takes[0].rewards) + 1):
-            panels = []
-            for take in takes:
-                speed = (take.poses[t, 0] - take.poses[t - 1, 0]) / family.control_step if t else 0.0
-                facts = f"return {take.rewards[:t].sum():+.0f}   x {take.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
-                panels.append(np.vstack([_caption(take.title, label, facts), stage.draw(take.poses[t], slope)]))
-            yield np.hstack(panels)
+class TaskSource:
+    """Takes of an untrained policy."""
+
+    def __init__(self, family: Locomotion, policy: str) -> None:
+        self.family, self.policy = family, policy
+
+    def takes(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Take]:
+        """`count` tasks, an episode of each."""
+        family = self.family
+        tasks = complete_tasks(family, given, _split(family, split), seed, count)
+        filmed = FilmedFamily(family)
+        lived = filmed.experience(tasks, self._act, 1, seeded(seed))
+        return [filmed.take(f"{self.policy} policy", tasks, lived, 0, i) for i in range(count)]
+
+    def _act(self, obs: Tensor, generator: torch.Generator) -> Action:
+        """Uniform over all actions, or none."""
+        shape = (*obs.shape[:2], self.family.space.act)
+        full = self.family.full_action if self.policy == "random" else 0.0
+        act = full * (2 * torch.rand(shape, generator=generator) - 1)
+        return Action(act, torch.zeros(shape[:2]), act, torch.zeros(shape))
 
 
-def _caption(title: str, task: str, facts: str) -> Frame:
-    bar = Image.new("RGB", (PANEL[0], CAPTION), (24, 28, 34))
+def of_run(run: Run, episodes: int | None, rounds: int) -> RunSource:
+    """What a run's newest checkpoint does."""
+    return RunSource(load_trainer(run), episodes or run.config.train.episodes, rounds)
+
+
+def of_tasks(name: str, policy: str) -> TaskSource:
+    """What tasks look like: a name of `metarl list tasks`, or a config. UserError where there are none of that name."""
+    if name in families.names():
+        return TaskSource(_with_a_body(families.build_family(name)), policy)
+    try:
+        config = settings.load(settings.find(name))
+    except UserError as error:
+        raise UserError(f"{name!r} is neither a name of `metarl list tasks` nor a config ({error})") from None
+    return TaskSource(_with_a_body(build_family(config)), policy)
+
+
+def _with_a_body(family: TaskDistribution) -> Locomotion:
+    if not isinstance(family, Locomotion):
+        raise UserError("a point has no body to film: record shows locomotion tasks")
+    return family
+
+
+def _split(family: Locomotion, split: str | None) -> str:
+    return split or ("ood" if "ood" in family.splits() else "test")
+
+
+def describe(family: Locomotion, tasks: Tasks, task: int) -> str:
+    """The numbers of a task that vary, the first few of them."""
+    names = family.descriptor_names
+    shown = ", ".join(f"{name} {tasks.column(name)[task]:+.3g}" for name in names[:MOST_NUMBERS])
+    return shown + (f" and {len(names) - MOST_NUMBERS} more" if len(names) > MOST_NUMBERS else "")
+
+
+def frames(takes: list[Take], family: Locomotion, columns: int, steps: int | None = None) -> Iterator[Frame]:
+    """Frames with all takes under their captions, `columns` in a row."""
+    size = PANEL if columns <= 2 else SMALL
+    last = len(takes[0].rewards) if steps is None else min(steps, len(takes[0].rewards))
+    with closing(Stage(family, *size)) as stage:
+        for t in range(last + 1):
+            panels = [
+                np.vstack([_caption(take, t, family.control_step, size[0]), stage.draw(take.world, take.poses[t])])
+                for take in takes
+            ]
+            rows = [np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)]
+            yield np.vstack(rows)
+
+
+def _caption(take: Take, t: int, control_step: float, width: int) -> Frame:
+    """What is shown and how it goes: two lines."""
+    scale = width / PANEL[0]
+    speed = (take.poses[t, 0] - take.poses[t - 1, 0]) / control_step if t else 0.0
+    facts = f"return {take.rewards[:t].sum():+.0f}   x {take.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
+    large, small = round(22 * max(scale, 0.7)), round(18 * max(scale, 0.75))
+    bar = Image.new("RGB", (width, round(72 * max(scale, 0.72)) // 2 * 2), (24, 28, 34))
     ink = ImageDraw.Draw(bar)
-    ink.text((14, 8), title, fill=(255, 255, 255), font=_font(22))
-    ink.text((PANEL[0] - 14, 8), facts, fill=(255, 214, 102), font=_font(22), anchor="ra")
-    ink.text((14, 42), task, fill=(170, 180, 190), font=_font(18))
+    ink.text((12, 6), take.title, fill=(255, 255, 255), font=_font(large))
+    ink.text((width - 12, 6), facts, fill=(255, 214, 102), font=_font(large), anchor="ra")
+    ink.text((12, bar.height - 8), take.task, fill=(170, 180, 190), font=_font(small), anchor="ls")
     return np.asarray(bar)
 
 
@@ -134,12 +223,12 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
 
 
-def encode(frames: Iterator[Frame], path: Path, fps: int) -> None:
+def encode(pictures: Iterator[Frame], path: Path, fps: int) -> None:
     """Write H.264 in yuv420p, which every browser plays; frames are streamed, never all in memory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream: av.VideoStream | None = None
-        for frame in frames:
+        for frame in pictures:
             if stream is None:
                 stream = container.add_stream("libx264", rate=fps, options={"crf": "23", "preset": "medium"})
                 stream.height, stream.width, stream.pix_fmt = frame.shape[0], frame.shape[1], "yuv420p"
@@ -148,11 +237,6 @@ def encode(frames: Iterator[Frame], path: Path, fps: int) -> None:
             container.mux(stream.encode())
 
 
-def record(trainer: Trainer, tasks: Tasks, path: Path, *, episodes: int, rounds: int, seed: int) -> list[Take]:
-    """Perform one task and write the video; returns what it shows. UserError for a family without a body."""
-    family = trainer.family
-    if not isinstance(family, Locomotion):
-        raise UserError("this run has no body to film: record shows locomotion tasks")
-    takes = perform(trainer, family, tasks, episodes, rounds, seed)
-    encode(film(takes, family, tasks), path, fps=round(1 / family.control_step))
-    return takes
+def film(takes: list[Take], family: Locomotion, path: Path, columns: int, steps: int | None = None) -> None:
+    """Write takes as a video in real time."""
+    encode(frames(takes, family, columns, steps), path, fps=round(1 / family.control_step))

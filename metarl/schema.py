@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from envs.catalogue import QUANTITIES
+from metarl.errors import nearest
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Range = tuple[Number, Number]
-VariableName = Literal["direction", "velocity", "slope_deg", "friction"]
-LIMITS: dict[str, Range] = {"direction": (-1, 1), "slope_deg": (-60, 60), "friction": (0.01, 10), "velocity": (-20, 20)}
 
 
 class Record(BaseModel):
@@ -27,11 +28,19 @@ class Record(BaseModel):
 
 
 class Vary(Record):
-    """What a task parameter varies over: `choices`, or one or more `train` ranges, and `ood` ranges if it has any."""
+    """What a task parameter varies over: `choices`, or one or more `train` ranges; `ood` ranges or `ood_choices` if
+    it has any.
+
+    law: how it is spread over a range; `log` for multipliers, `area` for distances over a disc. each: a value of its
+    own for every body, joint, geom or motor.
+    """
 
     choices: tuple[Number, ...] = ()
     train: tuple[Range, ...] = ()
     ood: tuple[Range, ...] = ()
+    ood_choices: tuple[Number, ...] = ()
+    law: Literal["uniform", "log", "area"] = "uniform"
+    each: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -60,11 +69,27 @@ class Vary(Record):
         for low, high in self.ood:
             if any(low < b and high > a for a, b in self.train) or any(low <= c <= high for c in self.choices):
                 raise ValueError(f"the ood range [{low:g}, {high:g}] overlaps what is trained on")
+        for c in self.ood_choices:
+            if c in self.choices or any(a <= c <= b for a, b in self.train + self.ood):
+                raise ValueError(f"the ood choice {c:g} is in another range or choice too")
+        return self
+
+    @model_validator(mode="after")
+    def _law_fits(self) -> Self:
+        ends = sum(self.intervals() + self.beyond(), ())
+        if self.law == "log" and min(ends) <= 0:
+            raise ValueError(f"{min(ends):g} has no logarithm: with law 'log' every value is above 0")
+        if self.law == "area" and min(ends) < 0:
+            raise ValueError(f"{min(ends):g} is no distance: with law 'area' no value is below 0")
         return self
 
     def intervals(self) -> tuple[Range, ...]:
         """Training values as intervals; a choice has length zero."""
         return tuple((c, c) for c in self.choices) or self.train
+
+    def beyond(self) -> tuple[Range, ...]:
+        """Out-of-distribution values as intervals."""
+        return self.ood + tuple((c, c) for c in self.ood_choices)
 
 
 def _is_one_range(value: Any) -> bool:
@@ -72,11 +97,11 @@ def _is_one_range(value: Any) -> bool:
 
 
 class LocomotionTasks(Record):
-    """A robot that must run in a direction or at a velocity, on slopes, with friction of its own."""
+    """A robot x goal x terrain x dynamics: what varies is named in `vary` (see `metarl list variables`)."""
 
     kind: Literal["locomotion"] = "locomotion"
-    robot: Literal["half_cheetah", "hopper", "walker2d", "swimmer", "ant"]
-    vary: dict[VariableName, Vary]
+    robot: Literal["half_cheetah", "hopper", "walker2d", "swimmer", "ant", "humanoid", "quadruped"]
+    vary: dict[str, Vary]
     physics: Literal["fast", "gymnasium"] = "fast"
     horizon: Count = 100
     action_scale: Positive = 10.0
@@ -85,17 +110,41 @@ class LocomotionTasks(Record):
 
     @field_validator("vary")
     @classmethod
-    def _one_goal_within_limits(cls, vary: dict[VariableName, Vary]) -> dict[VariableName, Vary]:
-        if len({"direction", "velocity"} & set(vary)) != 1:
-            raise ValueError("expected exactly one goal, direction or velocity")
+    def _within_limits(cls, vary: dict[str, Vary]) -> dict[str, Vary]:
         for name, v in vary.items():
-            if name == "direction" and (not v.choices or v.ood or set(v.choices) - {-1.0, 1.0}):
+            base, _, element = name.partition(":")
+            if base not in QUANTITIES:
+                raise ValueError(f"{base!r} is not a variable; {nearest(base, list(QUANTITIES))}")
+            quantity = QUANTITIES[base]
+            if (element or v.each) and quantity.each is None:
+                raise ValueError(f"{base} has no elements: it is one number for the whole robot")
+            if element and v.each:
+                raise ValueError(f"{name} names one element: 'each' asks for all of them")
+            ends = sum(v.intervals() + v.beyond(), ())
+            for end in ends:
+                if not quantity.low <= end <= quantity.high:
+                    raise ValueError(f"{name} {end:g} lies outside [{quantity.low:g}, {quantity.high:g}]")
+            if quantity.whole and (not v.choices or v.ood or any(end != round(end) for end in ends)):
+                raise ValueError(f"{name} is a whole number: give 'choices'")
+            if base == "direction" and 0.0 in v.choices + v.ood_choices:
                 raise ValueError("direction is one of the choices -1 and 1")
-            low, high = LIMITS[name]
-            for end in sum(v.intervals() + v.ood, ()):
-                if not low <= end <= high:
-                    raise ValueError(f"{name} {end:g} lies outside [{low:g}, {high:g}]")
         return vary
+
+    @model_validator(mode="after")
+    def _has_twin(self) -> Self:
+        if self.physics == "gymnasium" and self.robot == "quadruped":
+            raise ValueError("the quadruped has no twin in gymnasium: its physics is 'fast'")
+        return self
+
+
+class NamedTasks(Record):
+    """A distribution by its name: a robot's own or a classic one (see `metarl list tasks`)."""
+
+    kind: Literal["named"]
+    name: str
+    physics: Literal["fast", "gymnasium"] | None = None
+    horizon: Count | None = None
+    action_scale: Positive | None = None
 
 
 class PointTasks(Record):
@@ -193,7 +242,7 @@ class Training(Record):
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
 
 
-Tasks = Annotated[LocomotionTasks | PointTasks, Field(discriminator="kind")]
+Tasks = Annotated[LocomotionTasks | NamedTasks | PointTasks, Field(discriminator="kind")]
 Learner = Annotated[MamlLearner | ReptileLearner | JointLearner | OracleLearner, Field(discriminator="kind")]
 Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
 
@@ -230,8 +279,3 @@ def task_kinds() -> dict[str, str]:
 
 def _options(union: Any) -> dict[str, str]:
     return {get_args(m.model_fields["kind"].annotation)[0]: m.__doc__ or "" for m in get_args(get_args(union)[0])}
-
-
-def variable_names() -> tuple[str, ...]:
-    """Every task parameter a locomotion family may vary."""
-    return get_args(VariableName)

@@ -6,6 +6,7 @@ version of MuJoCo they were published with (1.31 to 2.0). Physics are `gymnasium
 otherwise. Tasks are always drawn afresh, and actions clipped to [-1, 1] before they are charged for.
 """
 
-from envs.classic.build import DEFINITIONS, Definition, build_classic
+from envs.classic.build import DEFINITIONS, build_classic
+from envs.classic.definition import Definition
 
 __all__ = ["DEFINITIONS", "Definition", "build_classic"]

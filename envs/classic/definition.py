@@ -32,7 +32,11 @@ class Definition(NamedTuple):
     terrain: Callable[[], Terrain] | None = None
 
     def make(self, **options: Any) -> Locomotion:
-        settings = {"horizon": self.horizon, "action_scale": self.action_scale, "physics": "gymnasium"} | options
+        settings: dict[str, Any] = {
+            "horizon": self.horizon,
+            "action_scale": self.action_scale,
+            "physics": "gymnasium",
+        } | options
         terrain = self.terrain() if self.terrain else None
         return Locomotion(self.robot, self.variables, reward=self.reward, terrain=terrain, **settings)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.classic.definition import Definition, cat
+from envs.classic.definition import Definition, PointDefinition, cat
 from envs.classic.rllab import TORSO, CentreOfMass, RllabAnt, RllabCheetah
 from envs.core import Variable
 from envs.robots import Ant, Body
@@ -44,7 +44,8 @@ def ramps(height: float, starts: range, width: int, rises: Floats) -> Floats:
         profile[start : start + width] += rise * np.arange(1, width + 1)
         profile[start + width :] = profile[start + width - 1]
     profile -= profile.min()
-    return profile / profile.max() * height
+    scaled: Floats = profile / profile.max() * height
+    return scaled
 
 
 def random_ramps(seed: int) -> Floats:
@@ -94,8 +95,8 @@ class CrippledAnt(RllabAnt):
         return CentreOfMass.terminated(body)
 
     @classmethod
-    def extra_cost(cls, body: Body) -> None:
-        return None
+    def extra_cost(cls, body: Body) -> Tensor:
+        return torch.zeros(body.sim.num_worlds, dtype=body.qpos.dtype)
 
 
 class ShortenedLeg:
@@ -126,7 +127,7 @@ RAMPS = (
 )
 assert len(Ant.legs) == len(ShortenedLeg.LEGS)
 
-DEFINITIONS = {
+DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "grbal-cheetah-hfield": Definition(DroppedCheetah, RAMPS, 1000, reward=forwards, terrain=ground),
     "grbal-cheetah-disabled": Definition(
         RllabCheetah, (Variable("crippled_joint", choices(1, 2, 3, 4, 5), choices(0)),), 1000, reward=forwards

@@ -81,7 +81,7 @@ HALF_CIRCLE = {
 }
 UNIT_SQUARE = tuple(Variable(name, ((-1.0, 1.0),)) for name in ("goal_x", "goal_y"))
 
-DEFINITIONS = {
+DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "pearl-cheetah-dir": Definition(PearlCheetah, (BOTH_WAYS,)),
     "pearl-cheetah-vel": Definition(PearlCheetah, speed_range(0, 3)),
     "pearl-ant-dir": Definition(CostlyAnt, (ANY_HEADING,)),

@@ -65,7 +65,7 @@ def corner_progress(move: Move) -> Tensor:
 CORNER_GOALS = tuple(Variable(name, ((-2.0, -2.0), (2.0, 2.0))) for name in ("goal_x", "goal_y"))
 CORNER = {"variables": CORNER_GOALS, "step": 0.2, "start": 0.2, "reached": None, "action_scale": 50.0}
 
-DEFINITIONS = {
+DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "promp-cheetah-dir": Definition(HalfCheetah, (BOTH_WAYS,), horizon=100, action_scale=10.0),
     "promp-cheetah-vel": Definition(HalfCheetah, speed_range(0, 3), action_scale=10.0),
     "promp-ant-dir": Definition(PrompAnt, (BOTH_WAYS,), action_scale=10.0),

@@ -74,7 +74,13 @@ class RllabAnt(CentreOfMass, Ant):
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
-        return cat(body.qpos, body.qvel, contact_forces(body), body.field("xmat")[:, TORSO].flatten(1), body.field("subtree_com")[:, TORSO])
+        return cat(
+            body.qpos,
+            body.qvel,
+            contact_forces(body),
+            body.field("xmat")[:, TORSO].flatten(1),
+            body.field("subtree_com")[:, TORSO],
+        )
 
     @classmethod
     def extra_cost(cls, body: Body) -> Tensor:
@@ -83,7 +89,7 @@ class RllabAnt(CentreOfMass, Ant):
 
 SQUARE = tuple(Variable(name, ((-3.0, 3.0),)) for name in ("goal_x", "goal_y"))
 
-DEFINITIONS = {
+DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "rllab-point": PointDefinition({}),
     "rllab-cheetah-dir": Definition(RllabCheetah, (BOTH_WAYS,)),
     "rllab-cheetah-vel": Definition(RllabCheetah, speed_range(0, 2)),

@@ -56,7 +56,7 @@ class Quadruped(Robot):
             cls.gravity(body),
             body.qpos[:, 7:] - stand,
             0.05 * body.qvel[:, 6:],
-            body.act,
+            body.act.nan_to_num(0.0),
         )
         return torch.cat(parts, 1)
 
@@ -66,7 +66,8 @@ class Quadruped(Robot):
         q = body.qpos[:, 3:7] / body.qpos[:, 3:7].norm(dim=1, keepdim=True)
         w, v = q[:, :1], -q[:, 1:]
         turned = torch.linalg.cross(v, body.down)
-        return body.down + 2 * (w * turned + torch.linalg.cross(v, turned))
+        felt: Tensor = body.down + 2 * (w * turned + torch.linalg.cross(v, turned))
+        return felt
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:

@@ -26,10 +26,15 @@ class Body:
         self.sim = sim
         self.ground: Tensor | None = None  # [W] height of the ground below the torso in m; None where it is flat
         self.down = torch.tensor([[0.0, 0.0, -1.0]]).to(sim.qpos).expand(sim.num_worlds, 3)  # direction of gravity
-        self.act = torch.zeros_like(sim.ctrl)  # [W, A] the latest action, in [-1, 1]
-        limits = torch.from_numpy(np.where(sim.model.actuator_ctrllimited[:, None], sim.model.actuator_ctrlrange, _UNIT))
+        self.act = torch.zeros_like(
+            sim.ctrl
+        )  # [W, A] the latest action, in [-1, 1]; not a number where the world broke down
+        limits = torch.from_numpy(
+            np.where(sim.model.actuator_ctrllimited[:, None], sim.model.actuator_ctrlrange, _UNIT)
+        )
         low, high = limits.to(sim.qpos).T
         self.rest, self.reach = (low + high) / 2, (high - low) / 2  # [A] middle and half width of the motors' range
+        self.is_unit = bool((low == -1).all() and (high == 1).all())  # controls are actions already
 
     @property
     def qpos(self) -> Tensor:
@@ -114,12 +119,13 @@ class Robot:
     @classmethod
     def velocity(cls, body: Body, moved: Tensor, seconds: float) -> Tensor:
         """In m/s, [W, 1 or 2], given how far `position` moved in a control step: by default the mean over the step."""
-        return moved / seconds
+        speed: Tensor = moved / seconds
+        return speed
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:
         """Controls [W, nu] for actions in [-1, 1]: by default the whole range of every motor."""
-        return act * body.reach + body.rest
+        return act if body.is_unit else act * body.reach + body.rest
 
     @classmethod
     def terminated(cls, body: Body) -> Tensor:

@@ -39,8 +39,10 @@ class BatchSimulator:
         self.ctrl = torch.from_numpy(self._batch.ctrl)
         self._warnings = torch.from_numpy(self._batch.warning)  # [W, kinds, (lastinfo, number)], live
         self._warned = self._warnings[:, _DIVERGED, 1]
+        self._state = torch.from_numpy(self._batch.state)[:, 1 : 1 + model.nq + model.nv]  # behind the time, live
+        self._intact = torch.zeros(num_worlds, dtype=torch.bool)
         self._fields: dict[str, Tensor] = {}
-        self.diverged = torch.zeros(num_worlds, dtype=torch.bool)
+        self.diverged = self._intact
         self.reset()
 
     def field(self, name: str) -> Tensor:
@@ -61,15 +63,23 @@ class BatchSimulator:
 
     def step(self, ctrl: Tensor, substeps: int) -> None:
         self.ctrl.copy_(ctrl)
-        self._warnings.zero_()  # a reset by MuJoCo itself counts anew, so that counts cannot be compared
         self._batch.step(nstep=substeps, stage=self._stage)
-        self.diverged = self._warned.any(1) | ~self._state_is_sane()
+        self.diverged = self._intact if self._all_intact() else self._put_back()
 
-    def _state_is_sane(self) -> Tensor:
-        """Whether each world's state is finite and below MuJoCo's own limit, [W] bool; MuJoCo itself looks at a state
-        only when it steps on from it.
+    def _all_intact(self) -> bool:
+        """Whether every world's state is finite and below MuJoCo's own limit, and none was reset by MuJoCo, which looks
+        at a state only when it steps on from it.
         """
-        return (self.qpos.abs().amax(1) < mujoco.mjMAXVAL) & (self.qvel.abs().amax(1) < mujoco.mjMAXVAL)
+        return bool(torch.linalg.vector_norm(self._state, torch.inf) < mujoco.mjMAXVAL) and not self._warned.any()
+
+    def _put_back(self) -> Tensor:
+        """Reset the worlds that broke down, [W] bool; a reset by MuJoCo itself may have come too early, or not at all."""
+        largest = torch.linalg.vector_norm(self._state, torch.inf, dim=1)
+        diverged = self._warned.any(1) | ~(largest < mujoco.mjMAXVAL)
+        self._warnings.zero_()  # a reset by MuJoCo itself counts anew, so that counts cannot be compared
+        self.reset(diverged)
+        self.forward(diverged)
+        return diverged
 
     def reset(self, mask: Tensor | None = None) -> None:
         self._batch.reset(_ids(mask))

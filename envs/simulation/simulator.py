@@ -17,7 +17,7 @@ class Simulator(Protocol):
     qpos: Tensor  # [W, nq], live: a write is the state at the next call
     qvel: Tensor  # [W, nv], live
     ctrl: Tensor  # [W, nu], live
-    diverged: Tensor  # [W] bool: broke down in the latest `step`
+    diverged: Tensor  # [W] bool: broke down in the latest `step`, and was put back into the model's initial state
 
     def field(self, name: str) -> Tensor:
         """A derived field by its MuJoCo name, [W, ...]; it describes the state before the last substep, or the state

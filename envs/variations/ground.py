@@ -24,12 +24,13 @@ from envs.variations.params import Params
 
 PAD = 1.0  # m, half width of the flat start
 FAR = 60.0  # m, where boxes end that go on
+LANE = 0.5  # m, half width of the boxes for planar bodies: narrow, so that a camera sees them from the side
 STEP_HEIGHT = 0.2  # m at difficulty 1: the upper end of stairs for people
 STEP_DEPTH = 0.31  # m (legged_gym, Rudin et al. 2022)
 NUM_STEPS = 12
 OBSTACLE_HEIGHT = 0.25  # m at difficulty 1 (legged_gym's)
-NUM_OBSTACLES = 40
-OBSTACLE_FIELD = 10.0  # m from the start that obstacles lie; chosen: what a body runs in 5 s at 2 m/s
+OBSTACLES_ALONG, OBSTACLE_LANE = 20, 10.0  # how many for planar bodies, within how many m; chosen: one in 1 m
+OBSTACLES_AROUND, OBSTACLE_FIELD = 60, 6.0  # for other bodies; chosen: two in 5 m^2 (legged_gym: 20 in 64 m^2)
 GAP_WIDTH = 0.6  # m at difficulty 1; chosen: beyond the stride of the smaller bodies
 PIT_DEPTH = 1.0  # m
 NUM_PLATFORMS = 12
@@ -61,11 +62,11 @@ class Ground(NamedTuple):
 def rings(inner: Tensor, outer: Tensor, top: Tensor, plane: Tensor, planar: bool) -> Boxes:
     """Square rings from half width `inner` to `outer` [W, K] whose tops lie at `top` [W, K].
 
-    A ring is four boxes, or for bodies that only move along x the two that they can meet. Boxes reach down to the plane.
+    A ring is four boxes, or for bodies that only move along x the two that they can meet. Boxes reach to the plane.
     """
     middle, thick = (inner + outer) / 2, (outer - inner) / 2
     height = (top - plane[:, None]).clamp(min=1e-3) / 2
-    zero, wide = torch.zeros_like(middle), torch.full_like(middle, 2.0) if planar else outer
+    zero, wide = torch.zeros_like(middle), torch.full_like(middle, LANE) if planar else outer
     sides = [(middle, zero, thick, wide), (-middle, zero, thick, wide)]
     if not planar:
         sides += [(zero, middle, inner, thick), (zero, -middle, inner, thick)]
@@ -109,23 +110,26 @@ def stairs_surface(sign: int) -> Callable[[Tensor], Surface]:
 
 
 def obstacles(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
-    """Blocks of 0.2 to 1 m, scattered over 10 m around the start; 30 to 100 % of the full height."""
-    u = uniforms(layout, NUM_OBSTACLES, 5)  # [W, K, 5]
-    half_x, half_y = 0.1 + 0.4 * u[..., 0], torch.full_like(u[..., 1], 2.0) if planar else 0.1 + 0.4 * u[..., 1]
-    height = OBSTACLE_HEIGHT * difficulty[:, None] * (0.3 + 0.7 * u[..., 2]) / 2
+    """Blocks of 0.2 to 1 m, scattered around the start; 30 to 100 % of the full height."""
+    u = uniforms(layout, num_obstacles(planar), 5)  # [W, K, 5]
+    half_x, half_y = 0.1 + 0.4 * u[..., 0], 0.1 + 0.4 * u[..., 1]
+    height = OBSTACLE_HEIGHT * difficulty[:, None] * (0.3 + 0.7 * u[..., 2])
+    nearest = PAD + 0.5  # m of a block's middle
     if planar:
-        away = PAD + 0.5 + (OBSTACLE_FIELD - PAD) * u[..., 3]
+        half_y = torch.full_like(half_y, LANE)
+        away = nearest + (OBSTACLE_LANE - nearest) * u[..., 3]
         x, y = torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
-    else:  # uniform over the square ring: farther out in proportion to its width
-        away = ((PAD + 0.7) ** 2 + (OBSTACLE_FIELD**2 - (PAD + 0.7) ** 2) * u[..., 3]).sqrt()
-        around = 8 * u[..., 4] - 4  # along the square's edge, four sides of length 2
-        x = away * _triangle(around)
-        y = away * _triangle(around - 2)
-    height = height.clamp(min=1e-3)
-    top = 2 * height - 2e-3  # at difficulty 0 the blocks lie below the ground
-    return Boxes(
-        torch.stack([x, y, top - height], 2), torch.stack([half_x, half_y, height], 2), torch.zeros_like(difficulty)
-    )
+    else:  # uniform over a square with a hole: farther out in proportion to the length of the ring there
+        away = (nearest**2 + (OBSTACLE_FIELD**2 - nearest**2) * u[..., 3]).sqrt()
+        around = 8 * u[..., 4]  # along the ring, whose sides have length 2
+        x, y = away * _triangle(around), away * _triangle(around - 2)
+    half_z = (height / 2).clamp(min=1e-3)
+    centre = torch.stack([x, y, height - half_z - 1e-4], 2)  # at difficulty 0 the blocks lie below the ground
+    return Boxes(centre, torch.stack([half_x, half_y, half_z], 2), torch.zeros_like(difficulty))
+
+
+def num_obstacles(planar: bool) -> int:
+    return OBSTACLES_ALONG if planar else OBSTACLES_AROUND
 
 
 def gaps(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
@@ -162,7 +166,7 @@ def _ring_boxes(count: int) -> Callable[[bool], int]:
 BOXES: dict[str, Ground] = {
     "stairs_up": Ground(_ring_boxes(NUM_STEPS), stairs(1), stairs_surface(1), is_random=False),
     "stairs_down": Ground(_ring_boxes(NUM_STEPS + 1), stairs(-1), stairs_surface(-1), is_random=False),
-    "obstacles": Ground(lambda planar: NUM_OBSTACLES, obstacles, None, is_random=True),
+    "obstacles": Ground(num_obstacles, obstacles, None, is_random=True),
     "gaps": Ground(_ring_boxes(NUM_PLATFORMS), gaps, None, is_random=True),
 }
 
@@ -186,8 +190,8 @@ def height_fields(name: str, planar: bool) -> HeightFields:
     columns, rows = (round(2 * r / CELL) + 1 for r in reach)
     x, y = np.linspace(-reach[0], reach[0], columns), np.linspace(-reach[1], reach[1], rows)
     edge = np.abs(x)[None] if planar else np.maximum(np.abs(x)[None], np.abs(y)[:, None])
-    fade = np.clip((edge - PAD) / 1.0, 0, 1) * np.clip((reach[0] - edge) / 1.0, 0, 1)  # flat pad, flat rim
-    make, full = (_bumps, ROUGH_HEIGHT) if name == "rough" else (_waves, HILL_HEIGHT)
+    make, full, ease = (_bumps, ROUGH_HEIGHT, 0.4) if name == "rough" else (_waves, HILL_HEIGHT, 3.0)
+    fade = np.clip((edge - PAD) / ease, 0, 1) * np.clip((reach[0] - edge) / ease, 0, 1)  # flat pad, flat rim
     shapes = np.stack([make(np.random.Generator(np.random.PCG64(i)), x, y) * fade for i in range(LAYOUTS)])
     grades = np.linspace(0, full, GRADES)[:, None, None, None] * shapes  # [grades, layouts, rows, columns]
 
@@ -199,7 +203,8 @@ def height_fields(name: str, planar: bool) -> HeightFields:
 
 
 def _bumps(rng: np.random.Generator, x: Floats, y: Floats) -> Floats:
-    return rng.random((len(y), len(x)))
+    bumps: Floats = rng.random((len(y), len(x)))
+    return bumps
 
 
 def _waves(rng: np.random.Generator, x: Floats, y: Floats) -> Floats:
@@ -209,7 +214,8 @@ def _waves(rng: np.random.Generator, x: Floats, y: Floats) -> Floats:
     along = np.cos(angle) * x[None, :, None] + np.sin(angle) * y[:, None, None]  # [rows, columns, 8]
     height = np.sin(number * along + phase).sum(2)
     lowest, highest = height.min(), height.max()
-    return (height - lowest) / (highest - lowest)
+    waves: Floats = (height - lowest) / (highest - lowest)
+    return waves
 
 
 FIELDS = ("rough", "hills")
@@ -234,8 +240,12 @@ class BoxTerrain:
 
     def prepare(self, spec: mujoco.MjSpec) -> None:
         for i in range(self.ground.num_boxes(self.planar)):
-            geom = spec.worldbody.add_geom(name=f"{PREFIX}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1])
+            geom = spec.worldbody.add_geom(
+                name=f"{PREFIX}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
+            )
             _like_floor(geom, spec)
+        # MuJoCo takes a geom compiled at its body's origin to be there for ever: neither boxes nor plane may be
+        _floor(spec).pos = np.asarray(_floor(spec).pos) - [0, 0, HAIR]
 
     def apply(self, params: Params, task: Task) -> Surface | None:
         difficulty = task[self.name]
@@ -292,6 +302,7 @@ class FieldTerrain:
 
 
 PREFIX = "terrain_"  # of the names of geoms and height fields
+HAIR = 1e-6  # m
 BELOW = 1e-2  # m of the plane below a height field's lowest point
 
 
