@@ -5,6 +5,7 @@ Nothing here imports torch or mujoco, so that a command line can list and check 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 Kind = Literal["goal", "terrain", "dynamics"]
@@ -59,6 +60,15 @@ QUANTITIES: dict[str, Quantity] = {
     "delay": Quantity("dynamics", 0, 0.2, "time from an action to its effect, s"),
 }
 
+GOALS: tuple[frozenset[str], ...] = (  # the numbers that together are a goal; a task has exactly one
+    frozenset({"direction"}),
+    frozenset({"heading_deg"}),
+    frozenset({"velocity"}),
+    frozenset({"velocity", "heading_deg"}),
+    frozenset({"goal_x", "goal_y"}),
+    frozenset({"goal_distance", "goal_heading_deg"}),
+)
+
 ROBOTS: dict[str, str] = {
     "half_cheetah": "planar runner, 6 motors (HalfCheetah-v5)",
     "hopper": "planar one-legged jumper, 3 motors (Hopper-v5)",
@@ -106,6 +116,15 @@ CLASSIC: dict[str, str] = {
     "grbal-cheetah-disabled": "GrBAL's cheetah with a dead joint; ood: the back thigh's, H 1000",
     "grbal-ant-crippled": "GrBAL's ant with a dead and shortened leg; ood: the fourth, H 1000",
 }
+
+
+def goal_of(names: Iterable[str]) -> frozenset[str]:
+    """The goal among some variables; raises ValueError unless there is exactly one."""
+    wanted = frozenset(n for n in names if n in QUANTITIES and QUANTITIES[n].kind == "goal")
+    if wanted not in GOALS:
+        known = "; ".join(" with ".join(sorted(g)) for g in GOALS)
+        raise ValueError(f"expected exactly one goal ({known}), but got {' with '.join(sorted(wanted)) or 'none'}")
+    return wanted
 
 
 def base_name(name: str) -> str:

@@ -6,7 +6,7 @@ import mujoco
 import torch
 from torch import Tensor
 
-from envs.catalogue import QUANTITIES, base_name
+from envs.catalogue import QUANTITIES, base_name, goal_of
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.robots import ROBOTS, Body, Robot
 from envs.robots.robot import Physics, compile_quietly
@@ -54,7 +54,7 @@ class Locomotion(Varied):
     ) -> None:
         self.robot = ROBOTS[robot] if isinstance(robot, str) else robot
         names = {v.name for v in variables}
-        self.goal = reward or _goal(names)
+        self.goal = reward or GOALS[goal_of(names)]
         _check_fit(self.robot, names, own_reward=reward is not None)
         self.terrain = terrain or _terrain(names, self.robot)
         if names & ground.RANDOM and "layout" not in names:
@@ -110,15 +110,6 @@ class Locomotion(Varied):
         if self.terrain is not None:
             self.terrain.prepare(spec)
         return spec
-
-
-def _goal(names: set[str]) -> Goal:
-    wanted = frozenset(n for n in names if n in QUANTITIES and QUANTITIES[n].kind == "goal")
-    if wanted not in GOALS:
-        known = "; ".join(" with ".join(sorted(g)) for g in GOALS)
-        got = " with ".join(sorted(wanted)) or "none"
-        raise ValueError(f"a locomotion family varies exactly one goal ({known}), but got {got}")
-    return GOALS[wanted]
 
 
 def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from envs.catalogue import QUANTITIES
+from envs.catalogue import QUANTITIES, goal_of
 from metarl.errors import nearest
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -128,6 +128,7 @@ class LocomotionTasks(Record):
                 raise ValueError(f"{name} is a whole number: give 'choices'")
             if base == "direction" and 0.0 in v.choices + v.ood_choices:
                 raise ValueError("direction is one of the choices -1 and 1")
+        goal_of(vary)
         return vary
 
     @model_validator(mode="after")

@@ -13,7 +13,8 @@ from envs.locomotion import Locomotion
 from envs.robots import ROBOTS, HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator
-from envs.variations import friction, slope_deg
+from envs.variations import dynamics, slope
+from envs.variations.params import Params
 
 FORWARD = Variable("direction", ((1.0, 1.0),))
 
@@ -33,18 +34,34 @@ def drive(sim: BatchSimulator, steps: int, seed: int = 0) -> torch.Tensor:
     return torch.stack(states)
 
 
+def slope_deg(sim: BatchSimulator, degrees: torch.Tensor) -> None:
+    params = Params(sim.model, sim.num_worlds)
+    slope.apply(params, {"slope_deg": degrees})
+    sim.set_params(params)
+
+
+def friction(sim: BatchSimulator, factor: torch.Tensor) -> None:
+    params = Params(sim.model, sim.num_worlds)
+    dynamics.apply(params, {"friction": factor}, HalfCheetah)
+    sim.set_params(params)
+
+
 STOCK: dict[str, dict[str, object]] = {  # what differs from the environment's own defaults
     "half_cheetah": {"ctrl_cost_weight": 0.05},
     "hopper": {},
     "walker2d": {},
     "swimmer": {},
     "ant": {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0.0},
+    "humanoid": {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0.0},
 }
 
 
-@pytest.mark.parametrize("robot", ROBOTS)
+@pytest.mark.parametrize("robot", STOCK)
 def test_gymnasium_physics_is_gymnasium_to_the_bit(robot: str) -> None:
-    """Observation without any difference, reward to 1e-12 and the same terminations, over 200 steps."""
+    """Observation without any difference, reward to 1e-10 and the same terminations, over 200 steps.
+
+    The humanoid's centre of mass is summed by MuJoCo and by numpy in another order: its reward differs by rounding.
+    """
     env = gymnasium.make(ROBOTS[robot].gymnasium_id, **STOCK[robot]).unwrapped
     env.reset(seed=1)
     family = Locomotion(robot, (FORWARD,), physics="gymnasium", action_scale=1.0)
@@ -56,24 +73,24 @@ def test_gymnasium_physics_is_gymnasium_to_the_bit(robot: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         act = rng.uniform(-1, 1, family.space.act)
-        obs, rew, terminated, *_ = env.step(act)
+        obs, rew, terminated, *_ = env.step(worlds.body.reach.numpy() * act)
         ours, our_rew, ended, _ = worlds.step(torch.from_numpy(act)[None, None])
         assert np.array_equal(ours[0, 0].numpy(), obs)
-        assert abs(our_rew.item() - rew) < 1e-12
+        assert abs(our_rew.item() - rew) < (1e-10 if robot == "humanoid" else 1e-12)
         assert ended.item() == terminated
 
 
-@pytest.mark.parametrize("robot", ROBOTS)
+@pytest.mark.parametrize("robot", STOCK)
 def test_every_robot_starts_healthy_with_its_published_noise(robot: str, generator: torch.Generator) -> None:
     family = Locomotion(robot, (FORWARD,), num_threads=1)
     worlds = family.worlds(Tasks(("direction",), torch.ones(2, 1, dtype=torch.float64)), 200)
     obs = worlds.reset(generator)
     assert obs.shape == (2, 200, family.space.obs)
-    assert not family.robot.terminated(worlds.sim).any()
+    assert not family.robot.terminated(worlds.body).any()
     offset = worlds.sim.qpos - torch.from_numpy(family.model.qpos0)
     env = gymnasium.make(ROBOTS[robot].gymnasium_id).unwrapped
     noise = env._reset_noise_scale
-    joints = offset[:, 7:] if robot == "ant" else offset  # MuJoCo normalises the free joint's quaternion
+    joints = offset[:, 7:] if robot in ("ant", "humanoid") else offset  # MuJoCo normalises the free joint's quaternion
     assert 0.9 * noise < joints.abs().max() <= noise
     starts = np.stack([env.reset(seed=i) and env.data.qvel.copy() for i in range(200)])
     assert worlds.sim.qvel.std().item() == pytest.approx(starts.std(), rel=0.1)
@@ -155,6 +172,7 @@ def test_a_diverged_world_is_seen_at_once_and_its_neighbours_go_on(poison: float
     twin.step(ctrl, 5)
     assert sim.diverged.tolist() == [False, True, False]
     assert torch.equal(sim.qpos[[0, 2]], twin.qpos[[0, 2]])
+    assert torch.equal(sim.qpos[1], torch.from_numpy(sim.model.qpos0))
     sim.step(ctrl, 5)
     assert not sim.diverged.any()
     sim.qvel[1, 2] = poison

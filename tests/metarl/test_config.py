@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from envs import catalogue
 from envs.robots import ROBOTS
-from envs.variations import GOALS, PHYSICAL
+from envs.variations.goals import GOALS
 from metarl import config as settings
 from metarl import schema
 from metarl.errors import UserError
@@ -36,9 +37,9 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
 
 
 def test_names_in_the_schema_are_the_names_that_exist() -> None:
-    assert set(schema.variable_names()) == set(GOALS) | set(PHYSICAL) == set(schema.LIMITS)
+    assert set(catalogue.GOALS) == set(GOALS)
     robots = schema.LocomotionTasks.model_fields["robot"].annotation
-    assert set(robots.__args__) == set(ROBOTS)  # type: ignore[union-attr]
+    assert set(robots.__args__) == set(ROBOTS) == set(catalogue.ROBOTS)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_names_in_the_schema_are_the_names_that_exist() -> None:
         ("--learner.inner_lr .inf", "--learner.inner_lr is inf; input should be a finite number"),
         ("--learner.kind mamal", "--learner.kind is 'mamal'; did you mean maml?"),
         ("--outer.kind gradient", "is not a setting"),
-        ("--tasks.vary.slop 3", "--tasks.vary.slop is 'slop'; did you mean slope_deg?"),
+        ("--tasks.vary.slop 3", "tasks.vary: 'slop' is not a variable; did you mean slope_deg?"),
         ("--tasks.vary.slope_deg.trian [1,2]", "--tasks.vary.slope_deg.trian is not a setting; did you mean train?"),
         ("--tasks.vary.slope_deg.train [2,1]", "tasks.vary.slope_deg: the range [2, 1] is empty"),
         ("--tasks.vary.slope_deg.ood [0,3]", "the ood range [0, 3] overlaps what is trained on"),
