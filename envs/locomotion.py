@@ -182,6 +182,7 @@ class LocomotionWorlds:
             slope.apply(params, self._task)
             self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
         self.sim.set_params(params)
+        self.params = params
 
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
         """Start the episodes of `mask` [N, E], or all; obs [N, E, O] of every world."""

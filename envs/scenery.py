@@ -113,7 +113,7 @@ def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _model(family: Locomotion, width: int, height: int) -> mujoco.MjModel:
     """The family's model, dressed. Posts come last, on a body of their own, so that every other number stays."""
-    spec = family.spec("fast") if family.robot.gymnasium_id else family.spec()
+    spec = family.spec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
     spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
     spec.visual.headlight.diffuse = [0.5, 0.5, 0.5]

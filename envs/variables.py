@@ -62,7 +62,8 @@ class Varied:
 
 def parity_index(values: Tensor, count: int) -> Tensor:
     """One of `count` (even) things for each draw [N] from [0, 1]: even ones for training draws, odd ones for others."""
-    return (values * 2**_BITS).round().long() % count
+    index: Tensor = (values * 2**_BITS).round().long() % count
+    return index
 
 
 def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) -> Tensor:

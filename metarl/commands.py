@@ -226,15 +226,17 @@ class List:
 
 @dataclass
 class Bench:
-    """Measure speed against bare physics and gymnasium, side by side in one run."""
+    """Measure speed against bare physics and against other vectorisations, side by side in one run.
+
+    metarl bench sim                        every body, at 64 and 800 worlds
+    metarl bench sim --config quickstart    one config's family, also with its policy acting
+    """
 
     what: Annotated[Positional[Literal["sim"]], arg(help="sim: stepping worlds")] = "sim"
-    config: str = "quickstart"
-    """the family to step"""
-    worlds: int = 800
-    """worlds that run side by side"""
-    steps: int = 100
-    """control steps of a measurement"""
+    config: str | None = None
+    """measure this config's family alone"""
+    worlds: tuple[int, ...] = (64, 800)
+    """how many worlds run side by side"""
     repeats: int = 5
     """measurements of each way; the median is reported"""
     threads: int = 0
@@ -243,17 +245,22 @@ class Bench:
     """print JSON instead of a table"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        _positive(worlds=self.worlds, steps=self.steps, repeats=self.repeats)
+        _positive(repeats=self.repeats, worlds=min(self.worlds, default=0))
         _within("threads", self.threads, 0, 1024)
+        if self.config is None:
+            _no_overrides(overrides)
+        config = settings.load(settings.find(self.config), overrides) if self.config else None
         from metarl import bench
 
-        config = settings.load(settings.find(self.config), overrides)
         with console.status("measuring"):
-            result = bench.bench_simulation(config, self.worlds, self.steps, self.repeats, self.threads)
+            if config is None:
+                rows = bench.bench_bodies(list(self.worlds), self.repeats, self.threads)
+            else:
+                rows = [bench.bench_simulation(config, size, self.repeats, self.threads) for size in self.worlds]
         if self.json:
-            print(json.dumps(result, indent=1))
+            print(json.dumps({"rows": rows, "versions": bench.versions()}, indent=1))
         else:
-            console.print(bench.table(result))
+            console.print(bench.table(rows, self.threads, self.repeats))
         return 0
 
 

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 from agents.learner import Params
-from envs.core import Trajectories
+from envs.core import TaskDistribution, Trajectories
 from metarl import checkpoint
 from metarl.build import build_credit, build_family, build_learner, build_outer
 from metarl.collect import Clock, live
@@ -30,12 +30,14 @@ def usable_cores() -> int:
 
 
 class Trainer:
-    """A run in memory; `iterate` is one meta-iteration."""
+    """A run in memory; `iterate` is one meta-iteration. `family` takes the place of the config's tasks."""
 
-    def __init__(self, config: Config, state: checkpoint.State | None = None) -> None:
+    def __init__(
+        self, config: Config, state: checkpoint.State | None = None, family: TaskDistribution | None = None
+    ) -> None:
         torch.set_num_threads(config.train.num_threads or usable_cores())
         self.config = config
-        self.family = build_family(config)
+        self.family = family or build_family(config)
         self.learner = build_learner(config, self.family)
         self.credit = build_credit(config)
         fresh = torch.Generator().manual_seed(config.seed)

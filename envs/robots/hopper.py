@@ -30,4 +30,5 @@ class Hopper(Robot):
         largest = torch.linalg.vector_norm
         upright = (cls.height(body) > MIN_HEIGHT) & (body.qpos[:, 2].abs() < MAX_ANGLE)
         sane = (largest(body.qpos[:, 2:], torch.inf, 1) < MAX_STATE) & (largest(body.qvel, torch.inf, 1) < MAX_STATE)
-        return ~(upright & sane)
+        fallen: Tensor = ~(upright & sane)
+        return fallen

@@ -62,7 +62,7 @@ class Robot:
     what else is not observed.
     """
 
-    model_file: str | Path  # a path, or the name of one of gymnasium's assets
+    model_file: str | Path  # the path of an MJCF file; with `gymnasium_id` the name of one of gymnasium's assets
     gymnasium_id: str | None = None  # the environment that `physics: gymnasium` equals
     frame_skip: int  # physics steps of a control step
     hidden_positions: int = 1  # leading entries of qpos that are not observed: where the body is
@@ -85,7 +85,8 @@ class Robot:
     @classmethod
     def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model, as it is or with fast physics."""
-        spec = mujoco.MjSpec.from_file(str(files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file))
+        stock = files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file
+        spec = mujoco.MjSpec.from_file(str(stock if cls.gymnasium_id else cls.model_file))
         if physics == "fast":
             use_fast_physics(spec)
         return spec

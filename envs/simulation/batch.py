@@ -42,6 +42,7 @@ class BatchSimulator:
         self._state = torch.from_numpy(self._batch.state)[:, 1 : 1 + model.nq + model.nv]  # behind the time, live
         self._intact = torch.zeros(num_worlds, dtype=torch.bool)
         self._fields: dict[str, Tensor] = {}
+        self.bound: tuple[str, ...] = ()
         self.diverged = self._intact
         self.reset()
 
@@ -50,6 +51,7 @@ class BatchSimulator:
             with warnings.catch_warnings():  # torch: "not writable"; MuJoCo owns it and refreshes it
                 warnings.simplefilter("ignore", UserWarning)
                 self._fields[name] = torch.from_numpy(self._batch.bind(name))
+            self.bound = tuple(self._fields)
         return self._fields[name]
 
     def set_params(self, params: Mapping[str, Tensor]) -> None:
@@ -70,12 +72,13 @@ class BatchSimulator:
         """Whether every world's state is finite and below MuJoCo's own limit, and none was reset by MuJoCo, which looks
         at a state only when it steps on from it.
         """
-        return bool(torch.linalg.vector_norm(self._state, torch.inf) < mujoco.mjMAXVAL) and not self._warned.any()
+        largest = float(torch.linalg.vector_norm(self._state, torch.inf))
+        return largest < mujoco.mjMAXVAL and not bool(self._warned.any())
 
     def _put_back(self) -> Tensor:
-        """Reset the worlds that broke down, [W] bool; a reset by MuJoCo itself may have come too early, or not at all."""
+        """Reset the worlds that broke down, [W] bool; MuJoCo's own reset may have come too early, or not at all."""
         largest = torch.linalg.vector_norm(self._state, torch.inf, dim=1)
-        diverged = self._warned.any(1) | ~(largest < mujoco.mjMAXVAL)
+        diverged: Tensor = self._warned.any(1) | ~(largest < mujoco.mjMAXVAL)
         self._warnings.zero_()  # a reset by MuJoCo itself counts anew, so that counts cannot be compared
         self.reset(diverged)
         self.forward(diverged)

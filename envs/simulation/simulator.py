@@ -17,6 +17,7 @@ class Simulator(Protocol):
     qpos: Tensor  # [W, nq], live: a write is the state at the next call
     qvel: Tensor  # [W, nv], live
     ctrl: Tensor  # [W, nu], live
+    bound: tuple[str, ...]  # the derived fields that were asked for, and are kept up to date
     diverged: Tensor  # [W] bool: broke down in the latest `step`, and was put back into the model's initial state
 
     def field(self, name: str) -> Tensor:
