@@ -165,7 +165,7 @@ def test_a_payload_is_a_point_mass_at_its_place(robot: str, place: tuple[float, 
     task = {name: task[name] for name in list(task)[: 2 if robot == "half_cheetah" else 3]}
     spec = ROBOTS[robot].spec()
     whole = compile_quietly(spec).body_mass[1:].sum()
-    load = spec.body("torso").add_body(name="load", pos=[*place, 0], mass=1e-9, inertia=[1e-12] * 3)
+    load = spec.body("torso").add_body(name="load", pos=[*place, 0], ipos=[0, 0, 0], mass=1e-9, inertia=[1e-12] * 3)
     load.explicitinertial = True
     load.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.1, 0.1, 0.1], mass=0, contype=0, conaffinity=0)
     model = compile_quietly(spec)
