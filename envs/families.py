@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from envs.catalogue import CLASSIC
@@ -16,6 +17,7 @@ from envs.point import PointNavigation
 from envs.robots import ROBOTS, HalfCheetah, Robot
 
 Family = Locomotion | PointNavigation
+SEE = "see `metarl list tasks`"
 HORIZON = 200  # chosen: that of the PEARL and VariBAD task sets
 
 
@@ -126,7 +128,8 @@ def build_family(name: str, **options: Any) -> Family:
     if name in CLASSIC:
         return build_classic(name, **options)
     if name not in own_names():
-        raise ValueError(f"there are no tasks named {name!r}: see `metarl list tasks`")
+        close = get_close_matches(name, names(), n=1)
+        raise ValueError(f"there are no tasks named {name!r}: {f'did you mean {close[0]}?' if close else SEE}")
     robot, kind = own_names()[name]
     return Locomotion(
         robot, FAMILIES[kind].variables(ROBOTS[robot]), **({"action_scale": 1.0, "horizon": HORIZON} | options)

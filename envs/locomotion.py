@@ -62,6 +62,7 @@ class Locomotion(Varied):
         self._given = names
         self._longest_delay = max((b for v in variables if v.name == "delay" for _, b in v.train + v.ood), default=0.0)
         self.model = compile_quietly(self.spec(physics))
+        _check_limits(variables, self.model, self.robot)
         super().__init__(_each(self.model, variables))
         self.horizon = horizon
         self.action_scale = action_scale
@@ -135,6 +136,18 @@ def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None
         raise ValueError(f"{title} has no legs to cripple: vary crippled_joint")
 
 
+def _check_limits(variables: tuple[Variable, ...], model: mujoco.MjModel, robot: type[Robot]) -> None:
+    most = {"crippled_joint": model.nu - 1, "crippled_leg": len(robot.legs) - 1}
+    for v in variables:
+        quantity = QUANTITIES.get(base_name(v.name))
+        if quantity is None:
+            continue
+        low, high = quantity.low, most.get(v.name, quantity.high)
+        for end in sum(v.train + v.ood, ()):
+            if not low <= end <= high:
+                raise ValueError(f"{v.name} {end:g} lies outside [{low:g}, {high:g}] for {robot.__name__}")
+
+
 def _terrain(names: set[str], robot: type[Robot]) -> ground.Terrain | None:
     shaped = names & (ground.BOXES.keys() | set(ground.FIELDS))
     return ground.make_terrain(shaped.pop(), robot.is_planar()) if shaped else None
@@ -178,6 +191,7 @@ class LocomotionWorlds:
         if self.family.terrain is not None:
             self._surface = self.family.terrain.apply(params, self._task)
         dynamics.apply(params, self._task, self.family.robot)
+        self._works = dynamics.working(self.sim.model, self._task, self.family.robot)
         if "slope_deg" in self._task:
             slope.apply(params, self._task)
             self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
@@ -220,7 +234,8 @@ class LocomotionWorlds:
         if robot.forward_weight != 1.0:
             rew = rew * robot.forward_weight
         if family.ctrl_cost:
-            rew = rew - family.ctrl_cost * self.body.act.square().sum(1)
+            spent = self.body.act if self._works is None else self.body.act * self._works  # a dead motor costs nothing
+            rew = rew - family.ctrl_cost * spent.square().sum(1)
         if family.alive_bonus:
             rew = rew + (family.alive_bonus if robot.pays_last_step else family.alive_bonus * ~terminated)
         cost = robot.extra_cost(self.body)

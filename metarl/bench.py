@@ -40,8 +40,8 @@ def bench_bodies(worlds: list[int], repeats: int, threads: int) -> list[dict[str
     """Control steps per second of every body, by every way to step it, all interleaved; median of `repeats`.
 
     For each number of worlds and each physics: `bare`, a loop of `mujoco.batch.Batch.step` that computes the same
-    fields and nothing else; `ours`, the worlds that learners meet; `gym` and `sb3`, the faces on them. With stock physics also
-    gymnasium's Sync and AsyncVectorEnv, SB3's SubprocVecEnv, and EnvPool where it is installed.
+    fields and nothing else; `ours`, the worlds that learners meet; `gym` and `sb3`, the faces on them. With stock
+    physics also gymnasium's Sync and AsyncVectorEnv, SB3's SubprocVecEnv, and EnvPool where it is installed.
     """
     threads = threads or usable_cores()
     rows = []

@@ -31,7 +31,7 @@ from envs.scenery import Stage
 from metarl import config as settings
 from metarl.build import build_family
 from metarl.collect import live
-from metarl.errors import UserError
+from metarl.errors import UserError, nearest
 from metarl.evaluate import complete_tasks, load_trainer, sample_tasks, seeded
 from metarl.runs import Run
 from metarl.train import Trainer
@@ -167,11 +167,11 @@ def of_tasks(name: str, policy: str) -> TaskSource:
     """What tasks look like: a name of `metarl list tasks`, or a config. UserError where there are none of that name."""
     if name in families.names():
         return TaskSource(_with_a_body(families.build_family(name)), policy)
-    try:
-        config = settings.load(settings.find(name))
-    except UserError as error:
-        raise UserError(f"{name!r} is neither a name of `metarl list tasks` nor a config ({error})") from None
-    return TaskSource(_with_a_body(build_family(config)), policy)
+    if name not in settings.names() and not name.endswith((".yaml", ".yml")):
+        known = nearest(name, [*families.names(), *settings.names()])
+        advice = known if known.startswith("did you mean") else "see `metarl list tasks` and `metarl list configs`"
+        raise UserError(f"there are no tasks and no config named {name!r}: {advice}")
+    return TaskSource(_with_a_body(build_family(settings.load(settings.find(name)))), policy)
 
 
 def _with_a_body(family: TaskDistribution) -> Locomotion:

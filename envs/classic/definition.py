@@ -47,8 +47,10 @@ class PointDefinition(NamedTuple):
     arguments: dict[str, Any]
 
     def make(self, **options: Any) -> PointNavigation:
-        kept = {k: v for k, v in options.items() if k in ("horizon", "action_scale")}
-        return PointNavigation(**(self.arguments | kept))
+        own = {k: v for k, v in options.items() if k != "num_threads"}
+        if strange := own.keys() - {"horizon", "action_scale"}:
+            raise ValueError(f"a point has no {', '.join(sorted(strange))}: it knows horizon and action_scale")
+        return PointNavigation(**(self.arguments | own))
 
 
 def contact_forces(body: Body) -> Tensor:

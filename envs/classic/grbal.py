@@ -1,6 +1,7 @@
 """GrBAL's tasks (Nagabandi et al. 2019, github.com/iclavera/learning_to_adapt): ramps, a dead joint, a lost leg.
 
-All on rllab's environments. The ant's model is not public; rllab's is taken, of which it is a descendant.
+All on rllab's environments. The ant's model is not public; rllab's is taken, of which it is a descendant. Ramps are
+drawn once, 32 for training and 32 for testing, instead of anew each episode, and a plane lies 1 cm below them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from envs.variations.ground import FieldTerrain, Floats, HeightFields, Surface
 from envs.variations.params import Params
 
 COLUMNS = 500  # of the height field, over 100 m
-REACH = (50.0, 5.0)  # m
+ROWS = 53  # of 528, as far apart as these: the cheetah stays in the middle
+REACH = (50.0, 5.0 * (ROWS - 1) / 527)  # m
 PROFILES = 64  # random ramps: even ones for training, odd ones for testing
 TEST_WALLS = range(250, 326, 15)
 COURSES: tuple[tuple[float, tuple[int, ...]], ...] = (  # height in m, direction of each ramp
@@ -60,7 +62,7 @@ def ground() -> FieldTerrain:
     """Random ramps for `course` 0, and the four test courses."""
     profiles = [random_ramps(i) for i in range(PROFILES)]
     profiles += [ramps(height, TEST_WALLS, 15, np.array(rises, dtype=float)) for height, rises in COURSES]
-    heights = np.repeat(np.stack(profiles)[:, None], 2, axis=1)  # the same along y: two rows do
+    heights = np.repeat(np.stack(profiles)[:, None], ROWS, axis=1)
 
     def choose(task: Task) -> Tensor:
         course = task["course"].long()

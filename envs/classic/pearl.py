@@ -3,6 +3,7 @@ github.com/lmzintgraf/varibad).
 
 PEARL drew fixed sets once (two for directions, 100 and 30 for speeds, 150 and 30 for places, 40 and 10 for
 random parameters); here tasks are drawn afresh, as in VariBAD. VariBAD charged for actions before they were clipped.
+PEARL's sparse point returned the dense reward and kept the sparse one aside for training; here the sparse one is paid.
 Random parameters (github.com/dennisl88/rand_param_envs) left MuJoCo's derived constants as they were; here they follow.
 """
 
@@ -35,11 +36,14 @@ class PearlCheetah(HalfCheetah):
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
-        return cat(HalfCheetah.observe(body), body.field("xpos")[:, TORSO])
+        return cat(super().observe(body), body.field("xpos")[:, TORSO])
 
 
 class Coarse(Robot):
-    """The random-parameter bodies: control step 4 x 0.004 s, so that 200 steps are 3.2 s."""
+    """The random-parameter bodies: control step 4 x 0.004 s, so that 200 steps are 3.2 s.
+
+    The code's last form swallows the walker's own frame skip of 5, and results were published with that form.
+    """
 
     frame_skip = 4
     pays_last_step = True

@@ -1,4 +1,7 @@
-"""ProMP's task set (Rothfuss et al. 2019, github.com/jonasrothfuss/ProMP). Ten policy units are full torque."""
+"""ProMP's tasks (Rothfuss et al. 2019, github.com/jonasrothfuss/ProMP). Ten policy units are full torque.
+
+Its random parameters are those of `envs.classic.pearl`. Left out: points with momentum and between walls.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from envs.classic.definition import (
     WITHIN_3_M,
     Definition,
     PointDefinition,
-    bonus,
     cat,
     contact_forces,
     speed_range,
@@ -80,7 +82,7 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "promp-swimmer-vel-wrong-sign": Definition(
         Swimmer, speed_range(0.1, 0.2), action_scale=10.0, reward=missed_velocity
     ),
-    "promp-swimmer-vel": Definition(Swimmer, speed_range(0.1, 0.2), action_scale=10.0, reward=bonus(velocity, 0.0)),
+    "promp-swimmer-vel": Definition(Swimmer, speed_range(0.1, 0.2), action_scale=10.0),
     "promp-point-corner": PointDefinition(CORNER | {"reward": corner_progress}),
     "promp-point-corner-dense": PointDefinition(CORNER | {"reward": distance}),
 }

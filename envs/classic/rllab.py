@@ -49,13 +49,14 @@ class RllabCheetah(CentreOfMass, HalfCheetah):
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
-        return cat(HalfCheetah.observe(body), body.field("subtree_com")[:, TORSO])
+        return cat(super().observe(body), body.field("subtree_com")[:, TORSO])
 
 
 class RllabAnt(CentreOfMass, Ant):
     """Observation (125): qpos (15), qvel (14), contact forces (84), attitude of the torso (9), centre of mass (3).
 
-    Control step 0.02 s; starts at 0.55 m with bent ankles.
+    Control step 0.02 s; starts at 0.55 m with bent ankles. Contact forces are those that acted during the step; rllab
+    computed them anew at its end.
     """
 
     start = (0.0, 0.0, 0.55, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0)
@@ -90,7 +91,7 @@ class RllabAnt(CentreOfMass, Ant):
 SQUARE = tuple(Variable(name, ((-3.0, 3.0),)) for name in ("goal_x", "goal_y"))
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {
-    "rllab-point": PointDefinition({}),
+    "rllab-point": PointDefinition({"variables": tuple(Variable(n, ((-0.5, 0.5),)) for n in ("goal_x", "goal_y"))}),
     "rllab-cheetah-dir": Definition(RllabCheetah, (BOTH_WAYS,)),
     "rllab-cheetah-vel": Definition(RllabCheetah, speed_range(0, 2)),
     "rllab-ant-dir": Definition(RllabAnt, (BOTH_WAYS,)),

@@ -57,10 +57,9 @@ def apply(params: Params, task: Task, robot: type[Robot]) -> None:
             params.scale(field, factors(task, name, elements(model, kind), size, params.num_worlds))
     if PAYLOAD in task:
         _load(params, task)
-    if "crippled_joint" in task:
-        _cripple(params, task["crippled_joint"], [(i,) for i in range(model.nu)])
-    if "crippled_leg" in task:
-        _cripple(params, task["crippled_leg"], list(robot.legs))
+    if (works := working(model, task, robot)) is not None:
+        for field in ("actuator_gainprm", "actuator_biasprm"):
+            params.scale(field, works)
     if "delay" in task:
         params["actuator_delay"] = task["delay"][:, None].expand(-1, model.nu).to(params["actuator_delay"]).clone()
 
@@ -74,10 +73,15 @@ def _load(params: Params, task: Task) -> None:
             params["body_pos"][:, body, axis] = task[name]
 
 
-def _cripple(params: Params, which: Tensor, groups: list[tuple[int, ...]]) -> None:
-    """Dead motors: those of the chosen group [W], none for -1."""
-    works = torch.ones(params.num_worlds, params.model.nu, dtype=torch.float64)
-    for i, group in enumerate(groups):
-        works[:, list(group)] *= (which != i).double()[:, None]
-    for field in ("actuator_gainprm", "actuator_biasprm"):
-        params.scale(field, works)
+def working(model: mujoco.MjModel, task: Task, robot: type[Robot]) -> Tensor | None:
+    """1 for each motor that works and 0 for a dead one, [W, nu]; None where no task cripples any."""
+    groups: dict[str, list[tuple[int, ...]]] = {
+        "crippled_joint": [(i,) for i in range(model.nu)],
+        "crippled_leg": list(robot.legs),
+    }
+    works = None
+    for name in groups.keys() & task.keys():
+        works = torch.ones(len(task[name]), model.nu, dtype=torch.float64) if works is None else works
+        for i, group in enumerate(groups[name]):
+            works[:, list(group)] *= (task[name] != i).double()[:, None]
+    return works

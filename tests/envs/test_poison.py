@@ -97,8 +97,8 @@ def test_a_task_outside_the_family_is_refused_and_changes_nothing(value: float) 
     env = TaskEnv(build_family("AntStairsUp", num_threads=1))
     env.reset(seed=0, options={"task": {"direction": 1.0, "stairs_up": 0.5}})
     before = env._batch.tasks.values.clone()
-    with pytest.raises(ValueError, match="stairs_up=.* lies outside this family"):
+    with pytest.raises(ValueError, match=r"stairs_up=.* lies outside this family"):
         env.reset(options={"task": {"stairs_up": value}})
-    with pytest.raises(ValueError, match="stairs_up=.* lies outside this family"):
+    with pytest.raises(ValueError, match=r"stairs_up=.* lies outside this family"):
         env.set_task({"stairs_up": value})
     assert torch.equal(env._batch.tasks.values, before)

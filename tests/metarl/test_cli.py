@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
-from metarl import cli, gl, runs
+from envs.robots import ROBOTS
+from metarl import bench, cli, gl, runs, schema
+from metarl.train import Trainer
 
 TINY = "--train.iterations 2 --train.num_tasks 3 --train.episodes 2 --train.num_threads 1 --tasks.horizon 10".split()
 EVALUATE = ["--tasks", "6", "--episodes", "2", "--rounds", "2"]
@@ -168,12 +173,25 @@ def test_a_family_without_ood_says_so(workdir: Path, capsys: pytest.CaptureFixtu
     assert "this family has no ood split" in err
 
 
-def test_bench_compares_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run("bench sim --worlds 8 --steps 3 --repeats 1 --threads 1 --json".split(), capsys)
+def test_bench_measures_a_config_with_its_policy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SECONDS", 0.01)
+    words = "bench sim --config maml_cheetah_direction --worlds 8 --repeats 1 --threads 1 --tasks.horizon 5 --json"
+    code, out, _ = run(words.split(), capsys)
     assert code == 0
-    rates = json.loads(out)["env_steps_per_second"]
-    assert list(rates) == ["bare", "interface", "policy", "gymnasium x1", "gymnasium x16"]
-    assert min(rates.values()) > 0
+    (row,) = json.loads(out)["rows"]
+    assert row["worlds"] == 8
+    assert set(row["steps_per_second"]) == {"bare", "ours", "policy"}
+
+
+def test_bench_puts_every_way_to_step_a_body_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "SECONDS", 0.01)
+    monkeypatch.setattr(bench, "ROBOTS", {"hopper": ROBOTS["hopper"]})
+    fast, stock = bench.bench_bodies([2], repeats=1, threads=1)
+    assert set(fast["steps_per_second"]) == {"bare", "ours", "gym", "sb3"}
+    assert set(stock["steps_per_second"]) > {"gymnasium sync", "gymnasium async", "sb3 subproc"}
+    assert all(rate > 0 for rate in stock["steps_per_second"].values())
 
 
 def test_doctor_finds_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,3 +208,54 @@ def test_without_a_gl_library_it_says_what_to_install(
     code, _, err = run(["record", "quickstart"], capsys)
     assert code == 2
     assert "apt-get install" in err
+
+
+@pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")
+def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
+    """Four stairs in one clip: two rows and two columns of panels, as many frames as steps and the start."""
+    words = ["record", "--tasks", "AntStairsUp", "--policy", "zero", "--grid", "2x2", "--steps", "3", "--out", "a.mp4"]
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    subprocess.run([sys.executable, "-m", "metarl", *words], cwd=workdir, env=env, check=True)
+    with av.open(str(workdir / "a.mp4")) as clip:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+    assert len(pictures) == 4
+    height, width, _ = pictures[0].shape
+    assert (width, height) == (1280, 2 * (400 + 72))
+    panels = [pictures[0][y : y + 472, x : x + 640] for y in (0, 472) for x in (0, 640)]
+    assert all(panel.std() > 10 for panel in panels)
+    assert not np.array_equal(panels[0], panels[3])  # stairs of another height
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "say what to film: a run, or --tasks"),
+        (["--tasks", "AntStair"], "named 'AntStair': did you mean AntStairs"),
+        (["--tasks", "rllab-point"], "a point has no body to film"),
+        (["--tasks", "AntGoal", "--grid", "9"], "--grid is '9', expected ROWSxCOLUMNS"),
+        (["--tasks", "AntGoal", "--task.goal_distance", "9"], "goal_distance=9 lies outside this family"),
+    ],
+)
+def test_what_cannot_be_filmed_is_said(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], workdir: Path
+) -> None:
+    code, _, err = run(["record", *words], capsys)
+    assert code == 2
+    assert sentence in err
+
+
+def test_list_shows_every_distribution_robot_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = {what: json.loads(run(["list", what, "--json"], capsys)[1]) for what in ("tasks", "robots", "variables")}
+    assert {"AntStairsUp", "pearl-ant-goal", "varibad-ant-dir-one-radian"} < set(listed["tasks"])
+    assert len(listed["robots"]) == 7
+    assert {"mass", "delay", "gaps"} < set(listed["variables"])
+    assert all(len(text) > 10 for rows in listed.values() for text in rows.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["pearl-ant-goal", "QuadrupedHills", "grbal-cheetah-hfield", "pearl-hopper-rand-params"]
+)
+def test_named_tasks_train(name: str, small: Callable[..., schema.Config]) -> None:
+    config = small("maml_cheetah_direction", tasks={"kind": "named", "name": name, "horizon": 4, "action_scale": 5.0})
+    metrics = Trainer(config).iterate()
+    assert metrics["env_steps"] == 2 * 3 * 2 * 4

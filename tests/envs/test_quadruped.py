@@ -1,0 +1,82 @@
+"""The robot dog: its measures, its senses, and that it stands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from envs.families import build_family
+from envs.locomotion import LocomotionWorlds
+from envs.robots import Quadruped
+from envs.robots.quadruped import REACH, STAND
+
+
+def worlds(name: str = "QuadrupedDirection", num: int = 1, **task: float) -> LocomotionWorlds:
+    family = build_family(name, num_threads=1)
+    tasks = family.sample(num, "train", torch.Generator().manual_seed(0))
+    for key, value in task.items():
+        tasks.column(key)[:] = value
+    made = family.worlds(tasks, 1)
+    assert isinstance(made, LocomotionWorlds)
+    made.reset(torch.Generator().manual_seed(0))
+    return made
+
+
+def test_it_has_the_published_measures() -> None:
+    """Go1: 13.1 kg with rotors, legs of 0.213 m, 23.7 and 35.55 N m, hips within 0.863 rad."""
+    model = worlds().family.model
+    assert model.nu == 12
+    assert model.body_mass.sum() == pytest.approx(13.1, abs=0.01)
+    assert model.actuator_forcerange[:3, 1].tolist() == [23.7, 23.7, 35.55]
+    assert model.jnt_range[1].tolist() == [-0.863, 0.863]
+    assert model.opt.timestep * Quadruped.frame_skip == pytest.approx(1 / 50)
+
+
+def test_it_stands_for_ten_seconds_without_being_told_to() -> None:
+    dog = worlds(num=8)
+    for _ in range(500):
+        _, _, terminated, diverged = dog.step(torch.zeros(8, 1, 12))
+        assert not (terminated | diverged).any()
+    assert (dog.sim.qpos[:, 2] - 0.28).abs().max() < 0.02
+
+
+def test_it_feels_gravity_in_its_own_frame() -> None:
+    """Nose up by 30 degrees (about -y): down is backwards and below, (-sin 30, 0, -cos 30) in the trunk's frame."""
+    dog = worlds()
+    half = np.deg2rad(-30) / 2
+    dog.sim.qpos[0, 3:7] = torch.tensor([np.cos(half), 0, np.sin(half), 0])
+    assert Quadruped.gravity(dog.body)[0].tolist() == pytest.approx([-0.5, 0, -np.sqrt(0.75)])
+
+
+def test_it_feels_the_slope_that_it_stands_on() -> None:
+    """Level with an incline of 8 degrees that rises to the left (+y), it feels gravity pull to the right."""
+    dog = worlds("QuadrupedSlope", direction=1.0, slope_deg=8.0, slope_heading_deg=90.0)
+    dog.sim.qpos[0, 3:7] = torch.tensor([1.0, 0, 0, 0])
+    angle = np.deg2rad(8)
+    assert Quadruped.gravity(dog.body)[0].tolist() == pytest.approx([0, -np.sin(angle), -np.cos(angle)])
+
+
+def test_an_action_moves_the_targets_around_standing() -> None:
+    dog = worlds()
+    act = torch.linspace(-1, 1, 12)
+    obs, *_ = dog.step(act[None, None])
+    targets = torch.tensor(STAND) + act * torch.tensor(REACH)
+    assert torch.allclose(dog.sim.ctrl[0], targets.double())
+    assert torch.allclose(obs[0, 0, -12:].float(), act)  # it remembers
+    assert obs.shape == (1, 1, 42)
+    again = dog.reset(torch.Generator().manual_seed(0))
+    assert (again[0, 0, -12:] == 0).all()
+
+
+def test_it_fails_when_it_lies_or_tips_over() -> None:
+    dog = worlds(num=3)
+    dog.sim.qpos[1, 2] = 0.1
+    half = np.deg2rad(70) / 2
+    dog.sim.qpos[2, 3:7] = torch.tensor([np.cos(half), np.sin(half), 0, 0])
+    assert Quadruped.terminated(dog.body).tolist() == [False, True, True]
+
+
+def test_a_quadruped_has_no_twin_in_gymnasium() -> None:
+    with pytest.raises(ValueError, match="no twin in gymnasium"):
+        build_family("QuadrupedGoal", physics="gymnasium")
