@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 import stable_baselines3.common.env_checker as sb3_checker
@@ -238,3 +240,61 @@ def test_stable_baselines_is_told_truncation_from_termination() -> None:
 def test_sb3_refuses_another_autoreset() -> None:
     with pytest.raises(ValueError, match="expects SAME_STEP"):
         TaskVecEnv(vector(2, autoreset_mode=AutoresetMode.NEXT_STEP))
+
+
+class FakeViewer:
+    """Stands in for MuJoCo's window where there is no display."""
+
+    def __init__(self) -> None:
+        self.cam = mujoco.MjvCamera()
+        self.shown = 0
+        self.is_open = True
+
+    def lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def sync(self) -> None:
+        self.shown += 1
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def test_a_window_follows_every_step_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame for the reset and for each step, the last two 0.05 s apart at least."""
+    viewer, naps = FakeViewer(), []
+    monkeypatch.setattr("mujoco.viewer.launch_passive", lambda *args, **kwargs: viewer)
+    monkeypatch.setattr("time.sleep", naps.append)
+    env = gymnasium.make("metarl/AntStairsUp-v0", render_mode="human")
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(np.zeros(8, dtype=np.float32))
+    assert viewer.shown == 4
+    assert 0 < max(naps) <= 0.05 * 4
+    assert viewer.cam.lookat[2] > 0
+    env.close()
+    assert not viewer.is_open
+
+
+def test_a_point_has_nothing_to_render() -> None:
+    with pytest.raises(ValueError, match="render_mode is 'human', expected None"):
+        gymnasium.make("metarl/rllab-point-v0", render_mode="human")
+
+
+def test_set_task_changes_some_numbers_and_keeps_the_rest() -> None:
+    env = gymnasium.make("metarl/AntStairsUp-v0").unwrapped
+    env.reset(seed=0, options={"task": {"direction": -1.0, "stairs_up": 0.3}})
+    env.set_task({"stairs_up": 0.5})
+    _, info = env.reset()
+    assert info["task"] == {"direction": -1.0, "stairs_up": 0.5}
+
+
+@pytest.mark.parametrize("name", ["pearl-ant-goal", "QuadrupedHills", "grbal-cheetah-hfield", "varibad-point-sparse"])
+def test_batches_of_every_kind_step_and_record_statistics(name: str) -> None:
+    env = gymnasium.wrappers.vector.RecordEpisodeStatistics(vector(3, name, max_episode_steps=4))
+    env.reset(seed=0)
+    for _ in range(4):
+        obs, _, terminated, truncated, infos = env.step(env.action_space.sample())
+    assert env.observation_space.contains(obs)
+    assert (terminated | truncated).any()
+    assert infos["episode"]["l"].max() <= 4
