@@ -171,7 +171,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         drawn = self.family.sample(self.num_envs, self.split, self._task_stream)
         chosen = torch.from_numpy(mask)[:, None]
         self.tasks = Tasks(drawn.names, torch.where(chosen, drawn.values, self.tasks.values))
-        self.worlds.set_tasks(self.tasks)
+        self.worlds.set_tasks(self.tasks, chosen)
 
     def merged(self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None) -> Tasks:
         """The tasks there are with new numbers for all worlds, or for each one; only in the worlds of `mask`."""

@@ -182,8 +182,10 @@ class LocomotionWorlds:
         family.robot.extra_cost(self.body)
         self.set_tasks(tasks)
 
-    def set_tasks(self, tasks: Tasks) -> None:
-        """Give every world the goal and the physics of its task; its state stays."""
+    def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
+        """Give every world the goal and the physics of its task; its state stays. `mask` [N, E] says which worlds have
+        a task that is new, for the others keep what they have.
+        """
         columns = tasks.values.repeat_interleave(self.episodes, 0).T.contiguous()  # [P, W]
         self._task = dict(zip(tasks.names, columns, strict=True))
         params = Params(self.sim.model, self.sim.num_worlds)
@@ -195,7 +197,7 @@ class LocomotionWorlds:
         if "slope_deg" in self._task:
             slope.apply(params, self._task)
             self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
-        self.sim.set_params(params)
+        self.sim.set_params(params, None if mask is None else mask.flatten())
         self.params = params
 
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:

@@ -96,7 +96,7 @@ class PointWorlds:
         self.set_tasks(tasks)
         self.position = torch.zeros_like(self.goal)
 
-    def set_tasks(self, tasks: Tasks) -> None:
+    def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
         """Give every point the goal of its task."""
         if "goal_distance" in tasks.names:
             goal = tasks.column("goal_distance")[:, None] * unit(tasks.column("goal_heading_deg"))

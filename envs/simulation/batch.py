@@ -54,11 +54,15 @@ class BatchSimulator:
             self.bound = tuple(self._fields)
         return self._fields[name]
 
-    def set_params(self, params: Mapping[str, Tensor]) -> None:
+    def set_params(self, params: Mapping[str, Tensor], mask: Tensor | None = None) -> None:
         for name, values in params.items():
-            torch.from_numpy(self._batch.expand(name)).copy_(values)
+            field = torch.from_numpy(self._batch.expand(name))
+            if mask is None:
+                field.copy_(values)
+            else:
+                field[mask] = values[mask].to(field)
         if params:
-            self._batch.set_const()
+            self._batch.set_const(_ids(mask))
 
     def params(self, name: str) -> Tensor:
         return torch.from_numpy(self._batch.expand(name)).clone()

@@ -25,8 +25,10 @@ class Simulator(Protocol):
         after it where the simulator was made with `fresh=True`.
         """
 
-    def set_params(self, params: Mapping[str, Tensor]) -> None:
-        """Give each world its own values of model fields (`geom_friction`, `opt.gravity`, ...), each [W, ...]."""
+    def set_params(self, params: Mapping[str, Tensor], mask: Tensor | None = None) -> None:
+        """Give the worlds of `mask` [W] bool (all without it) their own values of model fields (`geom_friction`,
+        `opt.gravity`, ...), each [W, ...]; others are untouched.
+        """
 
     def params(self, name: str) -> Tensor:
         """A model field of each world, [W, ...], as a copy."""

@@ -321,3 +321,12 @@ def test_no_box_is_without_width(robot: str, name: str) -> None:
     model = worlds.sim.model
     shapes = [g for g in range(model.ngeom) if is_shape(model, g)]
     assert worlds.sim.params("geom_size")[:, shapes].min() > 1e-6
+
+
+@pytest.mark.parametrize("robot", SIDES)
+def test_no_layout_puts_a_block_on_the_pad(robot: str) -> None:
+    """In 50 layouts the near side of every block is 1 m or more from the middle, along x or along y."""
+    worlds = worlds_of(robot, "obstacles", *((1.0, i / 50) for i in range(50)))
+    shapes = [g for g in range(worlds.sim.model.ngeom) if is_shape(worlds.sim.model, g)]
+    near = (worlds.sim.params("geom_pos").abs() - worlds.sim.params("geom_size"))[:, shapes, :2]
+    assert 1.0 - 1e-9 <= near.amax(2).min() < 1.2

@@ -298,3 +298,14 @@ def test_batches_of_every_kind_step_and_record_statistics(name: str) -> None:
     assert env.observation_space.contains(obs)
     assert (terminated | truncated).any()
     assert infos["episode"]["l"].max() <= 4
+
+
+def test_a_new_task_of_one_world_leaves_the_physics_of_the_others() -> None:
+    """Worlds 1 and 3 begin anew with slopes of their own; gravity of every world is that of its task."""
+    env = vector(4, autoreset_mode=AutoresetMode.DISABLED, new_task_each_episode=True)
+    env.reset(seed=0)
+    before, mask = env.tasks.values.clone(), np.array([False, True, False, True])
+    env.reset(options={"reset_mask": mask})
+    assert (env.tasks.values == before).all(1).tolist() == (~mask).tolist()
+    slopes = np.deg2rad(env.tasks.column("slope_deg").numpy())
+    assert np.allclose(env.worlds.sim.params("opt.gravity")[:, 0], -9.81 * np.sin(slopes), atol=1e-12)
