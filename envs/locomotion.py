@@ -137,6 +137,9 @@ def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None
 
 
 def _check_limits(variables: tuple[Variable, ...], model: mujoco.MjModel, robot: type[Robot]) -> None:
+    layouts = {(a, b) for v in variables if v.name == "layout" for a, b in v.train + v.ood if a < b}
+    if layouts - {(0.0, 1.0)}:
+        raise ValueError("layout has choices, or ranges over the whole of [0, 1]: only so are layouts held out")
     most = {"crippled_joint": model.nu - 1, "crippled_leg": len(robot.legs) - 1}
     for v in variables:
         quantity = QUANTITIES.get(base_name(v.name))
@@ -207,6 +210,7 @@ class LocomotionWorlds:
         self.family.robot.begin(self.sim, generator, mask)
         self.sim.forward(mask)
         self.body.act = torch.zeros_like(self.body.act) if mask is None else self.body.act * ~mask[:, None]
+        self.sim.remember(self.family.robot.control(self.body, torch.zeros_like(self.body.act)), mask)
         self._feel_ground(self.family.robot.position(self.body))
         return self._per_task(self.family.robot.observe(self.body))
 

@@ -50,7 +50,7 @@ class Quadruped(Robot):
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
-        stand = torch.tensor(STAND).to(body.qpos)
+        stand = torch.tensor(STAND, dtype=torch.float64).to(body.qpos)
         parts = (
             0.25 * body.qvel[:, 3:6],
             cls.gravity(body),
@@ -71,7 +71,7 @@ class Quadruped(Robot):
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:
-        return torch.tensor(STAND).to(act) + act * torch.tensor(REACH).to(act)
+        return torch.tensor(STAND, dtype=torch.float64).to(act) + act * torch.tensor(REACH, dtype=torch.float64).to(act)
 
     @classmethod
     def terminated(cls, body: Body) -> Tensor:

@@ -145,7 +145,7 @@ class Robot:
         """
         if cls.start is not None:
             chosen = slice(None) if mask is None else mask
-            sim.qpos[chosen] = torch.tensor(cls.start).to(sim.qpos)
+            sim.qpos[chosen] = torch.tensor(cls.start, dtype=torch.float64).to(sim.qpos)
         pause = 1.0 if mask is None else mask.double()[:, None]
         speed = cls.reset_noise if cls.velocity_noise is None else cls.velocity_noise
         sim.qpos += (pause * cls.reset_noise * _noise(sim.qpos, cls.normal_position_noise, generator)).to(sim.qpos)

@@ -91,6 +91,14 @@ class BatchSimulator:
     def reset(self, mask: Tensor | None = None) -> None:
         self._batch.reset(_ids(mask))
 
+    def remember(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
+        if not self.model.nhistory:
+            return
+        memory = torch.from_numpy(self._batch.bind("history")).view(self.num_worlds, self.model.nu, -1)  # live
+        samples = int(self.model.actuator_history[0, 0])  # a motor's row: two counters, times, controls
+        chosen = slice(None) if mask is None else mask
+        memory[chosen, :, 2 + samples :] = ctrl[chosen, :, None]
+
     def forward(self, mask: Tensor | None = None) -> None:
         self._batch.forward(_ids(mask))
 

@@ -61,7 +61,18 @@ def apply(params: Params, task: Task, robot: type[Robot]) -> None:
         for field in ("actuator_gainprm", "actuator_biasprm"):
             params.scale(field, works)
     if "delay" in task:
-        params["actuator_delay"] = task["delay"][:, None].expand(-1, model.nu).to(params["actuator_delay"]).clone()
+        params["actuator_delay"] = _lateness(task["delay"], model)[:, None].expand(-1, model.nu).clone()
+
+
+def _lateness(delay: Tensor, model: mujoco.MjModel) -> Tensor:
+    """Delays [W] in s as MuJoCo shall read them: whole physics steps, rounded, less half a step.
+
+    MuJoCo compares times that it has summed up: without the half step, rounding would let some actions act early.
+    """
+    step, longest = float(model.opt.timestep), model.opt.timestep * (int(model.actuator_history[0, 0]) - 2)
+    if delay.max() > longest + step:
+        raise ValueError(f"delay {delay.max():g} s is longer than the family's longest, {longest:g} s")
+    return ((delay / step).round() - 0.5).clamp(min=0) * step
 
 
 def _load(params: Params, task: Task) -> None:

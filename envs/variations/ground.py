@@ -33,6 +33,8 @@ OBSTACLES_ALONG, OBSTACLE_LANE = 20, 10.0  # how many for planar bodies, within 
 OBSTACLES_AROUND, OBSTACLE_FIELD = 60, 6.0  # for other bodies; chosen: two in 5 m^2 (legged_gym: 20 in 64 m^2)
 GAP_WIDTH = 0.6  # m at difficulty 1; chosen: beyond the stride of the smaller bodies
 PIT_DEPTH = 1.0  # m
+PLANE_BELOW = 1.0  # m of the plane below the lowest step, so that no foot touches both
+BURIED = 20.0  # m of what shall not be met
 NUM_PLATFORMS = 12
 ROUGH_HEIGHT = 0.2  # m at difficulty 1
 HILL_HEIGHT = 1.0  # m at difficulty 1
@@ -63,15 +65,18 @@ def rings(inner: Tensor, outer: Tensor, top: Tensor, plane: Tensor, planar: bool
     """Square rings from half width `inner` to `outer` [W, K] whose tops lie at `top` [W, K].
 
     A ring is four boxes, or for bodies that only move along x the two that they can meet. Boxes reach to the plane.
+    Where `inner` is 0 two of them make the whole square, and the other two are buried.
     """
     middle, thick = (inner + outer) / 2, (outer - inner) / 2
-    height = (top - plane[:, None]).clamp(min=1e-3) / 2
+    height = (top - plane[:, None]) / 2
     zero, wide = torch.zeros_like(middle), torch.full_like(middle, LANE) if planar else outer
-    sides = [(middle, zero, thick, wide), (-middle, zero, thick, wide)]
+    sides = [(middle, zero, top - height, thick, wide), (-middle, zero, top - height, thick, wide)]
     if not planar:
-        sides += [(zero, middle, inner, thick), (zero, -middle, inner, thick)]
-    centre = torch.cat([torch.stack([x, y, top - height], 2) for x, y, _, _ in sides], 1)
-    half = torch.cat([torch.stack([a, b, height], 2) for _, _, a, b in sides], 1)
+        narrow = inner.clamp(min=1e-2)
+        level = torch.where(inner > 0, top - height, plane[:, None] - BURIED)
+        sides += [(zero, middle, level, narrow, thick), (zero, -middle, level, narrow, thick)]
+    centre = torch.cat([torch.stack([x, y, z], 2) for x, y, z, _, _ in sides], 1)
+    half = torch.cat([torch.stack([a, b, height], 2) for _, _, _, a, b in sides], 1)
     return Boxes(centre, half, plane)
 
 
@@ -80,18 +85,12 @@ def stairs(sign: int) -> Callable[[Tensor, Tensor, bool], Boxes]:
 
     def boxes(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
         height = STEP_HEIGHT * difficulty[:, None]
-        step = torch.arange(NUM_STEPS + 1, dtype=torch.float64)[None]  # falling stairs start with the pad itself
-        if sign > 0:
-            step = step[:, 1:]
-        inner = PAD + (step - 1) * STEP_DEPTH
-        outer = inner + STEP_DEPTH
-        inner[step == 0], outer[step == 0] = 0.0, PAD
+        step = torch.arange(NUM_STEPS + 1, dtype=torch.float64)[None].expand(len(difficulty), -1)  # 0 is the pad
+        inner = torch.where(step == 0, 0.0, PAD + (step - 1) * STEP_DEPTH)
+        outer = PAD + step * STEP_DEPTH
         outer[:, -1] = FAR
-        plane = -1e-3 if sign > 0 else torch.zeros_like(difficulty) - NUM_STEPS * height[:, 0] - 1e-3
-        w = len(difficulty)
-        return rings(
-            inner.expand(w, -1), outer.expand(w, -1), sign * height * step, torch.zeros_like(difficulty) + plane, planar
-        )
+        top = sign * height * step
+        return rings(inner, outer, top, top.amin(1) - PLANE_BELOW, planar)
 
     return boxes
 
@@ -124,7 +123,8 @@ def obstacles(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
         around = 8 * u[..., 4]  # along the ring, whose sides have length 2
         x, y = away * _triangle(around), away * _triangle(around - 2)
     half_z = (height / 2).clamp(min=1e-3)
-    centre = torch.stack([x, y, height - half_z - 1e-4], 2)  # at difficulty 0 the blocks lie below the ground
+    z = torch.where(height > 0, height - half_z, -BURIED)  # at difficulty 0 there are none
+    centre = torch.stack([x, y, z], 2)
     return Boxes(centre, torch.stack([half_x, half_y, half_z], 2), torch.zeros_like(difficulty))
 
 
@@ -137,7 +137,7 @@ def gaps(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
     length = 0.6 + 0.8 * uniforms(layout, NUM_PLATFORMS, 1)[..., 0]  # [W, K]
     length[:, 0] = PAD
     gap = GAP_WIDTH * difficulty[:, None]
-    inner = (length + gap).cumsum(1) - length - gap
+    inner = torch.nn.functional.pad((length + gap).cumsum(1)[:, :-1], (1, 0))
     outer = inner + length
     outer[:, -1] = FAR
     return rings(inner, outer, torch.zeros_like(inner), torch.full_like(difficulty, -PIT_DEPTH), planar)
@@ -164,7 +164,7 @@ def _ring_boxes(count: int) -> Callable[[bool], int]:
 
 
 BOXES: dict[str, Ground] = {
-    "stairs_up": Ground(_ring_boxes(NUM_STEPS), stairs(1), stairs_surface(1), is_random=False),
+    "stairs_up": Ground(_ring_boxes(NUM_STEPS + 1), stairs(1), stairs_surface(1), is_random=False),
     "stairs_down": Ground(_ring_boxes(NUM_STEPS + 1), stairs(-1), stairs_surface(-1), is_random=False),
     "obstacles": Ground(num_obstacles, obstacles, None, is_random=True),
     "gaps": Ground(_ring_boxes(NUM_PLATFORMS), gaps, None, is_random=True),
@@ -294,9 +294,11 @@ class FieldTerrain:
             x, y = x.clamp(0, columns - 1.001), y.clamp(0, rows - 1.001)
             i, j = y.long(), x.long()
             v, u = y - i, x - j
-            near = heights[chosen, i, j] * (1 - u) + heights[chosen, i, j + 1] * u
-            far = heights[chosen, i + 1, j] * (1 - u) + heights[chosen, i + 1, j + 1] * u
-            return near * (1 - v) + far * v
+            start, end = heights[chosen, i, j], heights[chosen, i + 1, j + 1]  # MuJoCo cuts a cell along this diagonal
+            by_x, by_y = heights[chosen, i, j + 1], heights[chosen, i + 1, j]
+            below = start + u * (by_x - start) + v * (end - by_x)
+            above = start + v * (by_y - start) + u * (end - by_y)
+            return torch.where(u > v, below, above)
 
         return surface
 
