@@ -109,6 +109,10 @@ class Variable(NamedTuple):
     def is_constant(self) -> bool:
         return len({end for interval in self.train + self.ood for end in interval}) == 1
 
+    def is_finite(self, split: str) -> bool:
+        """Whether it has choices alone."""
+        return all(low == high for low, high in self.intervals(split))
+
     def intervals(self, split: str) -> tuple[Interval, ...]:
         return self.ood if split == "ood" and self.ood else self.train
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from envs.catalogue import CLASSIC
 from envs.classic import DEFINITIONS, Definition, build_classic
+from envs.classic.definition import ANY_HEADING, BOTH_WAYS, FORWARDS
 from envs.core import Variable
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
@@ -27,11 +28,6 @@ class Varies(NamedTuple):
     text: str
     variables: Callable[[type[Robot]], tuple[Variable, ...]]
     fits: Callable[[type[Robot]], bool] = lambda robot: True
-
-
-BOTH_WAYS = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
-FORWARDS = Variable("direction", ((1.0, 1.0),))
-ANY_HEADING = Variable("heading_deg", ((0.0, 360.0),))
 
 
 def _slope(robot: type[Robot]) -> tuple[Variable, ...]:

@@ -10,8 +10,8 @@ distributions have it by themselves). To render without a display, set MUJOCO_GL
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -53,6 +53,8 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         observe_task: bool = False,
         new_task_each_episode: bool = False,
     ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}, expected at least 1")
         self.family, self.num_envs, self.split = family, num_envs, split
         self.max_episode_steps = max_episode_steps
         self.observe_task, self.new_task_each_episode = observe_task, new_task_each_episode
@@ -97,9 +99,11 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         """Start all worlds, or those of `options["reset_mask"]`, with the tasks of `options["task"]` if given.
 
         A batch has one stream of random numbers: `seed` is one number, or one a world that together make it. A seed
-        draws tasks anew unless they were set.
+        draws the tasks of these worlds anew unless they were set; numbers that `task` leaves out stay.
         """
         options = options or {}
+        if strange := options.keys() - {"task", "reset_mask"}:
+            raise ValueError(f"reset knows no option {', '.join(map(str, strange))}, expected task or reset_mask")
         everything = np.ones(self.num_envs, dtype=bool)
         mask = np.asarray(options.get("reset_mask", everything))
         if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
@@ -107,12 +111,10 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
             raise ValueError(f"reset_mask has shape {mask.shape} of {mask.dtype}, {expected}")
         if seed is not None or not self._drawn:
             self._seed(seed)
+        if self.new_task_each_episode or (not self._set and (seed is not None or not self._drawn)):
+            self._draw_tasks(mask if self._drawn else everything)
         if options.get("task") is not None:
             self.set_tasks(self.merged(options["task"], mask))
-        elif not self._set and (seed is not None or not self._drawn):
-            self._draw_tasks(everything)
-        elif self.new_task_each_episode:
-            self._draw_tasks(mask)
         self._drawn = True
         return self._restart(mask), self._infos(mask)
 
@@ -180,6 +182,8 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         if len(rows) != self.num_envs:
             raise ValueError(f"got {len(rows)} tasks for {self.num_envs} worlds, expected one for all or one a world")
         kept = self.tasks.to_json()
+        if not all(isinstance(x, int | float | np.number) for row in rows for x in row.values()):
+            raise ValueError(f"a task is numbers by name, but got {next(iter(rows))}")
         return Tasks.from_json([kept[i] | rows[i] if mask[i] else kept[i] for i in range(self.num_envs)])
 
     def _told(self, obs: Floats) -> Floats:
@@ -262,7 +266,7 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
             return None
         family, worlds = self._body_and_worlds()
         if self._stage is None:
-            self._stage = _with_advice(lambda: Stage(family, 480, 300))
+            self._stage = _stage(family)
         return self._stage.draw(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
 
     def _body_and_worlds(self) -> tuple[Locomotion, LocomotionWorlds]:
@@ -275,7 +279,7 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
         if self.render_mode == "human":
             family, worlds = self._body_and_worlds()
             if self._window is None:
-                self._window = _with_advice(lambda: Window(family))
+                self._window = Window(family)
             self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
 
     def close(self) -> None:
@@ -285,19 +289,16 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
         self._stage = self._window = None
 
 
-Opened = TypeVar("Opened")
-
-
-def _with_advice(open_it: Callable[[], Opened]) -> Opened:
+def _stage(family: Locomotion) -> Stage:
     try:
-        return open_it()
+        return Stage(family, 480, 300)
     except (mujoco.FatalError, ImportError, RuntimeError) as error:
         advice = "set MUJOCO_GL=egl (or osmesa) before Python starts; `metarl doctor` says what works here"
         raise RuntimeError(f"no picture can be drawn ({error}): {advice}") from error
 
 
 def make_env(tasks: str, *, family: Mapping[str, Any] | None = None, **options: Any) -> TaskEnv:
-    """Entry point of `gymnasium.make`; `family` holds options of the distribution (`physics`, `horizon`, ...)."""
+    """Entry point of `gymnasium.make`; `family` holds options of the distribution (`ctrl_cost`, ...)."""
     options, own = _parted(options, family)
     return TaskEnv(families.build_family(tasks, **({"num_threads": 1} | own)), **options)
 
@@ -314,6 +315,8 @@ def make_vector_env(
 
 def _parted(options: dict[str, Any], family: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of the environment, and those of its distribution, two of which may be given plainly."""
+    if "horizon" in (family or {}):
+        raise ValueError("an episode's length here is max_episode_steps: give that instead of horizon")
     own = {k: v for k, v in options.items() if k in ("physics", "num_threads")}
     return {k: v for k, v in options.items() if k not in own}, own | dict(family or {})
 

@@ -113,6 +113,9 @@ class Locomotion(Varied):
         return spec
 
 
+TOUCHES = ("friction", "frictions")
+
+
 def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
     title = robot.__name__
     if strange := {n for n in names if base_name(n) not in QUANTITIES} - ({*names} if own_reward else set()):
@@ -124,8 +127,9 @@ def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None
     grounds = names & (ground.BOXES.keys() | set(ground.FIELDS))
     if len(grounds) > 1:
         raise ValueError(f"a family has one ground with a shape, but got {', '.join(sorted(grounds))}")
-    if grounds and robot.height_index is None:
-        raise ValueError(f"{title} never touches the ground: {', '.join(grounds)} would change nothing")
+    idle = grounds | {n for n in names if base_name(n) in TOUCHES}
+    if idle and robot.height_index is None and not own_reward:
+        raise ValueError(f"{title} never touches the ground: {', '.join(sorted(idle))} would change nothing")
     if "slope_heading_deg" in names and "slope_deg" not in names:
         raise ValueError("slope_heading_deg says where slope_deg rises towards: vary slope_deg too")
     if names & {"payload_x", "payload_y"} and "payload" not in names:
@@ -166,8 +170,11 @@ def _each(model: mujoco.MjModel, variables: tuple[Variable, ...]) -> tuple[Varia
             raise ValueError(f"{v.name} has no elements to vary one by one")
         if ":" in v.name and kind and (element := v.name.partition(":")[2]) not in known:
             raise ValueError(f"{v.name} names no {kind} of this robot, which are {', '.join(known)}; got {element}")
-        names = [f"{v.name}:{element}" for element in known] if v.each else [v.name]
+        names = [f"{v.name}:{element}" for element in dynamics.varying(model, v.name)] if v.each else [v.name]
         out += [v._replace(name=name, each=False) for name in names]
+    names = [v.name for v in out]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{', '.join(sorted(twice))} varies twice: once by name and once by 'each'")
     return tuple(out)
 
 
@@ -183,6 +190,8 @@ class LocomotionWorlds:
         family.robot.velocity(self.body, place, 1.0)  # until the next step
         family.robot.observe(self.body)
         family.robot.extra_cost(self.body)
+        family.robot.control(self.body, self.body.act)
+        family.robot.terminated(self.body)
         self.set_tasks(tasks)
 
     def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
@@ -195,8 +204,7 @@ class LocomotionWorlds:
         self._surface: ground.Surface | None = None
         if self.family.terrain is not None:
             self._surface = self.family.terrain.apply(params, self._task)
-        dynamics.apply(params, self._task, self.family.robot)
-        self._works = dynamics.working(self.sim.model, self._task, self.family.robot)
+        self._works = dynamics.apply(params, self._task, self.family.robot)
         if "slope_deg" in self._task:
             slope.apply(params, self._task)
             self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
@@ -214,7 +222,7 @@ class LocomotionWorlds:
         self._feel_ground(self.family.robot.position(self.body))
         return self._per_task(self.family.robot.observe(self.body))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Actions [N, E, A] in policy units are scaled, clipped to [-1, 1] and held for one control step.
 

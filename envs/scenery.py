@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import glfw
 import mujoco
 import mujoco.viewer
 import numpy as np
@@ -81,6 +82,8 @@ class Window:
     """MuJoCo's own viewer on a scene, in real time; needs a display."""
 
     def __init__(self, family: Locomotion) -> None:
+        if not glfw.init():  # asked here, because the viewer ends the whole process where there is no display
+            raise RuntimeError("a window needs a display: use render_mode='rgb_array', or metarl record")
         self.scene = Scene(family)
         self.viewer = mujoco.viewer.launch_passive(
             self.scene.model, self.scene.data, show_left_ui=False, show_right_ui=False

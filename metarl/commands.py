@@ -89,17 +89,18 @@ class Evaluate:
         _positive(tasks=self.tasks, episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
         _within("seed", self.seed, 0, 2**31 - 1)
         from metarl import evaluate, runs
+        from metarl.build import build_family
         from metarl.plot import plot_adaptation
 
-        run = runs.find(self.run)
-        family = evaluate.load_trainer(run).family
-        for other in map(runs.find, self.against):
+        run, others = runs.find(self.run), [runs.find(other) for other in self.against]
+        family = build_family(run.config)
+        for other in others:
             if other.config.tasks != run.config.tasks:
                 raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
         episodes = self.episodes or run.config.train.episodes
         results: list[evaluate.Evaluation] = []
         stored: list[Path] = []
-        for r in (run, *map(runs.find, self.against)):
+        for r in (run, *others):
             with console.status(f"evaluating {r.name}"):
                 results.append(evaluate.evaluate(r, self.split, self.tasks, episodes, self.rounds, self.seed))
             stored.append(evaluate.store(r, results[-1]))
@@ -126,8 +127,8 @@ class Record:
     run: Annotated[Positional[str | None], arg(help="a run folder, or a config's name for its newest run")] = None
     tasks: str | None = None
     """without a run: a name of `metarl list tasks`, or a config whose tasks are meant"""
-    policy: Literal["random", "zero"] = "random"
-    """without a run: what acts"""
+    policy: Literal["random", "zero"] | None = None
+    """without a run: what acts, by default random"""
     grid: str | None = None
     """ROWSxCOLUMNS of different tasks in one clip, such as 3x3"""
     out: Path | None = None
@@ -136,8 +137,8 @@ class Record:
     """where tasks are drawn from; by default ood if there is one, else test"""
     episodes: int | None = None
     """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
-    rounds: int = 1
-    """rounds of adaptation"""
+    rounds: int | None = None
+    """rounds of adaptation, by default 1"""
     steps: int | None = None
     """control steps to show, by default a whole episode"""
     seed: int = 0
@@ -150,6 +151,11 @@ class Record:
         given = _task_parameters(overrides)
         if (self.run is None) == (self.tasks is None):
             raise UserError("say what to film: a run, or --tasks with a name of `metarl list tasks`")
+        for name, value in {"episodes": self.episodes, "rounds": self.rounds}.items():
+            if self.tasks is not None and value is not None:
+                raise UserError(f"--{name} is for a run, which adapts: an untrained policy has none")
+        if self.run is not None and self.policy is not None:
+            raise UserError("--policy is for --tasks: a run has a policy of its own")
         rows, columns = _grid(self.grid)
         from metarl import gl, runs
 
@@ -160,7 +166,10 @@ class Record:
         name = run.path.parent.name if run else str(self.tasks)
         out = self.out or _unused(Path("videos") / f"{Path(name).stem}.mp4")
         _writable(out, (".mp4",))
-        source = record.of_run(run, self.episodes, self.rounds) if run else record.of_tasks(name, self.policy)
+        if run:
+            source: record.RunSource | record.TaskSource = record.of_run(run, self.episodes, self.rounds or 1)
+        else:
+            source = record.of_tasks(name, self.policy or "random")
         with console.status(f"filming {out}"):
             takes = source.takes(given, self.split, rows * columns, self.grid is not None, self.seed)
             record.film(takes, source.family, out, columns if self.grid else len(takes), self.steps)
@@ -352,11 +361,15 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 
 
 def _writable(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Make the folder of a file that a command is going to write; UserError where that cannot be."""
+    """Make sure that a command can write a file before it goes to work; UserError where it cannot."""
     if path.suffix not in suffixes:
         raise UserError(f"--out is {str(path)!r}, expected a file name that ends in {' or '.join(suffixes)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from None
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 
-from envs.core import Interval, TaskDistribution, Tasks
+from envs.core import TaskDistribution, Tasks, Variable
 from metarl import checkpoint
 from metarl.collect import live
 from metarl.errors import UserError
@@ -114,12 +114,13 @@ class Group(NamedTuple):
     """Some of the tasks, and what they have in common."""
 
     label: str
+    variables: tuple[str, ...]  # by which they were chosen
     members: NDArray[np.bool_]  # [N]
 
 
 def everything(evaluation: Evaluation) -> Group:
     """All tasks."""
-    return Group("all tasks", np.ones(len(evaluation.tasks), dtype=bool))
+    return Group("all tasks", (), np.ones(len(evaluation.tasks), dtype=bool))
 
 
 def parts(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
@@ -128,29 +129,30 @@ def parts(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
 
 
 def groups(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
-    """All tasks; the parts of every parameter; their combinations."""
+    """All tasks; the parts of every parameter; their combinations where there are two or three parameters."""
+    axes = _axes(family, evaluation)
+    several = itertools.product(*axes) if 2 <= len(axes) <= 3 else ()
     combined = [
-        Group(", ".join(g.label for g in some), np.logical_and.reduce([g.members for g in some]))
-        for some in itertools.product(*_axes(family, evaluation))
-        if len(some) > 1
+        Group(
+            ", ".join(g.label for g in some),
+            tuple(name for g in some for name in g.variables),
+            np.logical_and.reduce([g.members for g in some]),
+        )
+        for some in several
     ]
     return [everything(evaluation), *parts(family, evaluation), *(g for g in combined if g.members.any())]
 
 
 def _axes(family: TaskDistribution, evaluation: Evaluation) -> list[list[Group]]:
-    axes = [list(_parts_of(name, family, evaluation)) for name in family.descriptor_names]
+    axes = [list(_parts_of(v, evaluation)) for v in family.variables if v.name in family.descriptor_names]
     return [axis for axis in axes if len(axis) > 1]
 
 
-def _parts_of(name: str, family: TaskDistribution, evaluation: Evaluation) -> Iterator[Group]:
-    values = np.array([task[name] for task in evaluation.tasks])
-    for low, high in _intervals(family, name, evaluation.split):
-        label = f"{name} {low:+g}" if low == high else f"{name} {low:g}..{high:g}"
-        yield Group(label, (values >= low) & (values <= high))
-
-
-def _intervals(family: TaskDistribution, name: str, split: str) -> tuple[Interval, ...]:
-    return next(v for v in family.variables if v.name == name).intervals(split)
+def _parts_of(variable: Variable, evaluation: Evaluation) -> Iterator[Group]:
+    values = np.array([task[variable.name] for task in evaluation.tasks])
+    for low, high in variable.intervals(evaluation.split):
+        label = f"{variable.name} {low:+g}" if low == high else f"{variable.name} {low:g}..{high:g}"
+        yield Group(label, (variable.name,), (values >= low) & (values <= high))
 
 
 def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:
@@ -163,7 +165,8 @@ def describe_tasks(family: TaskDistribution, evaluation: Evaluation) -> str:
     count, split = len(evaluation.tasks), evaluation.split
     if split == "train":
         return f"{count} training tasks"
-    if all(low == high for name in family.descriptor_names for low, high in _intervals(family, name, split)):
+    known = [set(v.train) >= set(v.intervals(split)) and v.is_finite(split) for v in family.variables]
+    if all(known):
         return f"{count} tasks, split {split} (of the few that exist, all met in training)"
     return f"{count} unseen tasks, split {split}"
 

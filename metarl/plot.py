@@ -20,6 +20,7 @@ from metarl.runs import Run
 from metarl.statistics import mean_interval
 
 DPI = 130
+MOST_PANELS = 4
 
 
 def plot_training(runs: list[Run], path: Path) -> None:
@@ -43,16 +44,20 @@ def plot_training(runs: list[Run], path: Path) -> None:
 
 
 def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation], path: Path) -> None:
-    """Left: return by rounds of adaptation with 95 % bands. Right: return of every task against what varies."""
-    variables = _continuous(family, evaluation)
-    choices = [g for g in parts(family, evaluation) if g.label.split()[0] not in variables]
+    """Left: return by rounds of adaptation with 95 % bands. Right: return of every task against what varies, the first
+    four numbers if there are more.
+    """
+    every = _continuous(family, evaluation)
+    variables = every[:MOST_PANELS]
+    choices = [g for g in parts(family, evaluation) if not set(g.variables) & set(variables)]
     figure, panels = plt.subplots(
         1, 1 + len(variables), figsize=(6 + 4.6 * len(variables), 4.4), layout="constrained", squeeze=False
     )
     _curves(panels[0, 0], family, evaluation, against)
     for axes, name in zip(panels[0, 1:], variables, strict=True):
         _returns_by_parameter(axes, name, choices, evaluation, against)
-    figure.suptitle(f"{evaluation.run}: {describe_tasks(family, evaluation)}")
+    left_out = f"; {len(every) - len(variables)} more numbers vary" if len(every) > len(variables) else ""
+    figure.suptitle(f"{evaluation.run}: {describe_tasks(family, evaluation)}{left_out}")
     figure.savefig(path, dpi=DPI)
     plt.close(figure)
 

@@ -16,7 +16,7 @@ from metarl.errors import nearest
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Range = tuple[Number, Number]
 
@@ -76,6 +76,8 @@ class Vary(Record):
 
     @model_validator(mode="after")
     def _law_fits(self) -> Self:
+        if self.law != "uniform" and not self.train:
+            raise ValueError(f"law {self.law!r} says how a range is drawn, but there are only choices")
         ends = sum(self.intervals() + self.beyond(), ())
         if self.law == "log" and min(ends) <= 0:
             raise ValueError(f"{min(ends):g} has no logarithm: with law 'log' every value is above 0")
@@ -271,11 +273,6 @@ class Config(Record):
 def learners() -> dict[str, str]:
     """Every learner by name, with one line on it."""
     return _options(Learner)
-
-
-def task_kinds() -> dict[str, str]:
-    """Every kind of task distribution by name, with one line on it."""
-    return _options(Tasks)
 
 
 def _options(union: Any) -> dict[str, str]:

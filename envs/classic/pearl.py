@@ -15,6 +15,7 @@ from torch import Tensor
 from envs.classic.definition import (
     ANY_HEADING,
     BOTH_WAYS,
+    FORWARDS,
     WITHIN_3_M,
     Definition,
     PointDefinition,
@@ -66,12 +67,12 @@ class RandParamsHopper(Coarse, Hopper):
 
 
 def multiplier(name: str, base: float) -> Variable:
-    """base^U(-3, 3) for each element on its own."""
+    """base^U(-3, 3) for each element on its own; the original draws some for root joints too, whose damping is 0."""
     return Variable(name, ((base**-LIMIT, base**LIMIT),), law="log", each=True)
 
 
 RAND_PARAMS = (
-    Variable("direction", ((1.0, 1.0),)),
+    FORWARDS,
     multiplier("mass", 1.5),
     multiplier("inertia_axes", 1.5),
     multiplier("damping", 1.3),

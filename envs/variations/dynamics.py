@@ -12,6 +12,7 @@ from envs.variations.goals import Task
 from envs.variations.params import Params, elements, factors
 
 PAYLOAD = "payload"  # name of the body
+GROUND = "terrain_"  # how names of the ground's geoms begin
 TORSO = 1  # body id of the root
 FIELDS: dict[str, tuple[str, ...]] = {  # the model fields that a multiplier multiplies
     "mass": ("body_mass",),
@@ -45,8 +46,18 @@ def prepare(spec: mujoco.MjSpec, names: set[str], longest_delay: float) -> None:
             motor.nsample = int(longest_delay / spec.option.timestep) + 2
 
 
-def apply(params: Params, task: Task, robot: type[Robot]) -> None:
-    """Write the physics of each world."""
+def varying(model: mujoco.MjModel, name: str) -> list[str]:
+    """The elements of which a multiplier changes something: part of the robot or its floor, and not zero."""
+    kind = QUANTITIES[name].each
+    assert kind is not None
+    stock = getattr(model, FIELDS[name][0])
+    stock = stock.reshape(-1) if kind in ("axis", "coefficient") else stock.reshape(len(stock), -1).any(1)
+    own = {n: places for n, places in elements(model, kind).items() if not n.startswith((PAYLOAD, GROUND))}
+    return [n for n, places in own.items() if stock[places].any()]
+
+
+def apply(params: Params, task: Task, robot: type[Robot]) -> Tensor | None:
+    """Write the physics of each world; returns which motors work, as `working` does."""
     model = params.model
     mentioned = {base_name(name) for name in task}
     for name in FIELDS.keys() & mentioned:
@@ -62,6 +73,7 @@ def apply(params: Params, task: Task, robot: type[Robot]) -> None:
             params.scale(field, works)
     if "delay" in task:
         params["actuator_delay"] = _lateness(task["delay"], model)[:, None].expand(-1, model.nu).clone()
+    return works
 
 
 def _lateness(delay: Tensor, model: mujoco.MjModel) -> Tensor:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.variables import parity_index
+from envs.variations.dynamics import GROUND
 from envs.variations.goals import Task
 from envs.variations.params import Params
 
@@ -303,7 +304,7 @@ class FieldTerrain:
         return surface
 
 
-PREFIX = "terrain_"  # of the names of geoms and height fields
+PREFIX = GROUND  # of the names of geoms and height fields
 HAIR = 1e-6  # m
 BELOW = 1e-2  # m of the plane below a height field's lowest point
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from envs.variations.goals import Task
 from envs.variations.params import Params
@@ -19,9 +18,3 @@ def apply(params: Params, task: Task) -> None:
     heading = torch.deg2rad(task["slope_heading_deg"]) if "slope_heading_deg" in task else torch.zeros_like(angle)
     down = torch.stack([-angle.sin() * heading.cos(), -angle.sin() * heading.sin(), -angle.cos()], 1)  # [W, 3]
     params["opt.gravity"] = down * -params["opt.gravity"][:, 2:]
-
-
-def rotation_axis(heading_deg: float) -> Tensor:
-    """The horizontal axis about which the ground was turned, [3]: the heading turned left by a right angle."""
-    angle = torch.deg2rad(torch.tensor(heading_deg, dtype=torch.float64))
-    return torch.stack([-angle.sin(), angle.cos(), torch.zeros_like(angle)])

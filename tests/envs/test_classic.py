@@ -31,8 +31,8 @@ FACTS: dict[str, tuple[int, int, float, int, int]] = {  # observation, action, c
     **{f"{code}-ant-goal": (113, 8, 0.05, 200, 2) for code in ("promp", "pearl")},
     "varibad-ant-dir-one-radian": (27, 8, 0.05, 200, 1),
     "pearl-humanoid-dir": (376, 17, 0.015, 200, 1),
-    "pearl-walker-rand-params": (17, 6, 0.016, 200, 1 + 7 + 21 + 9 + 24),
-    "pearl-hopper-rand-params": (11, 3, 0.016, 200, 1 + 4 + 12 + 6 + 15),
+    "pearl-walker-rand-params": (17, 6, 0.016, 200, 1 + 7 + 21 + 6 + 24),
+    "pearl-hopper-rand-params": (11, 3, 0.016, 200, 1 + 4 + 12 + 3 + 15),
     **{f"grbal-cheetah-{kind}": (20, 6, 0.01, 1000, n) for kind, n in (("hfield", 2), ("disabled", 1))},
     "grbal-ant-crippled": (41, 8, 0.02, 1000, 1),
     **{f"promp-point-{kind}": (2, 2, 0, 100, 2) for kind in ("corner", "corner-dense")},
@@ -307,10 +307,12 @@ def test_random_parameters_are_log_uniform_and_independent_for_each_element(name
     assert np.abs(np.corrcoef(logs.T) - np.eye(logs.shape[1])).max() < 0.08
     assert isinstance(family, Locomotion)
     model, _ = family.worlds(Tasks(tasks.names, tasks.values[:1]), 1).sim.mujoco_view(0)
-    drawn = np.split(tasks.values[0, 1:].numpy(), np.cumsum([model.nbody - 1, 3 * (model.nbody - 1), model.nv]))
+    drawn = np.split(tasks.values[0, 1:].numpy(), np.cumsum([model.nbody - 1, 3 * (model.nbody - 1), model.nu]))
     assert tasks.names[-3 * model.ngeom] == "frictions:floor:slide"
     for field, factors in zip(("body_mass", "body_inertia", "dof_damping", "geom_friction"), drawn, strict=True):
-        stock = getattr(family.model, field)[1 if field.startswith("body") else 0 :].ravel()
+        stock = getattr(family.model, field)[
+            1 if field.startswith("body") else 3 if field.startswith("dof") else 0 :
+        ].ravel()
         assert getattr(model, field).ravel()[-len(stock) :] == pytest.approx(stock * factors)
 
 

@@ -115,15 +115,15 @@ def test_a_multiplier_equals_the_model_edited_by_hand_and_leaves_its_neighbour_s
     [
         ("mass", "body_mass", 13),
         ("inertia_axes", "body_inertia", 39),
-        ("damping", "dof_damping", 9),
+        ("damping", "dof_damping", 8),
         ("friction", "geom_friction", 14),
         ("frictions", "geom_friction", 42),
         ("motor", "actuator_gear", 8),
     ],
 )
 def test_each_element_has_a_factor_of_its_own(name: str, field: str, count: int) -> None:
-    """The ant's 13 bodies (4 of them nameless), 9 joints, 14 geoms and 8 motors, in the order of the model: the world
-    and its massless origin is no body, and the six numbers of the free joint have one factor. Powers of two are exact.
+    """The ant's 13 bodies (4 of them nameless), 8 damped joints, 14 geoms and 8 motors, in the order of the model: the world
+    and its massless origin is no body, and the free joint has no damping. Powers of two are exact.
     """
     factors = 2.0 ** np.random.default_rng(1).integers(-2, 3, count)
     each = Variable(name, ((0.1, 10.0),), each=True)
@@ -134,7 +134,7 @@ def test_each_element_has_a_factor_of_its_own(name: str, field: str, count: int)
     def edit(model: mujoco.MjModel) -> None:
         numbers = getattr(model, field)
         if name == "damping":
-            numbers[6:] *= factors[1:]
+            numbers[6:] *= factors
         elif name in ("inertia_axes", "frictions"):
             numbers[-(count // 3) :] *= factors.reshape(-1, 3)
         else:

@@ -263,6 +263,7 @@ class FakeViewer:
 def test_a_window_follows_every_step_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame for the reset and for each step, the last two 0.05 s apart at least."""
     viewer, naps = FakeViewer(), []
+    monkeypatch.setattr("glfw.init", lambda: True)
     monkeypatch.setattr("mujoco.viewer.launch_passive", lambda *args, **kwargs: viewer)
     monkeypatch.setattr("time.sleep", naps.append)
     env = gymnasium.make("metarl/AntStairsUp-v0", render_mode="human")
@@ -309,3 +310,50 @@ def test_a_new_task_of_one_world_leaves_the_physics_of_the_others() -> None:
     assert (env.tasks.values == before).all(1).tolist() == (~mask).tolist()
     slopes = np.deg2rad(env.tasks.column("slope_deg").numpy())
     assert np.allclose(env.worlds.sim.params("opt.gravity")[:, 0], -9.81 * np.sin(slopes), atol=1e-12)
+
+
+def test_a_window_without_a_display_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MuJoCo's viewer would end the whole process."""
+    monkeypatch.setattr("glfw.init", lambda: False)
+    env = gymnasium.make("metarl/HopperDirection-v0", render_mode="human")
+    with pytest.raises(RuntimeError, match="a window needs a display: use render_mode='rgb_array'"):
+        env.reset(seed=0)
+
+
+def test_a_seeded_reset_of_some_worlds_leaves_the_tasks_of_others() -> None:
+    env = vector(3, autoreset_mode=AutoresetMode.DISABLED)
+    env.reset(seed=0)
+    before = env.tasks.values.clone()
+    env.reset(seed=1, options={"reset_mask": np.array([False, True, False])})
+    assert (env.tasks.values == before).all(1).tolist() == [True, False, True]
+
+
+def test_what_a_partial_task_leaves_out_follows_the_seed() -> None:
+    slopes = []
+    for seed in (1, 2, 1):
+        env = gymnasium.make("metarl/HalfCheetahSlope-v0")
+        _, info = env.reset(seed=seed, options={"task": {"direction": 1.0}})
+        slopes.append(info["task"]["slope_deg"])
+    assert slopes[0] == slopes[2] != slopes[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"tasks": TASK}, "reset knows no option tasks"),
+        ({"task": {"direction": "x"}}, "a task is numbers by name"),
+        ({"task": [TASK]}, "got 1 tasks for 2 worlds"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        vector(2).reset(options=options)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_envs is 0"):
+        vector(0)
+    with pytest.raises(ValueError, match="give that instead of horizon"):
+        vector(2, family={"horizon": 7})
+    with pytest.raises(ValueError, match="a point has no physics"):
+        vector(2, "rllab-point", physics="gymnasium")

@@ -9,6 +9,7 @@ from torch import Tensor
 from envs.core import Action, Tasks, Variable
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
+from envs.robots import Body, HalfCheetah
 from metarl.collect import Credit
 
 BOTH = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
@@ -111,3 +112,51 @@ def test_the_best_point_policy_is_to_walk_straight(generator: torch.Generator) -
     assert lived.returns.item() == pytest.approx(-sum((x * x + y * y) ** 0.5 for x, y in left), abs=1e-5)
     assert lived.alive.sum() == 4
     assert lived.terminated[0, 3, 0]
+
+
+class Sunk(HalfCheetah):
+    """Fails by a derived field, which no other of its methods reads."""
+
+    @classmethod
+    def terminated(cls, body: Body) -> Tensor:
+        return body.field("xpos")[:, 1, 2] < 0.1
+
+
+def test_a_failure_may_be_read_from_any_field(generator: torch.Generator) -> None:
+    """A field is zero until the step after it was first asked for: it is asked for before the first step."""
+    family = Locomotion(Sunk, (BOTH,), num_threads=1)
+    worlds = family.worlds(family.sample(2, "train", generator), 1)
+    worlds.reset(generator)
+    _, _, terminated, _ = worlds.step(torch.zeros(2, 1, 6))
+    assert not terminated.any()
+
+
+def test_a_number_that_varies_twice_is_refused() -> None:
+    each = Variable("mass", ((0.5, 2.0),), each=True)
+    with pytest.raises(ValueError, match="mass:torso varies twice"):
+        Locomotion("half_cheetah", (BOTH, each, Variable("mass:torso", ((3.0, 4.0),))))
+
+
+def test_each_element_is_one_that_means_something() -> None:
+    """Not a load, not the steps of stairs, not the undamped joints of the root."""
+    variables = [Variable(name, ((0.5, 2.0),), each=True) for name in ("mass", "friction", "damping")]
+    ground = [Variable(name, ((0.0, 1.0),)) for name in ("stairs_up", "payload")]
+    family = Locomotion("half_cheetah", (BOTH, *variables, *ground))
+    assert {n.partition(":")[2] for n in family.names if n.startswith("mass:")} == {
+        *("torso", "bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot")
+    }
+    assert {n.partition(":")[0] for n in family.names if "terrain" in n or "payload" in n} == {"payload"}
+    assert "damping:bthigh" in family.names
+    assert "damping:rootx" not in family.names
+
+
+def test_what_a_step_returns_can_be_learned_from(generator: torch.Generator) -> None:
+    family = Locomotion("half_cheetah", (BOTH,), num_threads=1)
+    worlds = family.worlds(family.sample(2, "train", generator), 1)
+    worlds.reset(generator)
+    act = torch.zeros(2, 1, 6, requires_grad=True)
+    obs, rew, *_ = worlds.step(act)
+    weight = torch.ones(17, dtype=torch.float64, requires_grad=True)
+    ((obs * weight).sum(-1) * rew).sum().backward()
+    assert weight.grad is not None
+    assert act.grad is None

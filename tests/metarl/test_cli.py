@@ -233,12 +233,16 @@ def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
         (["--tasks", "AntStair"], "named 'AntStair': did you mean AntStairs"),
         (["--tasks", "rllab-point"], "a point has no body to film"),
         (["--tasks", "AntGoal", "--grid", "9"], "--grid is '9', expected ROWSxCOLUMNS"),
+        (["--tasks", "AntGoal", "--rounds", "2"], "--rounds is for a run"),
+        (["maml_point", "--policy", "zero"], "--policy is for --tasks"),
+        (["--tasks", "AntGoal", "--out", "folder.mp4"], "folder.mp4 cannot be written: Is a directory"),
         (["--tasks", "AntGoal", "--task.goal_distance", "9"], "goal_distance=9 lies outside this family"),
     ],
 )
 def test_what_cannot_be_filmed_is_said(
     words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], workdir: Path
 ) -> None:
+    (workdir / "folder.mp4").mkdir()
     code, _, err = run(["record", *words], capsys)
     assert code == 2
     assert sentence in err
