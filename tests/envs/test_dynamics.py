@@ -122,8 +122,8 @@ def test_a_multiplier_equals_the_model_edited_by_hand_and_leaves_its_neighbour_s
     ],
 )
 def test_each_element_has_a_factor_of_its_own(name: str, field: str, count: int) -> None:
-    """The ant's 13 bodies (4 of them nameless), 8 damped joints, 14 geoms and 8 motors, in the order of the model: the world
-    and its massless origin is no body, and the free joint has no damping. Powers of two are exact.
+    """The ant's 13 bodies (4 of them nameless), 8 damped joints, 14 geoms and 8 motors, in the order of the model: the
+    world is no body with mass, and the free joint has no damping. Powers of two are exact.
     """
     factors = 2.0 ** np.random.default_rng(1).integers(-2, 3, count)
     each = Variable(name, ((0.1, 10.0),), each=True)
