@@ -10,10 +10,12 @@ pure: the task axis is added outside by `torch.func.vmap`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+
+from envs.core import Examples
 
 Params = dict[str, Tensor]
 
@@ -42,6 +44,13 @@ class Episode(NamedTuple):
 
     support: tuple[Transitions, ...]
     query: Transitions
+
+
+class Lesson(NamedTuple):
+    """One supervised task: examples to adapt on, then examples to be judged on."""
+
+    support: tuple[Examples, ...]
+    query: Examples
 
 
 class Network(Protocol):
@@ -83,6 +92,36 @@ class Learner(Protocol):
         """The meta-objective of one task, a scalar."""
 
 
+class FewShotLearner(Protocol):
+    """What training and judging need from a learner that tells classes apart."""
+
+    @property
+    def way(self) -> int:
+        """Classes of a task."""
+
+    @property
+    def bn(self) -> str:
+        """Which statistics normalise (see `agents.embeddings`)."""
+
+    def init(self, generator: torch.Generator) -> Params:
+        """A fresh theta."""
+
+    def begin(self, theta: Params) -> Params:
+        """phi before any example."""
+
+    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """phi after the support."""
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        """Logits [Q, way]."""
+
+    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+        """The meta-objective of one task, a scalar."""
+
+    def measure(self, theta: Params, lesson: Lesson) -> Params:
+        """Statistics of batch normalisation on a training task."""
+
+
 def adapt_all(learner: Learner, theta: Params, support: tuple[Transitions, ...]) -> Params:
     """phi after every round of `support`."""
     phi = learner.begin(theta)
@@ -101,6 +140,9 @@ def after_adaptation(learner: Learner, objective: Objective) -> Callable[[Params
     return judge
 
 
-def over_tasks(loss: Callable[[Params, Episode], Tensor], theta: Params, episodes: Episode) -> Tensor:
+Experience = TypeVar("Experience", Episode, Lesson)
+
+
+def over_tasks(loss: Callable[[Params, Experience], Tensor], theta: Params, episodes: Experience) -> Tensor:
     """Mean of a one-task loss over the task axis of `episodes` [N, ...]: the only place where that axis is added."""
     return torch.func.vmap(loss, in_dims=(None, 0))(theta, episodes).mean()

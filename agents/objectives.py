@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from agents.learner import Gaussian, Objective, Transitions
+from envs.core import Examples
 
 
 def log_prob(out: Gaussian, act: Tensor) -> Tensor:
@@ -55,6 +57,16 @@ def clipped_policy_gradient(clip_coef: float) -> Objective:
         return -mean_alive(torch.minimum(ratio * data.adv, clipped * data.adv), data)
 
     return objective
+
+
+def cross_entropy(logits: Tensor, data: Examples) -> Tensor:
+    """-log softmax(logits)[y], mean over the examples: logits [Q, C], labels [Q]."""
+    return F.cross_entropy(logits, data.y)
+
+
+def mse(out: Tensor, data: Examples) -> Tensor:
+    """Mean squared error over the examples."""
+    return (out - data.y).square().mean()
 
 
 def with_penalty(objective: Objective, penalty: Objective, coef: float) -> Objective:

@@ -7,7 +7,7 @@ parameters, `W = N * E` worlds of a simulator, task-major. The task axis is alwa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -152,6 +152,24 @@ class TaskDistribution(Protocol):
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """What `policy` lives through in `episodes` episodes of every task."""
+
+
+@runtime_checkable
+class Lessons(Protocol):
+    """A family of supervised tasks, which need no policy to become data."""
+
+    space: Space
+    names: tuple[str, ...]
+    horizon: int
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits this family can sample from."""
+
+    def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
+        """Draw tasks."""
+
+    def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
+        """Support and query of every task, a function of its numbers."""
 
 
 class Worlds(Protocol):

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from agents.baselines import Joint
-from agents.learner import Learner, Params
+from agents.embeddings import Conv4
+from agents.learner import FewShotLearner, Learner, Params
+from agents.metric import Matching, Prototypical, Relation, Siamese
 from agents.networks import GaussianMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient, with_penalty
 from agents.optimization import MAML, Reptile
 from envs import families
 from envs.core import TaskDistribution, Variable
+from envs.fewshot import glyphs, omniglot
+from envs.fewshot.episodes import FewShotImages
+from envs.fewshot.images import SPLITS
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
 from metarl import schema
 from metarl.collect import Credit
 from metarl.errors import UserError
-from metarl.outer import TRPO, Gradient, Outer
+from metarl.outer import TRPO, Gradient, HasLoss, Outer
 
 
 def build_family(config: schema.Config) -> TaskDistribution:
     """The distribution of tasks."""
     tasks = config.tasks
+    assert not isinstance(tasks, schema.FewShotTasks)  # those have a trainer of their own
     try:
         return _family(tasks, config.train.num_threads)
     except ValueError as error:
@@ -42,6 +48,32 @@ def _family(tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTask
         alive_bonus=tasks.alive_bonus,
         num_threads=threads,
     )
+
+
+def build_lessons(tasks: schema.FewShotTasks, data: str | None = None) -> FewShotImages:
+    """Few-shot tasks; `data` is where the packed file lies. UserError where there is none, or too little in it."""
+    try:
+        if tasks.data == "omniglot":
+            images = omniglot.load(data, splits=tasks.splits, resize=tasks.resize)
+        else:
+            images = glyphs.load()
+        turns = SPLITS if tasks.turn_test_classes else SPLITS[:1]
+        return FewShotImages(images, tasks.way, tasks.shot, tasks.query, turns)
+    except (ValueError, FileNotFoundError) as error:
+        raise UserError(f"tasks: {error}") from None
+
+
+def build_few_shot_learner(config: schema.Config) -> FewShotLearner:
+    """A learner that compares."""
+    s, tasks = config.learner, config.tasks
+    assert isinstance(s, schema.MetricLearner)
+    assert isinstance(tasks, schema.FewShotTasks)
+    if isinstance(s, schema.RelationLearner):
+        return Relation(tasks.way, s.bn)
+    embedding = Conv4(s.embedding.channels, s.embedding.down)
+    if isinstance(s, schema.MatchingLearner):
+        return Matching(embedding, tasks.way, s.bn, s.distance, s.fce, s.reads)
+    return (Siamese if isinstance(s, schema.SiameseLearner) else Prototypical)(embedding, tasks.way, s.bn)
 
 
 def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
@@ -85,7 +117,21 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer
         return Gradient(
             learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm, max_kl=s.max_kl
         )
-    return Gradient(learner, theta, outer_lr=s.outer_lr, optimizer=s.optimizer, max_grad_norm=s.max_grad_norm)
+    return build_gradient(config, learner, theta)
+
+
+def build_gradient(config: schema.Config, learner: HasLoss, theta: Params) -> Gradient:
+    """One optimiser step on the learner's own loss."""
+    s = config.outer
+    assert isinstance(s, schema.GradientOuter)
+    return Gradient(
+        learner,
+        theta,
+        outer_lr=s.outer_lr,
+        optimizer=s.optimizer,
+        max_grad_norm=s.max_grad_norm,
+        halve_every=s.halve_every,
+    )
 
 
 def build_credit(config: schema.Config) -> Credit:

@@ -55,10 +55,10 @@ class Resume:
     def __call__(self, overrides: dict[str, Any]) -> int:
         _no_overrides(overrides)
         from metarl import checkpoint, runs
-        from metarl.train import Trainer, train
+        from metarl.train import train, trainer_of
 
         run = runs.find(self.run)
-        trainer = Trainer(run.config, checkpoint.load_newest(run.checkpoints))
+        trainer = trainer_of(run.config, checkpoint.load_newest(run.checkpoints))
         run.keep_records_until(trainer.state.iteration)
         console.print(f"resuming {run.path} at iteration {trainer.state.iteration}", soft_wrap=True)
         return 0 if train(run, trainer, console) else INTERRUPTED
@@ -71,8 +71,8 @@ class Evaluate:
     run: RunArg
     split: Split = "test"
     """train, test (same ranges, other draws) or ood (outside the ranges)"""
-    tasks: int = 40
-    """how many tasks"""
+    tasks: int | None = None
+    """how many tasks; by default 40, or 1000 few-shot ones"""
     episodes: int | None = None
     """episodes of each task and round; by default as many as in training"""
     rounds: int = 3
@@ -81,18 +81,30 @@ class Evaluate:
     """of the tasks and of the episodes"""
     against: tuple[str, ...] = ()
     """other runs to put beside it on the same tasks, such as an oracle"""
+    ways: tuple[int, ...] = (5, 20)
+    """of few-shot runs: classes of a task"""
+    shots: tuple[int, ...] = (1, 5)
+    """of few-shot runs: support drawings of a class"""
+    bn: Literal["transductive", "support", "running"] | None = None
+    """of few-shot runs: which statistics normalise, by default the config's"""
     json: bool = False
     """print JSON instead of a table"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         _no_overrides(overrides)
-        _positive(tasks=self.tasks, episodes=1 if self.episodes is None else self.episodes, rounds=self.rounds)
+        _positive(
+            tasks=1 if self.tasks is None else self.tasks,
+            episodes=1 if self.episodes is None else self.episodes,
+            rounds=self.rounds,
+        )
         _within("seed", self.seed, 0, 2**31 - 1)
         from metarl import evaluate, runs
         from metarl.build import build_family
         from metarl.plot import plot_adaptation
 
         run, others = runs.find(self.run), [runs.find(other) for other in self.against]
+        if run.config.tasks.kind == "fewshot":
+            return self._tell_apart([run, *others])
         family = build_family(run.config)
         for other in others:
             if other.config.tasks != run.config.tasks:
@@ -102,7 +114,7 @@ class Evaluate:
         stored: list[Path] = []
         for r in (run, *others):
             with console.status(f"evaluating {r.name}"):
-                results.append(evaluate.evaluate(r, self.split, self.tasks, episodes, self.rounds, self.seed))
+                results.append(evaluate.evaluate(r, self.split, self.tasks or 40, episodes, self.rounds, self.seed))
             stored.append(evaluate.store(r, results[-1]))
         own, against = results[0], results[1:]
         picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
@@ -112,6 +124,20 @@ class Evaluate:
         else:
             console.print(evaluate.table(family, own, against))
             console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
+        return 0
+
+    def _tell_apart(self, found: list[Any]) -> int:
+        from metarl import accuracy
+
+        with console.status("evaluating"):
+            rows = [
+                accuracy.evaluate(r, self.split, self.ways, self.shots, self.tasks or 1000, self.seed, self.bn)
+                for r in found
+            ]
+        if self.json:
+            print(json.dumps([r.to_json() for r in rows], indent=1))
+        else:
+            console.print(accuracy.table(rows))
         return 0
 
 
@@ -332,9 +358,9 @@ def _task_names() -> dict[str, str]:
 def _train(name: str, config: schema.Config, command: str) -> int:
     with console.status("starting"):
         from metarl import runs
-        from metarl.train import Trainer, train
+        from metarl.train import train, trainer_of
 
-        trainer = Trainer(config)
+        trainer = trainer_of(config)
         run = runs.create(name, config, command)
     console.print(f"{run.path}\nreproduce: {command}", soft_wrap=True, highlight=False)
     return 0 if train(run, trainer, console) else INTERRUPTED

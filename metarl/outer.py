@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Learner, Params, after_adaptation, over_tasks
+from agents.learner import Episode, Experience, Learner, Params, after_adaptation, over_tasks
 from agents.objectives import kl_to_sampling, policy_gradient
 
 Metrics = dict[str, float]
@@ -28,6 +28,13 @@ class Outer(Protocol):
         """Put back what `state` gave."""
 
 
+class HasLoss(Protocol):
+    """All that a gradient needs of a learner."""
+
+    def loss(self, theta: Params, episode: Any) -> Tensor:
+        """The meta-objective of one task, a scalar."""
+
+
 class Gradient:
     """`num_epochs` optimiser steps on the learner's loss over the same experience.
 
@@ -35,6 +42,7 @@ class Gradient:
     (Rothfuss et al. 2019, algorithm 1). With `sgd` and one epoch it is Reptile's, of step size `outer_lr`.
 
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
+    halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
     max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
         this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
         alone does not hold it: without a bound a long training ends in a collapse.
@@ -42,7 +50,7 @@ class Gradient:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: HasLoss,
         theta: Params,
         *,
         outer_lr: float,
@@ -50,8 +58,10 @@ class Gradient:
         optimizer: str = "adam",
         max_grad_norm: float = 0.0,
         max_kl: float = 0.0,
+        halve_every: int = 0,
     ) -> None:
         self.learner = learner
+        self.outer_lr, self.halve_every, self.steps = outer_lr, halve_every, 0
         self.max_kl = max_kl
         self.num_epochs = num_epochs
         self.max_grad_norm = max_grad_norm
@@ -59,8 +69,11 @@ class Gradient:
         kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
         self.optimizer = kinds[optimizer](list(self.leaves.values()), lr=outer_lr)
 
-    def step(self, theta: Params, episodes: Episode) -> tuple[Params, Metrics]:
+    def step(self, theta: Params, episodes: Experience) -> tuple[Params, Metrics]:
         losses, norms = [], []
+        if self.halve_every:
+            self.optimizer.param_groups[0]["lr"] = self.outer_lr * 0.5 ** (self.steps // self.halve_every)
+        self.steps += 1
         with torch.no_grad():
             for k, v in theta.items():
                 self.leaves[k].copy_(v)
@@ -82,7 +95,7 @@ class Gradient:
     @torch.no_grad()
     def _within_bound(self, theta: Params, new: Params, episodes: Episode) -> tuple[Params, float, float]:
         """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
-        measure = after_adaptation(self.learner, kl_to_sampling)
+        measure = after_adaptation(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
         for halvings in range(MAX_HALVINGS):
             kl = over_tasks(measure, new, episodes).item()
             if kl <= self.max_kl:
@@ -92,11 +105,15 @@ class Gradient:
 
     def state(self) -> Params:
         stored = self.optimizer.state_dict()["state"]
-        return {f"{i}.{k}": v for i, entry in stored.items() for k, v in entry.items() if v is not None}
+        tensors = {f"{i}.{k}": v for i, entry in stored.items() for k, v in entry.items() if v is not None}
+        return tensors | {"steps": torch.tensor(self.steps)}
 
     def load(self, state: Params) -> None:
         whole = self.optimizer.state_dict()
+        self.steps = int(state.get("steps", torch.tensor(0)))
         for key, value in state.items():
+            if key == "steps":
+                continue
             i, name = key.split(".", 1)
             whole["state"].setdefault(int(i), {})[name] = value
         self.optimizer.load_state_dict(whole)

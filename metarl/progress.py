@@ -49,9 +49,10 @@ class TrainingDisplay:
             self.console.print(self._line(metrics, done, left), highlight=False, soft_wrap=True)
 
     def _line(self, m: Metrics, done: int, left: float) -> str:
+        what = "steps" if "return_before" in m else "images"
         return (
-            f"iteration {done}/{self.iterations}  left {span(left)}  {m['env_steps'] / 1e6:.2f} M steps  "
-            f"{m['steps_per_second']:,.0f} steps/s  ({self._shares(m)})  return {self._returns(m)}"
+            f"iteration {done}/{self.iterations}  left {span(left)}  {m['env_steps'] / 1e6:.2f} M {what}  "
+            f"{m['steps_per_second']:,.0f} {what}/s  ({self._shares(m)})  {self._returns(m)}"
         )
 
     def _table(self, m: Metrics, done: int, left: float) -> Table:
@@ -59,18 +60,23 @@ class TrainingDisplay:
         table.title, table.title_justify = self.title, "left"
         table.add_row("iteration", f"{done}/{self.iterations}", ProgressBar(self.iterations, done, width=40))
         table.add_row("time left", span(left))
-        table.add_row("throughput", f"{m['steps_per_second']:,.0f} env-steps/s", self._shares(m))
-        table.add_row("env steps", f"{m['env_steps'] / 1e6:.2f} M")
-        table.add_row("return", self._returns(m))
-        table.add_row("diverged", f"{m['diverged']:.0f} worlds")
+        what = "env-steps" if "return_before" in m else "images"
+        table.add_row("throughput", f"{m['steps_per_second']:,.0f} {what}/s", self._shares(m))
+        table.add_row(what, f"{m['env_steps'] / 1e6:.2f} M")
+        table.add_row("learning", self._returns(m))
+        if "diverged" in m:
+            table.add_row("diverged", f"{m['diverged']:.0f} worlds")
         return table
 
     @staticmethod
     def _shares(m: Metrics) -> str:
-        return ", ".join(f"{part} {100 * m[f'share_{part}']:.0f} %" for part in ("simulation", "policy", "learning"))
+        parts = [key.removeprefix("share_") for key in m if key.startswith("share_")]
+        return ", ".join(f"{part} {100 * m[f'share_{part}']:.0f} %" for part in parts)
 
     @staticmethod
     def _returns(m: Metrics) -> str:
+        if "return_before" not in m:
+            return f"loss {m['loss']:.3f}"
         if "return_after" not in m:
-            return f"{m['return_before']:.1f}"
-        return f"{m['return_before']:.1f} before, {m['return_after']:.1f} after adaptation"
+            return f"return {m['return_before']:.1f}"
+        return f"return {m['return_before']:.1f} before, {m['return_after']:.1f} after adaptation"

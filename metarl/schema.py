@@ -158,6 +158,19 @@ class PointTasks(Record):
     action_scale: Positive = 10.0
 
 
+class FewShotTasks(Record):
+    """Images of characters: `way` classes a task, `shot` support and `query` query drawings of each."""
+
+    kind: Literal["fewshot"]
+    data: Literal["omniglot", "glyphs"] = "glyphs"
+    way: Annotated[int, Field(ge=2, le=1000, strict=True)] = 5
+    shot: Annotated[int, Field(ge=1, le=19, strict=True)] = 1
+    query: Annotated[int, Field(ge=1, le=19, strict=True)] = 5
+    splits: Literal["vinyals", "lake"] = "vinyals"
+    resize: Literal["nearest", "area"] = "nearest"
+    turn_test_classes: bool = True
+
+
 class PolicyNet(Record):
     """See `agents.networks.GaussianMLP`."""
 
@@ -183,6 +196,50 @@ class ReptileLearner(Record):
     inner_lr: Positive = 0.1
     inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+BatchNorm = Literal["transductive", "support", "running"]
+
+
+class EmbeddingNet(Record):
+    """See `agents.embeddings.Conv4`."""
+
+    channels: Count = 64
+    down: Literal["pool", "stride"] = "pool"
+
+
+class PrototypicalLearner(Record):
+    """Prototypical networks (Snell et al. 2017)."""
+
+    kind: Literal["prototypical"]
+    bn: BatchNorm = "running"
+    embedding: EmbeddingNet = EmbeddingNet()
+
+
+class MatchingLearner(Record):
+    """Matching networks (Vinyals et al. 2016); fce is their full context embedding."""
+
+    kind: Literal["matching"]
+    bn: BatchNorm = "running"
+    distance: Literal["cosine", "l2"] = "cosine"
+    fce: bool = False
+    reads: Annotated[int, Field(ge=1, le=100)] = 5
+    embedding: EmbeddingNet = EmbeddingNet()
+
+
+class RelationLearner(Record):
+    """Relation networks (Sung et al. 2018), with their own embedding."""
+
+    kind: Literal["relation"]
+    bn: BatchNorm = "running"
+
+
+class SiameseLearner(Record):
+    """Siamese networks (Koch et al. 2015), trained on the pairs of an episode."""
+
+    kind: Literal["siamese"]
+    bn: BatchNorm = "running"
+    embedding: EmbeddingNet = EmbeddingNet()
 
 
 class JointLearner(Record):
@@ -220,12 +277,13 @@ class TrpoOuter(Record):
 
 
 class GradientOuter(Record):
-    """See `metarl.outer.Gradient`: one optimiser step on the learner's own loss, as Reptile wants it."""
+    """See `metarl.outer.Gradient`: one optimiser step on the learner's own loss."""
 
     kind: Literal["gradient"]
     outer_lr: Positive = 1e-3
     optimizer: Literal["adam", "sgd"] = "adam"
     max_grad_norm: NonNegative = 0.0
+    halve_every: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 
 class Credit(Record):
@@ -245,8 +303,20 @@ class Training(Record):
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
 
 
-Tasks = Annotated[LocomotionTasks | NamedTasks | PointTasks, Field(discriminator="kind")]
-Learner = Annotated[MamlLearner | ReptileLearner | JointLearner | OracleLearner, Field(discriminator="kind")]
+Tasks = Annotated[LocomotionTasks | NamedTasks | PointTasks | FewShotTasks, Field(discriminator="kind")]
+Learner = Annotated[
+    MamlLearner
+    | ReptileLearner
+    | JointLearner
+    | OracleLearner
+    | PrototypicalLearner
+    | MatchingLearner
+    | RelationLearner
+    | SiameseLearner,
+    Field(discriminator="kind"),
+]
+MetricLearner = PrototypicalLearner | MatchingLearner | RelationLearner | SiameseLearner
+METRIC = ("prototypical", "matching", "relation", "siamese")
 Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
 
 
@@ -263,10 +333,17 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
-        is_reptile, is_gradient = self.learner.kind == "reptile", self.outer.kind == "gradient"
-        if is_reptile != is_gradient:
-            fitting = "gradient" if is_reptile else "ppo or trpo"
+        wants_gradient, is_gradient = self.learner.kind in ("reptile", *METRIC), self.outer.kind == "gradient"
+        if wants_gradient != is_gradient:
+            fitting = "gradient" if wants_gradient else "ppo or trpo"
             raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _learner_fits_tasks(self) -> Self:
+        if (self.learner.kind in METRIC) != (self.tasks.kind == "fewshot"):
+            known = ", ".join(METRIC)
+            raise ValueError(f"tasks of kind fewshot are for the learners {known}, but got {self.learner.kind}")
         return self
 
 

@@ -13,15 +13,23 @@ from types import FrameType
 import torch
 from rich.console import Console
 
-from agents.learner import Params
+from agents.learner import Lesson, Params
 from envs.core import TaskDistribution, Trajectories
 from metarl import checkpoint
-from metarl.build import build_credit, build_family, build_learner, build_outer
+from metarl.build import (
+    build_credit,
+    build_family,
+    build_few_shot_learner,
+    build_gradient,
+    build_learner,
+    build_lessons,
+    build_outer,
+)
 from metarl.collect import Clock, live
 from metarl.errors import DivergedError, UserError
 from metarl.progress import Metrics, TrainingDisplay, span
 from metarl.runs import Run
-from metarl.schema import Config
+from metarl.schema import Config, FewShotTasks
 
 
 def usable_cores() -> int:
@@ -29,23 +37,49 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Trainer:
+class _Training:
+    """What every training keeps: its settings and its state."""
+
+    def __init__(self, config: Config, state: checkpoint.State | None, fresh: torch.Generator, theta: Params) -> None:
+        self.config = config
+        self.state = state or checkpoint.State(0, 0, 0.0, theta, {}, fresh)
+        _check_shapes(theta, self.state.theta)
+        in_order = {k: self.state.theta[k] for k in theta}  # a file has an order of its own, and sums depend on it
+        self.state = self.state._replace(theta=in_order)
+
+    def _move(self, theta: Params, outer: Params, steps: int, start: float) -> Metrics:
+        """Make theta the state, if it is finite; how far training is."""
+        s = self.state
+        if not all(v.isfinite().all() for v in theta.values()):
+            raise DivergedError(
+                f"the parameters became infinite or NaN in iteration {s.iteration + 1}, which was not saved: "
+                "train again with a smaller outer.outer_lr or learner.inner_lr"
+            )
+        seconds = time.perf_counter() - start
+        self.state = checkpoint.State(
+            s.iteration + 1, s.env_steps + steps, s.seconds + seconds, theta, outer, s.generator
+        )
+        return {
+            "iteration": self.state.iteration,
+            "env_steps": self.state.env_steps,
+            "seconds": round(self.state.seconds, 3),
+            "steps_per_second": round(steps / seconds, 1),
+        }
+
+
+class Trainer(_Training):
     """A run in memory; `iterate` is one meta-iteration. `family` takes the place of the config's tasks."""
 
     def __init__(
         self, config: Config, state: checkpoint.State | None = None, family: TaskDistribution | None = None
     ) -> None:
         torch.set_num_threads(config.train.num_threads or usable_cores())
-        self.config = config
         self.family = family or build_family(config)
         self.learner = build_learner(config, self.family)
         self.credit = build_credit(config)
         fresh = torch.Generator().manual_seed(config.seed)
         theta = self.learner.init(fresh)
-        self.state = state or checkpoint.State(0, 0, 0.0, theta, {}, fresh)
-        _check_shapes(theta, self.state.theta)
-        in_order = {k: self.state.theta[k] for k in theta}  # a file has an order of its own, and sums depend on it
-        self.state = self.state._replace(theta=in_order)
+        super().__init__(config, state, fresh, theta)
         self.outer = build_outer(config, self.learner, theta)
         self.outer.load(self.state.outer)
 
@@ -59,26 +93,47 @@ class Trainer:
         learning = time.perf_counter()
         theta, metrics = self.outer.step(s.theta, lived.episode)
         clock.add("learning", learning)
-        if not all(v.isfinite().all() for v in theta.values()):
-            raise DivergedError(
-                f"the parameters became infinite or NaN in iteration {s.iteration + 1}, which was not saved: "
-                "train again with a smaller outer.outer_lr or learner.inner_lr"
-            )
-        seconds = time.perf_counter() - start
         steps = sum(t.rew.numel() for t in lived.trajectories)
-        self.state = checkpoint.State(
-            s.iteration + 1, s.env_steps + steps, s.seconds + seconds, theta, self.outer.state(), s.generator
-        )
+        progress = self._move(theta, self.outer.state(), steps, start)
+        seconds = time.perf_counter() - start
         return {
-            "iteration": self.state.iteration,
-            "env_steps": self.state.env_steps,
-            "seconds": round(self.state.seconds, 3),
-            "steps_per_second": round(steps / seconds, 1),
+            **progress,
             **{f"share_{part}": round(spent / seconds, 4) for part, spent in clock.seconds.items()},
             **_returns(lived.trajectories),
             "diverged": float(sum(t.diverged.sum() for t in lived.trajectories)),
             **metrics,
         }
+
+
+class FewShotTrainer(_Training):
+    """The same for supervised tasks, which become data without a policy."""
+
+    def __init__(self, config: Config, state: checkpoint.State | None = None) -> None:
+        torch.set_num_threads(config.train.num_threads or usable_cores())
+        assert isinstance(config.tasks, FewShotTasks)
+        self.family = build_lessons(config.tasks)
+        self.learner = build_few_shot_learner(config)
+        fresh = torch.Generator().manual_seed(config.seed)
+        theta = self.learner.init(fresh)
+        super().__init__(config, state, fresh, theta)
+        self.outer = build_gradient(config, self.learner, theta)
+        self.outer.load(self.state.outer)
+
+    def iterate(self) -> Metrics:
+        """One meta-iteration; moves `state` and returns what to log."""
+        start = time.perf_counter()
+        tasks = self.family.sample(self.config.train.num_tasks, "train", self.state.generator)
+        support, query = self.family.lesson(tasks)
+        sampling = time.perf_counter() - start
+        theta, metrics = self.outer.step(self.state.theta, Lesson((support,), query))
+        progress = self._move(theta, self.outer.state(), support.y.numel() + query.y.numel(), start)
+        share = sampling / (time.perf_counter() - start)
+        return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4), **metrics}
+
+
+def trainer_of(config: Config, state: checkpoint.State | None = None) -> Trainer | FewShotTrainer:
+    """The trainer for a config's tasks."""
+    return FewShotTrainer(config, state) if isinstance(config.tasks, FewShotTasks) else Trainer(config, state)
 
 
 def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:
@@ -96,7 +151,7 @@ def _check_shapes(fresh: Params, stored: Params) -> None:
         )
 
 
-def train(run: Run, trainer: Trainer, console: Console) -> bool:
+def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool:
     """Train to the end of the config, or until asked to stop; True when it came to the end."""
     total = trainer.config.train.iterations
     start = trainer.state.iteration

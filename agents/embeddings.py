@@ -1,0 +1,97 @@
+"""Embeddings of images as pure functions of a dict of tensors, all safe under `vmap`.
+
+Batch normalisation keeps nothing between calls: it normalises by the batch it is given, or by statistics that it is
+given, and tells those it used. Which of them a learner uses is a named choice:
+
+    transductive    the queries' own batch (MAML, Finn et al. 2017; what is told of one query depends on the others)
+    support         the statistics of the support images
+    running         statistics of training images, measured after training
+
+Axes: `S` images, `H` x `H` pixels, `D` features.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.learner import Params
+
+BatchNorm = Literal["transductive", "support", "running"]
+Down = Literal["pool", "stride"]
+RUNNING = "running."  # prefix in theta of statistics measured after training
+EPS = 1e-5
+
+
+class Embedded(NamedTuple):
+    """Features, and the statistics by which they were normalised."""
+
+    z: Tensor  # [S, D], or [S, channels, h, h] where an embedding keeps its maps
+    stats: Params
+
+
+class Embedding(Protocol):
+    """A network from images to features."""
+
+    dim: int  # D
+
+    def init(self, generator: torch.Generator) -> Params: ...
+
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded: ...
+
+
+class Conv4:
+    """Four blocks of 3x3 convolution, batch normalisation and ReLU.
+
+    `pool`: each block ends in a 2x2 maximum (Vinyals et al. 2016, Snell et al. 2017); 64 features for 28 x 28 pixels.
+    `stride`: convolutions of stride 2 and a mean over what is left (Finn et al. 2017).
+    """
+
+    def __init__(self, channels: int = 64, down: Down = "pool", size: int = 28, blocks: int = 4) -> None:
+        self.channels, self.down, self.blocks = channels, down, blocks
+        left = size
+        for _ in range(blocks):
+            left = left // 2 if down == "pool" else (left + 1) // 2
+        self.dim = channels if down == "stride" else channels * left * left
+
+    def init(self, generator: torch.Generator) -> Params:
+        """Xavier-uniform filters, no bias (normalisation takes it off), scale 1 and shift 0."""
+        params: Params = {}
+        for i in range(self.blocks):
+            weight = torch.empty(self.channels, 1 if i == 0 else self.channels, 3, 3)
+            torch.nn.init.xavier_uniform_(weight, generator=generator)
+            params[f"conv{i}.weight"] = weight
+            params[f"conv{i}.scale"], params[f"conv{i}.shift"] = torch.ones(self.channels), torch.zeros(self.channels)
+        return params
+
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded:
+        """x [S, 1, H, H] -> z [S, D]."""
+        used: Params = {}
+        for i in range(self.blocks):
+            x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
+            x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}")
+            used |= mine
+            x = F.relu(x)
+            if self.down == "pool":
+                x = F.max_pool2d(x, 2)
+        return Embedded(x.mean((2, 3)) if self.down == "stride" else x.flatten(1), used)
+
+
+def normalise(x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str) -> tuple[Tensor, Params]:
+    """Batch normalisation of maps [S, channels, h, h] by given statistics, or by those of the batch."""
+    if stats is None:
+        var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+    else:
+        mean, var = stats[f"{name}.mean"], stats[f"{name}.var"]
+    gain = scale * (var + EPS).rsqrt()
+    out = torch.addcmul((shift - mean * gain)[:, None, None], x, gain[:, None, None])
+    return out, {f"{name}.mean": mean, f"{name}.var": var}
+
+
+def running_stats(theta: Params) -> Params | None:
+    """The statistics measured after training that `theta` holds, if it does."""
+    found = {k.removeprefix(RUNNING): v for k, v in theta.items() if k.startswith(RUNNING)}
+    return found or None

@@ -1,0 +1,104 @@
+"""Matching networks: O. Vinyals, C. Blundell, T. Lillicrap, K. Kavukcuoglu, D. Wierstra, 2016, arXiv 1606.04080.
+
+Carried from task to task: an embedding, and with full context embeddings two recurrent readers. Formed within one task:
+the embedded support set, each item read in the light of the others. A query is labelled by attention over the support.
+
+Departure: the paper's cosine has no temperature; without one the softmax over numbers in [-1, 1] can hardly be sure, so
+its scale is learned. `l2` attends by minus the squared distance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.embeddings import BatchNorm, Embedding
+from agents.learner import Lesson, Params
+from agents.metric.support import embed_query, embed_support, measure, one_hot
+from agents.objectives import cross_entropy
+from agents.recurrent_cells import init_lstm, lstm_cell
+from envs.core import Examples
+
+SCALE = 10.0  # chosen: the initial inverse temperature
+SMALL = 1e-8  # added to a probability before its logarithm
+
+
+@dataclass(frozen=True)
+class Matching:
+    """`way` classes a task; fce: full context embeddings (sec. 2.1.2, app. A) with `reads` steps of attention."""
+
+    embedding: Embedding
+    way: int
+    bn: BatchNorm = "running"
+    distance: Literal["cosine", "l2"] = "cosine"
+    fce: bool = False
+    reads: int = 5
+    rounds = 1
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        theta = self.embedding.init(generator) | {"log_scale": torch.tensor(SCALE).log()}
+        d = self.embedding.dim
+        if self.fce:
+            theta |= init_lstm("forwards", d, d, generator) | init_lstm("backwards", d, d, generator)
+            theta |= init_lstm("reader", d, d, generator, recurrent=2 * d)
+        return theta
+
+    def begin(self, theta: Params) -> Params:
+        return {}
+
+    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """The support as memory: what it looks like [S, D], what it is [S, C]."""
+        z, stats = embed_support(self.embedding, theta, support.x, self.bn)
+        if self.fce:
+            z = in_context(theta, z)
+        return {"memory": z, "labels": one_hot(support.y, self.way, z), **stats}
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        """Log-probabilities [Q, C]: log sum_i a(x, x_i) y_i, eq. 1."""
+        z = embed_query(self.embedding, theta, phi, x, self.bn)
+        if self.fce:
+            z = read(theta, z, phi["memory"], self.reads)
+        attention = self._likeness(theta, z, phi["memory"]).softmax(-1)  # [Q, S]
+        return (attention @ phi["labels"] + SMALL).log()
+
+    def _likeness(self, theta: Params, z: Tensor, memory: Tensor) -> Tensor:
+        if self.distance == "l2":
+            return -(z[:, None] - memory[None]).square().sum(-1)
+        return theta["log_scale"].exp() * F.normalize(z, dim=-1) @ F.normalize(memory, dim=-1).T
+
+    def measure(self, theta: Params, lesson: Lesson) -> Params:
+        """Statistics of batch normalisation on a training task."""
+        return measure(self.embedding, theta, lesson)
+
+    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+        phi = self.adapt(theta, {}, episode.support[0])
+        return cross_entropy(self.apply(theta, phi, episode.query.x), episode.query)
+
+
+def in_context(theta: Params, z: Tensor) -> Tensor:
+    """g_i = h->_i + h<-_i + g'_i: each support item [S, D] after a reading of all, both ways (appendix A.2)."""
+    return _run(theta, "forwards", z) + _run(theta, "backwards", z.flip(0)).flip(0) + z
+
+
+def _run(theta: Params, name: str, z: Tensor) -> Tensor:
+    h = c = torch.zeros_like(z[0])
+    seen = []
+    for item in z:
+        h, c = lstm_cell(theta, name, item, h, c)
+        seen.append(h)
+    return torch.stack(seen)
+
+
+def read(theta: Params, f: Tensor, memory: Tensor, steps: int) -> Tensor:
+    """Queries f' [Q, D] after `steps` of attention over the memory g [S, D] (appendix A.1, eq. 3 to 6)."""
+    h, c = f, torch.zeros_like(f)
+    for _ in range(steps):
+        r = (h @ memory.T).softmax(-1) @ memory  # eq. 5, 6
+        out, c = lstm_cell(theta, "reader", f, torch.cat([h, r], -1), c)  # eq. 3
+        h = out + f  # eq. 4
+    return h

@@ -1,0 +1,54 @@
+"""Prototypical networks: J. Snell, K. Swersky, R. Zemel, 2017, arXiv 1703.05175.
+
+Carried from task to task: an embedding. Formed within one task: the mean embedding of each class. A query is judged by
+its squared Euclidean distance to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.embeddings import BatchNorm, Embedding
+from agents.learner import Lesson, Params
+from agents.metric.support import embed_query, embed_support, measure, one_hot
+from agents.objectives import cross_entropy
+from envs.core import Examples
+
+
+@dataclass(frozen=True)
+class Prototypical:
+    """`way` classes a task; `bn`: which statistics normalise (see `agents.embeddings`)."""
+
+    embedding: Embedding
+    way: int
+    bn: BatchNorm = "running"
+    rounds = 1
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.embedding.init(generator)
+
+    def begin(self, theta: Params) -> Params:
+        return {}
+
+    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """Class means of the support embeddings, eq. 1."""
+        z, stats = embed_support(self.embedding, theta, support.x, self.bn)  # [S, D]
+        members = one_hot(support.y, self.way, z)  # [S, C]
+        return {"prototypes": members.T @ z / members.sum(0)[:, None], **stats}  # [C, D]
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        """Logits [Q, C]: minus the squared distances, eq. 2."""
+        z = embed_query(self.embedding, theta, phi, x, self.bn)
+        return -(z[:, None] - phi["prototypes"][None]).square().sum(-1)
+
+    def measure(self, theta: Params, lesson: Lesson) -> Params:
+        """Statistics of batch normalisation on a training task."""
+        return measure(self.embedding, theta, lesson)
+
+    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+        phi = self.adapt(theta, {}, episode.support[0])
+        return cross_entropy(self.apply(theta, phi, episode.query.x), episode.query)

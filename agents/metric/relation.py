@@ -1,0 +1,112 @@
+"""Relation networks: F. Sung, Y. Yang, L. Zhang, T. Xiang, P. Torr, T. Hospedales, 2018, arXiv 1711.06025.
+
+Carried from task to task: an embedding that keeps its maps, and a module that judges pairs of them. Formed within one
+task: the sum of each class's maps. A query is judged by the learned relation of its maps to those of each class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.embeddings import BatchNorm, Embedded, normalise, running_stats
+from agents.learner import Lesson, Params
+from agents.metric.support import embed_query, embed_support, measure, one_hot
+from envs.core import Examples
+
+CHANNELS = 64
+HIDDEN = 8  # of the last perceptron
+BLOCKS = ((0, True), (0, True), (1, False), (1, False))  # padding, pooling: 28 -> 13 -> 5 -> 5 -> 5
+SIDE = 5
+
+
+class Maps:
+    """Four convolutional blocks of which the last two do not pool, [S, 64, 5, 5] for 28 x 28 pixels."""
+
+    dim = CHANNELS * SIDE * SIDE
+
+    def init(self, generator: torch.Generator) -> Params:
+        params: Params = {}
+        for i in range(len(BLOCKS)):
+            params |= _block(f"conv{i}", 1 if i == 0 else CHANNELS, generator)
+        return params
+
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded:
+        used: Params = {}
+        for i, (padding, pools) in enumerate(BLOCKS):
+            x, mine = _convolve(params, f"conv{i}", x, padding, stats)
+            used |= mine
+            x = F.max_pool2d(x, 2) if pools else x
+        return Embedded(x, used)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`way` classes a task; images of 28 x 28 pixels."""
+
+    way: int
+    bn: BatchNorm = "running"
+    embedding = Maps()
+    rounds = 1
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        theta = self.embedding.init(generator)
+        theta |= _block("relate0", 2 * CHANNELS, generator) | _block("relate1", CHANNELS, generator)
+        for name, fan_in, fan_out in (("hidden", CHANNELS, HIDDEN), ("score", HIDDEN, 1)):
+            weight = torch.empty(fan_out, fan_in)
+            theta[f"{name}.weight"] = torch.nn.init.xavier_uniform_(weight, generator=generator)
+            theta[f"{name}.bias"] = torch.zeros(fan_out)
+        return theta
+
+    def begin(self, theta: Params) -> Params:
+        return {}
+
+    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """Sums of each class's maps, [C, 64, 5, 5]."""
+        z, stats = embed_support(self.embedding, theta, support.x, self.bn)
+        members = one_hot(support.y, self.way, z)
+        return {"classes": (members.T @ z.flatten(1)).view(self.way, *z.shape[1:]), **stats}
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        """Relation scores in (0, 1), [Q, C], as their log-odds."""
+        return self._relate(theta, phi, x)[0]
+
+    def _relate(self, theta: Params, phi: Params, x: Tensor) -> tuple[Tensor, Params]:
+        """Log-odds [Q, C], and the statistics of the pairs."""
+        z = embed_query(self.embedding, theta, phi, x, self.bn)
+        classes = phi["classes"]
+        shape = (len(z), self.way, *z.shape[1:])
+        pairs = torch.cat([classes[None].expand(shape), z[:, None].expand(shape)], 2).flatten(0, 1)
+        stats = running_stats(theta) if self.bn == "running" else None  # pairs with the support itself there are none
+        used: Params = {}
+        for name in ("relate0", "relate1"):
+            pairs, mine = _convolve(theta, name, pairs, 1, stats)
+            pairs, used = F.max_pool2d(pairs, 2), used | mine
+        h = F.relu(pairs.flatten(1) @ theta["hidden.weight"].T + theta["hidden.bias"])
+        return (h @ theta["score.weight"].T + theta["score.bias"]).view(len(z), self.way), used
+
+    def measure(self, theta: Params, lesson: Lesson) -> Params:
+        """Statistics of batch normalisation on a training task, of images and of pairs."""
+        phi = self.adapt(theta, {}, lesson.support[0])
+        return measure(self.embedding, theta, lesson) | self._relate(theta, phi, lesson.query.x)[1]
+
+    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+        """Mean squared error of the scores to 1 for the right class and 0 for the others, eq. 2."""
+        phi = self.adapt(theta, {}, episode.support[0])
+        scores = self.apply(theta, phi, episode.query.x).sigmoid()
+        return (scores - one_hot(episode.query.y, self.way, scores)).square().mean()
+
+
+def _block(name: str, inputs: int, generator: torch.Generator) -> Params:
+    weight = torch.nn.init.xavier_uniform_(torch.empty(CHANNELS, inputs, 3, 3), generator=generator)
+    return {f"{name}.weight": weight, f"{name}.scale": torch.ones(CHANNELS), f"{name}.shift": torch.zeros(CHANNELS)}
+
+
+def _convolve(params: Params, name: str, x: Tensor, padding: int, stats: Params | None) -> tuple[Tensor, Params]:
+    x = F.conv2d(x, params[f"{name}.weight"], padding=padding)
+    x, used = normalise(x, params[f"{name}.scale"], params[f"{name}.shift"], stats, name)
+    return F.relu(x), used

@@ -1,0 +1,1 @@
+"""Few-shot tasks: images of characters, and sinusoids."""

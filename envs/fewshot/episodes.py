@@ -1,0 +1,104 @@
+"""N-way K-shot episodes from a set of images.
+
+A task is numbers like every other: which classes in which rotation, in the order of their labels, and a number that
+decides which drawings are support and which are query. Support and query never share a drawing.
+
+Axes: `N` tasks, `way` classes, `S = way * shot` support items, `Q = way * query` query items.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from envs.core import Examples, Space, Tasks, Variable
+from envs.fewshot.images import SPLITS, ImageSet
+
+QUARTERS = 4  # a character turned by 90 degrees is another class (Santoro et al. 2016, Vinyals et al. 2016)
+_BITS = 31
+
+
+class FewShotImages:
+    """`way` classes a task, `shot` support and `query` query drawings of each.
+
+    turns: the splits in which characters turned by quarters count as classes of their own.
+    Raises ValueError where there are fewer classes or drawings than asked for.
+    """
+
+    horizon = 1
+    variables: tuple[Variable, ...] = ()
+    descriptor_names: tuple[str, ...] = ()
+
+    def __init__(
+        self, images: ImageSet, way: int, shot: int, query: int, turns: tuple[str, ...] = SPLITS, one_turn: bool = False
+    ) -> None:
+        self.images, self.way, self.shot, self.query = images, way, shot, query
+        self.turns, self.one_turn = turns, one_turn
+        drawings, size = images.pixels.shape[1], images.pixels.shape[-1]
+        if shot + query > drawings:
+            raise ValueError(f"{shot} shots and {query} queries are more than the {drawings} drawings of a class")
+        fewest = min(len(images.classes(split)) * self._quarters(split) for split in SPLITS)
+        if way > fewest:
+            raise ValueError(f"{way} ways are more than the {fewest} classes of the smallest split")
+        self.names = (*(f"class{i}" for i in range(way)), "drawings")
+        self.space = Space(size * size, way)
+
+    def _quarters(self, split: str) -> int:
+        return QUARTERS if split in self.turns else 1
+
+    def splits(self) -> tuple[str, ...]:
+        """Classes of one split never occur in another."""
+        return SPLITS
+
+    def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
+        """Classes without replacement, in random order; `class % 4` is the quarter turn."""
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        classes, quarters = self.images.classes(split), self._quarters(split)
+        if self.one_turn:
+            turn = torch.randint(quarters, (num_tasks, 1), generator=generator)
+            chosen = QUARTERS * classes[_choose(num_tasks, len(classes), self.way, generator)] + turn
+        else:
+            index = _choose(num_tasks, len(classes) * quarters, self.way, generator)
+            chosen = QUARTERS * classes[index // quarters] + index % quarters
+        drawings = torch.randint(2**_BITS, (num_tasks, 1), generator=generator)
+        return Tasks(self.names, torch.cat([chosen, drawings], 1).double())
+
+    def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
+        """Support [N, S, 1, H, H] with labels [N, S], and query; support in random order."""
+        numbers = tasks.values.long()
+        classes, seeds = numbers[:, :-1], numbers[:, -1]
+        n, drawings = len(tasks), self.images.pixels.shape[1]
+        order = uniforms(seeds, self.way * drawings).view(n, self.way, drawings).argsort(-1)
+        labels = torch.arange(self.way)[None, :, None].expand(n, self.way, drawings)
+        support, query = (slice(0, self.shot), slice(self.shot, self.shot + self.query))
+        mixed = uniforms(seeds + 2**_BITS, self.way * self.shot).argsort(-1)  # [N, S]
+        x, y = self._pictures(classes, order[..., support]), labels[..., support].reshape(n, -1)
+        x = torch.take_along_dim(x, mixed[:, :, None, None, None], 1)
+        return (
+            Examples(x, torch.take_along_dim(y, mixed, 1)),
+            Examples(self._pictures(classes, order[..., query]), labels[..., query].reshape(n, -1)),
+        )
+
+    def _pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
+        """classes [N, way] and drawings [N, way, k] -> [N, way * k, 1, H, H] float in [0, 1]."""
+        character, turn = classes // QUARTERS, classes % QUARTERS
+        picked = self.images.pixels[character[..., None], drawings]  # [N, way, k, H, H] uint8
+        for quarter in range(1, QUARTERS):
+            which = turn == quarter
+            if which.any():
+                picked[which] = picked[which].rot90(quarter, (-2, -1))
+        flat = picked.flatten(1, 2)[:, :, None]
+        return flat.float() / self.images.levels
+
+
+def _choose(rows: int, count: int, k: int, generator: torch.Generator) -> Tensor:
+    """k different numbers below `count` for each row, in random order, [rows, k]."""
+    return torch.rand(rows, count, generator=generator).topk(k, dim=1).indices
+
+
+def uniforms(seeds: Tensor, count: int) -> Tensor:
+    """`count` numbers in [0, 1) for each seed [N], [N, count]: the hash of `envs.variations.ground`."""
+    from envs.variations.ground import uniforms as hashed
+
+    return hashed(seeds.double() / 2**_BITS, count, 1)[..., 0]

@@ -1,0 +1,135 @@
+"""Omniglot: 1623 characters of 50 alphabets, 20 drawings each (Lake, Salakhutdinov, Tenenbaum 2015, Science 350).
+
+Read from one packed file of numbers. Its 28 x 28 images are those of the papers: every 105 x 105 image at the pixels
+floor((i + 0.5) 105 / 28), because PIL resizes one-bit images by the nearest pixel whatever filter is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from envs.fewshot.images import ImageSet
+
+FILES = ("omniglot.npz", "omniglot28.npz")  # with and without the 105 x 105 images
+CLASSES, DRAWINGS, LARGE, SMALL = 1623, 20, 105, 28
+Splits = Literal["vinyals", "lake"]
+Resize = Literal["nearest", "area"]
+
+
+class Runs(NamedTuple):
+    """Lake's 20 one-shot runs: 20 supports and 20 queries each, all of one alphabet, as (class, drawing)."""
+
+    support: Tensor  # [20, 20, 2]
+    query: Tensor  # [20, 20, 2]
+    label: Tensor  # [20, 20] which support shows the query's character
+
+
+def find_file(given: str | None = None) -> Path:
+    """The packed file: as given, in the folder METARL_DATA or below it, or in the user's cache.
+
+    Raises FileNotFoundError, with what to do, where there is none.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "metarl"
+    places = [Path(p) for p in (given, os.environ.get("METARL_DATA")) if p] + ([] if given else [cache])
+    for place in places:
+        for candidate in (place, *(folder / name for folder in (place, place / "omniglot") for name in FILES)):
+            if candidate.is_file():
+                return candidate
+    looked = ", ".join(map(str, places))
+    raise FileNotFoundError(f"there is no packed Omniglot in {looked}: run `metarl data omniglot`, or set METARL_DATA")
+
+
+def load(
+    given: str | None = None, *, splits: Splits = "vinyals", size: int = SMALL, resize: Resize = "nearest"
+) -> ImageSet:
+    """The images at 28 x 28 or 105 x 105; `resize="area"` averages instead, to 256 levels.
+
+    Raises ValueError for a file that is not a packed Omniglot.
+    """
+    with _Packed(find_file(given)) as file:
+        pixels = _large(file) if size == LARGE or resize == "area" else _small(file)
+        if size == SMALL and resize == "area":
+            pixels = _averaged(pixels)
+        split = file["split_lake"] * 2 if splits == "lake" else file["split_vinyals"]
+        return ImageSet(
+            torch.from_numpy(pixels),
+            torch.from_numpy(split.astype(np.int64)),
+            torch.from_numpy(file["alphabet"].astype(np.int64)),
+            levels=255 if resize == "area" else 1,
+        )
+
+
+def one_shot_runs(given: str | None = None) -> Runs:
+    """The 400 trials on which Koch et al. 2015 report."""
+    with _Packed(find_file(given)) as file:
+        names = ("oneshot_support", "oneshot_query", "oneshot_label")
+        return Runs(*(torch.from_numpy(file[name].astype(np.int64)) for name in names))
+
+
+class _Packed:
+    """A packed file whose arrays are checked for kind and shape before they are read; never a pickle."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> _Packed:
+        try:
+            self.file = np.load(self.path, allow_pickle=False)
+            self.names = set(self.file.files)
+        except (OSError, ValueError, AttributeError, EOFError) as error:
+            raise ValueError(f"{self.path} is not a packed Omniglot ({type(error).__name__})") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+        if name not in self.names:
+            raise ValueError(f"{self.path} holds no {name!r}: it is not a packed Omniglot, or one without large images")
+        try:
+            array: NDArray[np.uint8] = self.file[name]
+        except Exception as error:  # zipfile and numpy raise a dozen kinds for damaged members
+            raise ValueError(f"{self.path} is damaged: {name!r} could not be read ({type(error).__name__})") from None
+        expected = _SHAPES[name]
+        if array.shape != expected or array.dtype.kind not in "iu":
+            raise ValueError(f"{self.path} holds {name!r} of shape {array.shape}, expected whole numbers of {expected}")
+        return array
+
+
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "images28": (CLASSES, DRAWINGS, SMALL * SMALL // 8),
+    "images105": (CLASSES, DRAWINGS, LARGE, 14),
+    "split_lake": (CLASSES,),
+    "split_vinyals": (CLASSES,),
+    "alphabet": (CLASSES,),
+    "oneshot_support": (20, 20, 2),
+    "oneshot_query": (20, 20, 2),
+    "oneshot_label": (20, 20),
+}
+
+
+def _small(file: _Packed) -> NDArray[np.uint8]:
+    return np.unpackbits(file["images28"], axis=-1).reshape(CLASSES, DRAWINGS, SMALL, SMALL)
+
+
+def _large(file: _Packed) -> NDArray[np.uint8]:
+    return np.unpackbits(file["images105"], axis=-1, count=LARGE)
+
+
+def _averaged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Area average to 28 x 28, 0 to 255: each small pixel covers 3.75 x 3.75 large ones."""
+    edges = np.arange(SMALL + 1) * LARGE / SMALL
+    left, right = edges[:-1, None], edges[1:, None]
+    cell = np.arange(LARGE)[None]
+    weights = np.clip(np.minimum(right, cell + 1) - np.maximum(left, cell), 0, None).astype(np.float32)  # [28, 105]
+    weights /= weights.sum(1, keepdims=True)
+    averaged = np.einsum("ih,cdhw,jw->cdij", weights, pixels.astype(np.float32), weights, optimize=True)
+    levels: NDArray[np.uint8] = np.round(255 * averaged).astype(np.uint8)
+    return levels

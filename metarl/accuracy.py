@@ -1,0 +1,123 @@
+"""How often a few-shot learner is right about classes it never saw."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from agents.embeddings import RUNNING
+from agents.learner import FewShotLearner, Lesson, Params
+from envs.fewshot.episodes import FewShotImages
+from metarl import checkpoint
+from metarl.build import build_lessons
+from metarl.errors import UserError
+from metarl.evaluate import SEED
+from metarl.runs import Run
+from metarl.schema import FewShotTasks
+from metarl.train import FewShotTrainer
+
+CHUNK_IMAGES = 4000  # images judged at once
+CALIBRATION_IMAGES = 2000  # training images whose statistics are the running ones
+
+
+class Accuracy(NamedTuple):
+    """Share of right answers over unseen episodes."""
+
+    way: int
+    shot: int
+    bn: str
+    mean: float  # in [0, 1]
+    half: float  # half width of the 95 % interval, 1.96 s / sqrt(n)
+    episodes: int
+
+    def __str__(self) -> str:
+        return f"{100 * self.mean:.1f} +- {100 * self.half:.1f}"
+
+
+@torch.no_grad()
+def calibrate(learner: FewShotLearner, theta: Params, family: FewShotImages, generator: torch.Generator) -> Params:
+    """theta with the statistics of training episodes beside it, for `bn: running`."""
+    per_episode = family.way * (family.shot + family.query)
+    tasks = family.sample(max(1, CALIBRATION_IMAGES // per_episode), "train", generator)
+    support, query = family.lesson(tasks)
+    measured = torch.func.vmap(learner.measure, in_dims=(None, 0))(theta, Lesson((support,), query))
+    return theta | {RUNNING + k: v.mean(0) for k, v in measured.items()}
+
+
+@torch.no_grad()
+def accuracy(
+    learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator
+) -> Accuracy:
+    """Over `episodes` tasks of a split; `theta` is calibrated where the learner asks for running statistics."""
+    learner = dataclasses.replace(learner, way=family.way)  # type: ignore[type-var]  # every learner is a dataclass
+    per_episode = family.way * (family.shot + family.query)
+    chunk = max(1, CHUNK_IMAGES // per_episode)
+    right: list[Tensor] = []
+    judge = torch.func.vmap(lambda s, q: _right(learner, theta, Lesson((s,), q)))
+    for start in range(0, episodes, chunk):
+        tasks = family.sample(min(chunk, episodes - start), split, generator)
+        right.append(judge(*family.lesson(tasks)))
+    shares = torch.cat(right).double().numpy()
+    half = 1.96 * shares.std(ddof=1) / np.sqrt(len(shares))
+    return Accuracy(family.way, family.shot, learner.bn, float(shares.mean()), float(half), len(shares))
+
+
+def _right(learner: FewShotLearner, theta: Params, lesson: Lesson) -> Tensor:
+    phi = learner.adapt(theta, learner.begin(theta), lesson.support[0])
+    right: Tensor = (learner.apply(theta, phi, lesson.query.x).argmax(-1) == lesson.query.y).float().mean()
+    return right
+
+
+class Judged(NamedTuple):
+    """One run at several ways and shots."""
+
+    run: str
+    iteration: int
+    split: str
+    data: str
+    results: list[Accuracy]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "results": [r._asdict() for r in self.results]}
+
+
+def evaluate(
+    run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
+) -> Judged:
+    """Accuracy of a run's newest checkpoint on `episodes` unseen episodes of each way and shot."""
+    trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
+    tasks = run.config.tasks
+    assert isinstance(tasks, FewShotTasks)
+    if split not in trainer.family.splits():
+        raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
+    learner = trainer.learner
+    if bn is not None:
+        learner = dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
+    theta = trainer.state.theta
+    if learner.bn == "running":
+        theta = calibrate(learner, theta, trainer.family, torch.Generator().manual_seed(SEED))
+    results = []
+    for way in ways:
+        for shot in shots:
+            family = build_lessons(tasks.model_copy(update={"way": way, "shot": shot}))
+            generator = torch.Generator().manual_seed(SEED + seed)
+            results.append(accuracy(learner, theta, family, split, episodes, generator))
+    return Judged(run.name, trainer.state.iteration, split, tasks.data, results)
+
+
+def table(rows: list[Judged]) -> Table:
+    """A row for each run, a column for each way and shot."""
+    first = rows[0]
+    out = Table(title=f"accuracy in %, {first.results[0].episodes} {first.split} episodes of {first.data}")
+    for column in ("run", "iteration", "batch norm", *(f"{r.way}-way {r.shot}-shot" for r in first.results)):
+        out.add_column(column)
+    for row in rows:
+        out.add_row(row.run, str(row.iteration), row.results[0].bn, *map(str, row.results))
+    out.caption = "mean +- half of the 95 % interval over episodes; one training seed"
+    return out
