@@ -93,7 +93,7 @@ class Gradient:
         return new, metrics | {"kl": kl, "halvings": halvings}
 
     @torch.no_grad()
-    def _within_bound(self, theta: Params, new: Params, episodes: Episode) -> tuple[Params, float, float]:
+    def _within_bound(self, theta: Params, new: Params, episodes: Any) -> tuple[Params, float, float]:
         """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
         measure = after_adaptation(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
         for halvings in range(MAX_HALVINGS):

@@ -31,10 +31,12 @@ def generator() -> torch.Generator:
 
 @pytest.fixture
 def small() -> Callable[..., schema.Config]:
-    """A shipped config made small enough for a test; the horizon is 10 steps."""
+    """A shipped config made small enough for a test; the horizon is 10 steps, and images are glyphs."""
 
     def make(name: str, **overrides: Any) -> schema.Config:
-        changes = SMALL | {"tasks.horizon": 10} | {k.replace("__", "."): v for k, v in overrides.items()}
+        of_images = settings.read_yaml(settings.find(name))["tasks"]["kind"] == "fewshot"
+        own = {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2} if of_images else {"tasks.horizon": 10}
+        changes = SMALL | own | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
 
     return make

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -83,7 +84,7 @@ class _Packed:
         try:
             self.file = np.load(self.path, allow_pickle=False)
             self.names = set(self.file.files)
-        except (OSError, ValueError, AttributeError, EOFError) as error:
+        except (OSError, ValueError, AttributeError, EOFError, BadZipFile) as error:
             raise ValueError(f"{self.path} is not a packed Omniglot ({type(error).__name__})") from None
         return self
 

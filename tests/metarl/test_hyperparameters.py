@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from metarl.schema import Config
-from metarl.train import Trainer
+from metarl.train import trainer_of
 
 EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "seed", 1),
@@ -46,12 +46,25 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("reptile_cheetah_direction", "outer.optimizer", "adam"),
     ("reptile_cheetah_direction", "outer.max_grad_norm", 1e-12),
     ("quickstart_oracle", "outer.kl_coef", 0.5),
+    ("prototypical_omniglot", "seed", 1),
+    ("prototypical_omniglot", "tasks.way", 4),
+    ("prototypical_omniglot", "tasks.shot", 2),
+    ("prototypical_omniglot", "tasks.query", 3),
+    ("prototypical_omniglot", "learner.bn", "support"),
+    ("prototypical_omniglot", "learner.embedding.channels", 8),
+    ("prototypical_omniglot", "learner.embedding.down", "stride"),
+    ("prototypical_omniglot", "outer.halve_every", 1),
+    ("prototypical_omniglot", "train.num_tasks", 4),
+    ("matching_omniglot", "learner.distance", "l2"),
+    ("matching_omniglot", "learner.fce", True),
+    ("relation_omniglot", "learner.bn", "support"),
+    ("siamese_omniglot", "learner.embedding.down", "stride"),
 ]
 
 
 def learned(config: Config) -> torch.Tensor:
     """The policy's weights after two iterations."""
-    trainer = Trainer(config)
+    trainer = trainer_of(config)
     for _ in range(2):
         trainer.iterate()
     return torch.cat([v.flatten() for k, v in trainer.state.theta.items() if not k.startswith("inner_lr")])

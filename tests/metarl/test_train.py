@@ -21,7 +21,7 @@ from metarl import checkpoint, runs
 from metarl import config as settings
 from metarl.errors import DivergedError, UserError
 from metarl.schema import Config
-from metarl.train import Trainer, train
+from metarl.train import FewShotTrainer, Trainer, train, trainer_of
 
 OUTERS: dict[str, Any] = {
     "maml_cheetah_direction": {},
@@ -29,10 +29,11 @@ OUTERS: dict[str, Any] = {
     "reptile_cheetah_direction": {"outer": {"kind": "gradient", "optimizer": "adam"}},
     "quickstart_oracle": {},
     "maml_point": {},
+    "prototypical_omniglot": {"outer__halve_every": 1},
 }
 
 
-def theta_after(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
+def theta_after(trainer: Trainer | FewShotTrainer, iterations: int) -> dict[str, torch.Tensor]:
     while trainer.state.iteration < iterations:
         trainer.iterate()
     return trainer.state.theta
@@ -40,7 +41,7 @@ def theta_after(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("name", settings.names())
 def test_every_shipped_config_trains_two_finite_iterations(name: str, small: Callable[..., Config]) -> None:
-    trainer = Trainer(small(name))
+    trainer = trainer_of(small(name))
     start = trainer.state.theta
     for _ in range(2):
         metrics = trainer.iterate()
@@ -60,13 +61,13 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(small: Callable[
 def test_stop_and_resume_gives_the_same_bits(name: str, small: Callable[..., Config], tmp_path: Path) -> None:
     """Four iterations in one go, and stopped through the disk after each of them."""
     config = small(name, **OUTERS[name])
-    whole = theta_after(Trainer(config), 4)
-    trainer = Trainer(config)
+    whole = theta_after(trainer_of(config), 4)
+    trainer = trainer_of(config)
     for _ in range(4):
         trainer.iterate()
         checkpoint.save(tmp_path, trainer.state)
         torch.manual_seed(int(time.time()))  # nothing may depend on the global seed
-        trainer = Trainer(config, checkpoint.load_newest(tmp_path))
+        trainer = trainer_of(config, checkpoint.load_newest(tmp_path))
     assert trainer.state.iteration == 4
     assert all(torch.equal(whole[k], trainer.state.theta[k]) for k in whole)
 
