@@ -18,7 +18,7 @@ class Joint:
     was possible with this network and this optimiser.
     """
 
-    network: Network
+    network: Network[Gaussian]
     outer: Objective
     sees_task: bool = False
     rounds = 0

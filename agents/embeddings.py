@@ -80,6 +80,22 @@ class Conv4:
         return Embedded(x.mean((2, 3)) if self.down == "stride" else x.flatten(1), used)
 
 
+class ConvClassifier:
+    """An embedding and a linear layer to `way` logits; normalised by each batch, which is transductive."""
+
+    def __init__(self, embedding: Conv4, way: int) -> None:
+        self.embedding, self.way = embedding, way
+
+    def init(self, generator: torch.Generator) -> Params:
+        """The last layer starts at zero: no class is likelier than another (cbfinn/maml starts it close to that)."""
+        last = {"last.weight": torch.zeros(self.way, self.embedding.dim), "last.bias": torch.zeros(self.way)}
+        return self.embedding.init(generator) | last
+
+    def __call__(self, params: Params, x: Tensor) -> Tensor:
+        """x [S, 1, H, H] -> logits [S, way]."""
+        return self.embedding(params, x).z @ params["last.weight"].T + params["last.bias"]
+
+
 def normalise(x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str) -> tuple[Tensor, Params]:
     """Batch normalisation of maps [S, channels, h, h] by given statistics, or by those of the batch."""
     if stats is None:

@@ -10,7 +10,7 @@ pure: the task axis is added outside by `torch.func.vmap`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -53,16 +53,21 @@ class Lesson(NamedTuple):
     query: Examples
 
 
-class Network(Protocol):
+Data = Transitions | Examples
+Out = TypeVar("Out", Gaussian, Tensor, covariant=True)
+"""What a network answers: a distribution over actions, or logits."""
+
+
+class Network(Protocol[Out]):
     """A pure function of parameters and input."""
 
     def init(self, generator: torch.Generator) -> Params: ...
 
-    def __call__(self, params: Params, x: Tensor) -> Gaussian: ...
+    def __call__(self, params: Params, x: Tensor) -> Out: ...
 
 
-Objective = Callable[[Gaussian, Transitions], Tensor]
-"""(out, data) -> scalar to be minimised."""
+Objective = Callable[[Any, Any], Tensor]
+"""(out, data) -> scalar to be minimised: of distributions and transitions, or of logits and examples."""
 
 
 class Learner(Protocol):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from agents.embeddings import RUNNING
 from agents.learner import FewShotLearner, Lesson, Params
+from agents.optimization import Classifier
 from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
 from metarl.build import build_lessons
@@ -55,6 +58,10 @@ def accuracy(
     learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator
 ) -> Accuracy:
     """Over `episodes` tasks of a split; `theta` is calibrated where the learner asks for running statistics."""
+    if isinstance(learner, Classifier) and learner.way != family.way:
+        raise UserError(
+            f"its last layer tells {learner.way} classes apart, not {family.way}: give --ways {learner.way}"
+        )
     learner = dataclasses.replace(learner, way=family.way)  # type: ignore[type-var]  # every learner is a dataclass
     per_episode = family.way * (family.shot + family.query)
     chunk = max(1, CHUNK_IMAGES // per_episode)
@@ -98,6 +105,8 @@ def evaluate(
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
     learner = trainer.learner
     if bn is not None:
+        if isinstance(learner, Classifier) and bn != learner.bn:
+            raise UserError(f"gradient learners normalise by the batch: --bn is {bn}, expected {learner.bn}")
         learner = dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
     theta = trainer.state.theta
     if learner.bn == "running":
@@ -109,6 +118,14 @@ def evaluate(
             generator = torch.Generator().manual_seed(SEED + seed)
             results.append(accuracy(learner, theta, family, split, episodes, generator))
     return Judged(run.name, trainer.state.iteration, split, tasks.data, results)
+
+
+def store(run: Run, judged: Judged) -> Path:
+    """Write what was found into the run's folder; the same evaluation gives the same file."""
+    first = judged.results[0]
+    path = run.path / f"accuracy_{judged.split}_iteration{judged.iteration}_{first.bn}_{first.episodes}.json"
+    path.write_text(json.dumps(judged.to_json(), indent=1))
+    return path
 
 
 def table(rows: list[Judged]) -> Table:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agents.baselines import Joint
-from agents.embeddings import Conv4
+from agents.embeddings import Conv4, ConvClassifier
 from agents.learner import FewShotLearner, Learner, Params
 from agents.metric import Matching, Prototypical, Relation, Siamese
 from agents.networks import GaussianMLP
-from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient, with_penalty
-from agents.optimization import MAML, Reptile
+from agents.objectives import clipped_policy_gradient, cross_entropy, kl_to_sampling, policy_gradient, with_penalty
+from agents.optimization import MAML, Classifier, Reptile
 from envs import families
 from envs.core import TaskDistribution, Variable
 from envs.fewshot import glyphs, omniglot
@@ -66,14 +66,33 @@ def build_lessons(tasks: schema.FewShotTasks, data: str | None = None) -> FewSho
 def build_few_shot_learner(config: schema.Config) -> FewShotLearner:
     """A learner that compares."""
     s, tasks = config.learner, config.tasks
-    assert isinstance(s, schema.MetricLearner)
     assert isinstance(tasks, schema.FewShotTasks)
+    if isinstance(s, schema.MamlLearner | schema.ReptileLearner):
+        return _by_gradient(s, tasks.way)
+    assert isinstance(s, schema.MetricLearner)  # the schema sees to it
     if isinstance(s, schema.RelationLearner):
         return Relation(tasks.way, s.bn)
     embedding = Conv4(s.embedding.channels, s.embedding.down)
     if isinstance(s, schema.MatchingLearner):
         return Matching(embedding, tasks.way, s.bn, s.distance, s.fce, s.reads)
     return (Siamese if isinstance(s, schema.SiameseLearner) else Prototypical)(embedding, tasks.way, s.bn)
+
+
+def _by_gradient(s: schema.MamlLearner | schema.ReptileLearner, way: int) -> Classifier:
+    embedding = s.embedding or schema.EmbeddingNet(down="stride")
+    network = ConvClassifier(Conv4(embedding.channels, embedding.down), way)
+    if isinstance(s, schema.ReptileLearner):
+        return Classifier(Reptile(network, cross_entropy, s.inner_lr, s.inner_steps), way, s.test_steps or 50)
+    learner = MAML(
+        network,
+        cross_entropy,
+        cross_entropy,
+        s.inner_lr,
+        s.inner_steps,
+        first_order=s.first_order,
+        learn_inner_lr=s.learn_inner_lr,
+    )
+    return Classifier(learner, way, s.test_steps or 3)
 
 
 def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:

@@ -22,12 +22,13 @@ from envs import catalogue
 from metarl import config as settings
 from metarl import schema
 from metarl.errors import UserError
+from metarl.runs import Run
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
 RunArg = Annotated[Positional[str], arg(help="a run folder, or a config's name for its newest run", metavar="RUN")]
-Split = Literal["train", "test", "ood"]
+Split = Literal["train", "validation", "test", "ood"]
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Evaluate:
 
     run: RunArg
     split: Split = "test"
-    """train, test (same ranges, other draws) or ood (outside the ranges)"""
+    """train, test (same ranges, other draws), ood (outside the ranges); of images train, validation or test"""
     tasks: int | None = None
     """how many tasks; by default 40, or 1000 few-shot ones"""
     episodes: int | None = None
@@ -126,7 +127,7 @@ class Evaluate:
             console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
         return 0
 
-    def _tell_apart(self, found: list[Any]) -> int:
+    def _tell_apart(self, found: list[Run]) -> int:
         from metarl import accuracy
 
         with console.status("evaluating"):
@@ -138,6 +139,8 @@ class Evaluate:
             print(json.dumps([r.to_json() for r in rows], indent=1))
         else:
             console.print(accuracy.table(rows))
+        for r, row in zip(found, rows, strict=True):
+            accuracy.store(r, row)
         return 0
 
 
@@ -148,6 +151,8 @@ class Record:
     metarl record RUN                                     one unseen task, before and after
     metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
     metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
+
+    A run on images has no body: one unseen episode is drawn, with the answers, as a png.
     """
 
     run: Annotated[Positional[str | None], arg(help="a run folder, or a config's name for its newest run")] = None
@@ -158,7 +163,7 @@ class Record:
     grid: str | None = None
     """ROWSxCOLUMNS of different tasks in one clip, such as 3x3"""
     out: Path | None = None
-    """the mp4 to write; by default below videos/"""
+    """the mp4 (or png) to write; by default below videos/"""
     split: Split | None = None
     """where tasks are drawn from; by default ood if there is one, else test"""
     episodes: int | None = None
@@ -186,6 +191,8 @@ class Record:
         from metarl import gl, runs
 
         run = runs.find(self.run) if self.run else None
+        if run and run.config.tasks.kind == "fewshot":
+            return self._draw(run, given)
         gl.choose()
         from metarl import record
 
@@ -201,6 +208,18 @@ class Record:
             record.film(takes, source.family, out, columns if self.grid else len(takes), self.steps)
         shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
+        return 0
+
+    def _draw(self, run: Run, given: dict[str, float]) -> int:
+        refused = {"grid": self.grid, "episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
+        for name in [n for n, value in refused.items() if value is not None] + [f"task.{n}" for n in given]:
+            raise UserError(f"--{name} is for robots: of a run on images one episode is drawn")
+        from metarl import draw
+
+        out = self.out or _unused(Path("videos") / f"{run.path.parent.name}.png")
+        _writable(out, (".png",))
+        right = draw.draw_run(run, self.split or "test", self.seed, out)
+        console.print(f"wrote {out}: {100 * right:.0f} % right", soft_wrap=True, highlight=False)
         return 0
 
 
@@ -433,10 +452,12 @@ def _first_comment(path: Path) -> str:
     return path.read_text().splitlines()[0].removeprefix("# ")
 
 
-def _progress_of(run: Any) -> str:
+def _progress_of(run: Run) -> str:
     try:
         last = run.records()[-1]
     except (UserError, IndexError):
         return "no finished iteration"
+    if "return_before" not in last:
+        return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M images, loss {last['loss']:.3f}"
     reached = last.get("return_after", last["return_before"])
     return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M steps, return {reached:.0f}"

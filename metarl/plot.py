@@ -24,20 +24,30 @@ MOST_PANELS = 4
 
 
 def plot_training(runs: list[Run], path: Path) -> None:
-    """Return against environment steps; dashed before adaptation, solid after it."""
+    """Return against environment steps, dashed before adaptation, solid after it; of runs on images the loss.
+
+    Raises UserError for runs of both kinds: they have no axis in common.
+    """
+    kinds = {run.config.tasks.kind == "fewshot" for run in runs}
+    if len(kinds) > 1:
+        raise UserError("runs on robots and runs on images have no axis in common: plot them one kind at a time")
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for i, run in enumerate(runs):
         records, color = run.records(), f"C{i}"
         if not records:
             raise UserError(f"{run.path} has not finished an iteration: there is nothing to plot")
         steps = [r["env_steps"] / 1e6 for r in records]
+        if "return_before" not in records[0]:
+            axes.plot(steps, [r["loss"] for r in records], color=color, label=run.name, linewidth=0.8)
+            axes.set(xlabel="images, millions", ylabel="loss on training tasks", yscale="log")
+            continue
         before = [r["return_before"] for r in records]
+        axes.set(xlabel="environment steps, millions", ylabel="mean return on training tasks")
         if "return_after" in records[0]:
             axes.plot(steps, [r["return_after"] for r in records], color=color, label=f"{run.name}, after")
             axes.plot(steps, before, color=color, linestyle="--", alpha=0.7, label=f"{run.name}, before")
         else:
             axes.plot(steps, before, color=color, label=run.name)
-    axes.set(xlabel="environment steps, millions", ylabel="mean return on training tasks")
     _finish(axes)
     figure.savefig(path, dpi=DPI)
     plt.close(figure)

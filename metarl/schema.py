@@ -178,8 +178,18 @@ class PolicyNet(Record):
     init_std: Positive = 1.0
 
 
+class EmbeddingNet(Record):
+    """See `agents.embeddings.Conv4`."""
+
+    channels: Count = 64
+    down: Literal["pool", "stride"] = "pool"
+
+
 class MamlLearner(Record):
-    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD."""
+    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD.
+
+    Of images: the embedding (stride 2 by default), and test_steps gradient steps when it is judged (3 by default).
+    """
 
     kind: Literal["maml"]
     inner_lr: Positive = 0.1
@@ -187,25 +197,22 @@ class MamlLearner(Record):
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
     first_order: bool = False
     learn_inner_lr: bool = False
+    embedding: EmbeddingNet | None = None
+    test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
 class ReptileLearner(Record):
-    """Reptile (Nichol et al. 2018)."""
+    """Reptile (Nichol et al. 2018). Of images: as for MAML, with 50 steps when it is judged."""
 
     kind: Literal["reptile"]
     inner_lr: Positive = 0.1
     inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    embedding: EmbeddingNet | None = None
+    test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
 BatchNorm = Literal["transductive", "support", "running"]
-
-
-class EmbeddingNet(Record):
-    """See `agents.embeddings.Conv4`."""
-
-    channels: Count = 64
-    down: Literal["pool", "stride"] = "pool"
 
 
 class PrototypicalLearner(Record):
@@ -333,17 +340,23 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
-        wants_gradient, is_gradient = self.learner.kind in ("reptile", *METRIC), self.outer.kind == "gradient"
-        if wants_gradient != is_gradient:
+        images = self.tasks.kind == "fewshot"
+        if images and self.learner.kind in ("joint", "oracle"):
+            raise ValueError(
+                f"learner {self.learner.kind} acts: tasks of kind fewshot want one that tells classes apart"
+            )
+        if not images and self.learner.kind in METRIC:
+            raise ValueError(f"learner {self.learner.kind} tells classes apart: it wants tasks of kind fewshot")
+        wants_gradient = images or self.learner.kind == "reptile"
+        if wants_gradient != (self.outer.kind == "gradient"):
             fitting = "gradient" if wants_gradient else "ppo or trpo"
             raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
-        return self
-
-    @model_validator(mode="after")
-    def _learner_fits_tasks(self) -> Self:
-        if (self.learner.kind in METRIC) != (self.tasks.kind == "fewshot"):
-            known = ", ".join(METRIC)
-            raise ValueError(f"tasks of kind fewshot are for the learners {known}, but got {self.learner.kind}")
+        if images and getattr(self.learner, "rounds", 1) != 1:
+            raise ValueError("a task of kind fewshot has one support: learner.rounds is 1")
+        if isinstance(self.learner, MamlLearner | ReptileLearner) and not images:
+            for name in ("embedding", "test_steps"):
+                if getattr(self.learner, name) is not None:
+                    raise ValueError(f"learner.{name} is for tasks of kind fewshot")
         return self
 
 

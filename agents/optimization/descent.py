@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from agents.learner import Network, Objective, Params, Transitions
+from agents.learner import Data, Network, Objective, Out, Params
 
 
 def descend(
-    network: Network,
+    network: Network[Out],
     objective: Objective,
     phi: Params,
-    data: Transitions,
+    data: Data,
     rate: float | Mapping[str, Tensor],
     steps: int,
     first_order: bool = False,

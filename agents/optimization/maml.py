@@ -12,18 +12,19 @@ penalty on the support data (same paper, eq. 13). Learned inner rates are Meta-S
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Gaussian, Network, Objective, Params, Transitions
+from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params
 from agents.optimization.descent import descend
 
 RATE = "inner_lr."  # prefix in theta of the learned inner rates
 
 
 @dataclass(frozen=True)
-class MAML:
+class MAML(Generic[Out]):
     """inner, outer: objectives of the inner step and of the adapted policy.
 
     inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
@@ -32,7 +33,7 @@ class MAML:
     support_penalty, penalty_coef: objective added for the support data under the weights that met it.
     """
 
-    network: Network
+    network: Network[Out]
     inner: Objective
     outer: Objective
     inner_lr: float = 0.1
@@ -52,14 +53,14 @@ class MAML:
     def begin(self, theta: Params) -> Params:
         return {k: v for k, v in theta.items() if not k.startswith(RATE)}
 
-    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+    def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         learned = {k: theta[RATE + k] for k in phi} if self.learn_inner_lr else self.inner_lr
         return descend(self.network, self.inner, phi, support, learned, self.inner_steps, self.first_order)
 
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(phi, x)
 
-    def loss(self, theta: Params, episode: Episode) -> Tensor:
+    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
         phi, penalty = self.begin(theta), torch.zeros(())
         for support in episode.support:
             if self.support_penalty is not None:

@@ -10,19 +10,20 @@ inner_steps gradient steps. Departure: the paper's experiments are supervised; h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Gaussian, Network, Objective, Params, Transitions, adapt_all
+from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params
 from agents.optimization.descent import descend
 
 
 @dataclass(frozen=True)
-class Reptile:
+class Reptile(Generic[Out]):
     """inner: objective of the inner steps; inner_lr: their rate; inner_steps: steps on each batch of data."""
 
-    network: Network
+    network: Network[Out]
     inner: Objective
     inner_lr: float = 0.1
     inner_steps: int = 1
@@ -35,14 +36,16 @@ class Reptile:
     def begin(self, theta: Params) -> Params:
         return theta
 
-    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+    def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         return descend(self.network, self.inner, phi, support, self.inner_lr, self.inner_steps)
 
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(phi, x)
 
-    def loss(self, theta: Params, episode: Episode) -> Tensor:
+    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
         frozen = {k: v.detach() for k, v in theta.items()}
-        phi = adapt_all(self, frozen, (*episode.support, episode.query))
+        phi, batches = frozen, (*episode.support, episode.query)
+        for data in batches:
+            phi = self.adapt(frozen, phi, data)
         distance = [(theta[k] - phi[k].detach()).square().sum() for k in theta]
         return 0.5 * torch.stack(distance).sum()

@@ -44,7 +44,9 @@ def find_file(given: str | None = None) -> Path:
             if candidate.is_file():
                 return candidate
     looked = ", ".join(map(str, places))
-    raise FileNotFoundError(f"there is no packed Omniglot in {looked}: run `metarl data omniglot`, or set METARL_DATA")
+    raise FileNotFoundError(
+        f"there is no packed Omniglot in {looked}: set METARL_DATA to the folder of {FILES[1]}, or use data: glyphs"
+    )
 
 
 def load(

@@ -263,3 +263,44 @@ def test_named_tasks_train(name: str, small: Callable[..., schema.Config]) -> No
     config = small("maml_cheetah_direction", tasks={"kind": "named", "name": name, "horizon": 4, "action_scale": 5.0})
     metrics = Trainer(config).iterate()
     assert metrics["env_steps"] == 2 * 3 * 2 * 4
+
+
+FEW = "--tasks.data glyphs --tasks.way 3 --tasks.query 2 --train.num_threads 1 --learner.embedding.channels 8".split()
+
+
+def test_a_few_shot_run_is_trained_resumed_evaluated_drawn_and_plotted(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("prototypical_omniglot", "matching_omniglot"):
+        code, out, err = run(["train", name, *FEW, "--train.iterations", "2"], capsys)
+        assert code == 0, err
+        assert "images/s" in out
+    words = ["evaluate", "prototypical_omniglot", "--against", "matching_omniglot", "--tasks", "6", "--json"]
+    code, out, err = run([*words, "--ways", "3", "5", "--shots", "1", "--bn", "transductive"], capsys)
+    assert code == 0, err
+    first, second = json.loads(out)
+    assert [r["way"] for r in first["results"]] == [3, 5]
+    assert all(r["episodes"] == 6 and 0 <= r["mean"] <= 1 and r["bn"] == "transductive" for r in second["results"])
+    assert run(["record", "prototypical_omniglot", "--out", "episode.png"], capsys)[0] == 0
+    assert run(["plot", "prototypical_omniglot", "matching_omniglot", "--out", "loss.png"], capsys)[0] == 0
+    assert (workdir / "episode.png").stat().st_size > 5000
+    assert "loss" in json.loads(run(["list", "runs", "--json"], capsys)[1])[runs.find("matching_omniglot").name]
+    for words, sentence in (
+        (["record", "prototypical_omniglot", "--grid", "2x2"], "--grid is for robots"),
+        (["evaluate", "prototypical_omniglot", "--split", "ood"], "expected one of train, validation, test"),
+        (["evaluate", "prototypical_omniglot", "--ways", "900"], "900 ways are more than the"),
+        (["evaluate", "prototypical_omniglot", "--shots", "19"], "more than the 20 drawings"),
+    ):
+        code, _, err = run(words, capsys)
+        assert (code, sentence in err) == (2, True), err
+
+
+def test_without_data_it_says_where_to_get_it(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("METARL_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(workdir))
+    code, _, err = run(["train", "prototypical_omniglot"], capsys)
+    assert code == 2
+    assert "there is no packed Omniglot" in err
+    assert "METARL_DATA" in err

@@ -1,0 +1,48 @@
+"""A gradient learner as one that tells classes apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.learner import Lesson, Params
+from agents.optimization.maml import MAML
+from agents.optimization.reptile import Reptile
+from envs.core import Examples
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """`way` classes, as many as its last layer has; `test_steps` gradient steps on the support when it is judged.
+
+    Batches are normalised by themselves: what is told of one query depends on the others (`transductive`).
+    """
+
+    learner: MAML[Tensor] | Reptile[Tensor]
+    way: int
+    test_steps: int = 3
+    bn: str = "transductive"
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.learner.init(generator)
+
+    def begin(self, theta: Params) -> Params:
+        return self.learner.begin(theta)
+
+    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """As it is judged: the inner steps of training, and on until there are `test_steps`."""
+        for _ in range(max(1, self.test_steps // self.learner.inner_steps)):
+            phi = self.learner.adapt(theta, phi, support)
+        return phi
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        return self.learner.apply(theta, phi, x)
+
+    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+        return self.learner.loss(theta, episode)
+
+    def measure(self, theta: Params, lesson: Lesson) -> Params:
+        """Nothing: there are no running statistics."""
+        return {}
