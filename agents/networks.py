@@ -13,6 +13,33 @@ from agents.learner import Gaussian, Params
 MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
 
 
+class RegressionMLP:
+    """A ReLU perceptron from one number to one number (Finn et al. 2017, section 5.1: two layers of 40).
+
+    Weights are normal with deviation `std`, cut off at two deviations, and biases zero, as in the authors' code.
+    """
+
+    def __init__(self, hidden: tuple[int, ...] = (40, 40), std: float = 0.01) -> None:
+        self.sizes = (1, *hidden, 1)
+        self.std = std
+
+    def init(self, generator: torch.Generator) -> Params:
+        params: Params = {}
+        for i, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
+            weight = torch.empty(fan_out, fan_in)
+            torch.nn.init.trunc_normal_(weight, std=self.std, a=-2 * self.std, b=2 * self.std, generator=generator)
+            params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
+        return params
+
+    def __call__(self, params: Params, x: Tensor) -> Tensor:
+        """x [S, 1] -> [S, 1]."""
+        depth = len(self.sizes) - 1
+        for i in range(depth):
+            x = torch.addmm(params[f"layer{i}.bias"], x, params[f"layer{i}.weight"].t())
+            x = x.relu() if i < depth - 1 else x
+        return x
+
+
 class GaussianMLP:
     """A tanh perceptron for the mean and a free log standard deviation, as in rllab and ProMP.
 

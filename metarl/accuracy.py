@@ -15,14 +15,17 @@ from torch import Tensor
 
 from agents.embeddings import RUNNING
 from agents.learner import FewShotLearner, Lesson, Params
-from agents.optimization import Classifier
+from agents.objectives import mse
+from agents.optimization import MAML, Reptile, Supervised
+from envs.core import Examples
 from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
-from metarl.build import build_lessons
+from metarl.build import build_images, build_lessons
 from metarl.errors import UserError
 from metarl.evaluate import SEED
 from metarl.runs import Run
-from metarl.schema import FewShotTasks
+from metarl.schema import FewShotTasks, SinusoidTasks
+from metarl.statistics import Estimate, mean_interval
 from metarl.train import FewShotTrainer
 
 CHUNK_IMAGES = 4000  # images judged at once
@@ -58,7 +61,7 @@ def accuracy(
     learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator
 ) -> Accuracy:
     """Over `episodes` tasks of a split; `theta` is calibrated where the learner asks for running statistics."""
-    if isinstance(learner, Classifier) and learner.way != family.way:
+    if isinstance(learner, Supervised) and learner.way != family.way:
         raise UserError(
             f"its last layer tells {learner.way} classes apart, not {family.way}: give --ways {learner.way}"
         )
@@ -99,25 +102,72 @@ def evaluate(
 ) -> Judged:
     """Accuracy of a run's newest checkpoint on `episodes` unseen episodes of each way and shot."""
     trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
-    tasks = run.config.tasks
+    tasks, of_images = run.config.tasks, trainer.family
     assert isinstance(tasks, FewShotTasks)
+    assert isinstance(of_images, FewShotImages)
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
     learner = trainer.learner
     if bn is not None:
-        if isinstance(learner, Classifier) and bn != learner.bn:
+        if isinstance(learner, Supervised) and bn != learner.bn:
             raise UserError(f"gradient learners normalise by the batch: --bn is {bn}, expected {learner.bn}")
         learner = dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
     theta = trainer.state.theta
     if learner.bn == "running":
-        theta = calibrate(learner, theta, trainer.family, torch.Generator().manual_seed(SEED))
+        theta = calibrate(learner, theta, of_images, torch.Generator().manual_seed(SEED))
     results = []
     for way in ways:
         for shot in shots:
-            family = build_lessons(tasks.model_copy(update={"way": way, "shot": shot}))
+            family = build_images(tasks.model_copy(update={"way": way, "shot": shot}))
             generator = torch.Generator().manual_seed(SEED + seed)
             results.append(accuracy(learner, theta, family, split, episodes, generator))
     return Judged(run.name, trainer.state.iteration, split, tasks.data, results)
+
+
+def follow(
+    run: Run, split: str, shots: Sequence[int], steps: Sequence[int], tasks: int, seed: int
+) -> dict[int, dict[int, Estimate]]:
+    """Squared error of a run on unseen waves, over 100 points of each, by points shown and by gradient steps."""
+    trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
+    learner, own = trainer.learner, run.config.tasks
+    assert isinstance(own, SinusoidTasks)
+    assert isinstance(learner, Supervised)
+    if split not in trainer.family.splits():
+        raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
+    found: dict[int, dict[int, Estimate]] = {}
+    for shot in shots:
+        family = build_lessons(own.model_copy(update={"shot": shot, "query": 100}))
+        drawn = family.sample(tasks, split, torch.Generator().manual_seed(SEED + seed))
+        lesson = family.lesson(drawn)
+        found[shot] = {k: _squared_error(learner.learner, trainer.state.theta, k, *lesson) for k in steps}
+    return found
+
+
+def table_of_errors(run: Run, split: str, tasks: int, found: dict[int, dict[int, Estimate]]) -> Table:
+    """A row for each number of points shown, a column for each number of gradient steps."""
+    out = Table(title=f"{run.name}: squared error on {tasks} {split} waves")
+    for column in ("points shown", *(f"after {k} steps" if k else "before" for k in next(iter(found.values())))):
+        out.add_column(column, justify="right")
+    for shot, errors in found.items():
+        out.add_row(
+            str(shot), *(f"{e.mean:.2f} [{e.low:.2f}, {e.high:.2f}]".replace("[", "\\[") for e in errors.values())
+        )
+    out.caption = "mean [95 % bootstrap interval over waves]; one training seed"
+    return out
+
+
+def _squared_error(
+    learner: MAML[Tensor] | Reptile[Tensor], theta: Params, steps: int, support: Examples, query: Examples
+) -> Estimate:
+    one_step = dataclasses.replace(learner, inner_steps=1)
+
+    def error(s: Examples, q: Examples) -> Tensor:
+        phi = one_step.begin(theta)
+        for _ in range(steps):
+            phi = one_step.adapt(theta, phi, s)
+        return mse(one_step.apply(theta, phi, q.x), q)
+
+    return mean_interval(torch.func.vmap(error)(support, query).double().numpy())
 
 
 def store(run: Run, judged: Judged) -> Path:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from agents.baselines import Joint
 from agents.embeddings import Conv4, ConvClassifier
-from agents.learner import FewShotLearner, Learner, Params
+from agents.learner import FewShotLearner, Learner, Network, Objective, Params
 from agents.metric import Matching, Prototypical, Relation, Siamese
-from agents.networks import GaussianMLP
-from agents.objectives import clipped_policy_gradient, cross_entropy, kl_to_sampling, policy_gradient, with_penalty
-from agents.optimization import MAML, Classifier, Reptile
+from agents.networks import GaussianMLP, RegressionMLP
+from agents.objectives import clipped_policy_gradient, cross_entropy, kl_to_sampling, mse, policy_gradient, with_penalty
+from agents.optimization import MAML, Reptile, Supervised
 from envs import families
-from envs.core import TaskDistribution, Variable
+from envs.core import Lessons, TaskDistribution, Variable
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.images import SPLITS
+from envs.fewshot.sinusoid import Sinusoid
 from envs.locomotion import Locomotion
 from envs.point import PointNavigation
 from metarl import schema
@@ -25,7 +28,7 @@ from metarl.outer import TRPO, Gradient, HasLoss, Outer
 def build_family(config: schema.Config) -> TaskDistribution:
     """The distribution of tasks."""
     tasks = config.tasks
-    assert not isinstance(tasks, schema.FewShotTasks)  # those have a trainer of their own
+    assert not isinstance(tasks, schema.Supervised)  # those have a trainer of their own
     try:
         return _family(tasks, config.train.num_threads)
     except ValueError as error:
@@ -50,7 +53,12 @@ def _family(tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTask
     )
 
 
-def build_lessons(tasks: schema.FewShotTasks, data: str | None = None) -> FewShotImages:
+def build_lessons(tasks: schema.Supervised) -> Lessons:
+    """Supervised tasks. UserError where there is no data, or too little in it."""
+    return Sinusoid(tasks.shot, tasks.query, tasks.variant) if tasks.kind == "sinusoid" else build_images(tasks)
+
+
+def build_images(tasks: schema.FewShotTasks, data: str | None = None) -> FewShotImages:
     """Few-shot tasks; `data` is where the packed file lies. UserError where there is none, or too little in it."""
     try:
         if tasks.data == "omniglot":
@@ -66,9 +74,10 @@ def build_lessons(tasks: schema.FewShotTasks, data: str | None = None) -> FewSho
 def build_few_shot_learner(config: schema.Config) -> FewShotLearner:
     """A learner that compares."""
     s, tasks = config.learner, config.tasks
-    assert isinstance(tasks, schema.FewShotTasks)
+    assert isinstance(tasks, schema.Supervised)
     if isinstance(s, schema.MamlLearner | schema.ReptileLearner):
-        return _by_gradient(s, tasks.way)
+        return _by_gradient(s, tasks)
+    assert isinstance(tasks, schema.FewShotTasks)
     assert isinstance(s, schema.MetricLearner)  # the schema sees to it
     if isinstance(s, schema.RelationLearner):
         return Relation(tasks.way, s.bn)
@@ -78,21 +87,26 @@ def build_few_shot_learner(config: schema.Config) -> FewShotLearner:
     return (Siamese if isinstance(s, schema.SiameseLearner) else Prototypical)(embedding, tasks.way, s.bn)
 
 
-def _by_gradient(s: schema.MamlLearner | schema.ReptileLearner, way: int) -> Classifier:
-    embedding = s.embedding or schema.EmbeddingNet(down="stride")
-    network = ConvClassifier(Conv4(embedding.channels, embedding.down), way)
+def _by_gradient(s: schema.MamlLearner | schema.ReptileLearner, tasks: schema.Supervised) -> Supervised:
+    objective: Objective
+    if isinstance(tasks, schema.FewShotTasks):
+        embedding = s.embedding or schema.EmbeddingNet(down="stride")
+        network: Network[Tensor] = ConvClassifier(Conv4(embedding.channels, embedding.down), tasks.way)
+        way, objective = tasks.way, cross_entropy
+    else:
+        network, way, objective = RegressionMLP(), 1, mse
     if isinstance(s, schema.ReptileLearner):
-        return Classifier(Reptile(network, cross_entropy, s.inner_lr, s.inner_steps), way, s.test_steps or 50)
+        return Supervised(Reptile(network, objective, s.inner_lr, s.inner_steps), way, s.test_steps or 50)
     learner = MAML(
         network,
-        cross_entropy,
-        cross_entropy,
+        objective,
+        objective,
         s.inner_lr,
         s.inner_steps,
         first_order=s.first_order,
         learn_inner_lr=s.learn_inner_lr,
     )
-    return Classifier(learner, way, s.test_steps or 3)
+    return Supervised(learner, way, s.test_steps or 3)
 
 
 def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:

@@ -104,8 +104,12 @@ class Evaluate:
         from metarl.plot import plot_adaptation
 
         run, others = runs.find(self.run), [runs.find(other) for other in self.against]
-        if run.config.tasks.kind == "fewshot":
-            return self._tell_apart([run, *others])
+        if run.config.tasks.kind in schema.SUPERVISED:
+            if any(other.config.tasks.kind != run.config.tasks.kind for other in others):
+                raise UserError(f"--against has runs on other tasks than {run.name}: they cannot be compared")
+            return (
+                self._tell_apart([run, *others]) if run.config.tasks.kind == "fewshot" else self._follow([run, *others])
+            )
         family = build_family(run.config)
         for other in others:
             if other.config.tasks != run.config.tasks:
@@ -125,6 +129,20 @@ class Evaluate:
         else:
             console.print(evaluate.table(family, own, against))
             console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
+        return 0
+
+    def _follow(self, found: list[Run]) -> int:
+        from metarl import accuracy
+
+        count = self.tasks or 1000
+        with console.status("evaluating"):
+            errors = [accuracy.follow(r, self.split, (5, 10, 20), (0, 1, 5, 10), count, self.seed) for r in found]
+        if self.json:
+            told = [{s: {k: e.to_json() for k, e in row.items()} for s, row in run.items()} for run in errors]
+            print(json.dumps(told, indent=1))
+        else:
+            for run, error in zip(found, errors, strict=True):
+                console.print(accuracy.table_of_errors(run, self.split, count, error))
         return 0
 
     def _tell_apart(self, found: list[Run]) -> int:
@@ -193,6 +211,8 @@ class Record:
         run = runs.find(self.run) if self.run else None
         if run and run.config.tasks.kind == "fewshot":
             return self._draw(run, given)
+        if run and run.config.tasks.kind == "sinusoid":
+            raise UserError("a run on waves has nothing to film: see metarl evaluate")
         gl.choose()
         from metarl import record
 

@@ -29,10 +29,11 @@ def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
     trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
-    theta = trainer.state.theta
+    theta, family = trainer.state.theta, trainer.family
+    assert isinstance(family, FewShotImages)
     if trainer.learner.bn == "running":
-        theta = accuracy.calibrate(trainer.learner, theta, trainer.family, seeded(0))
-    return draw_episode(trainer.learner, theta, trainer.family, split, seed, f"{run.name}, {split}", path)
+        theta = accuracy.calibrate(trainer.learner, theta, family, seeded(0))
+    return draw_episode(trainer.learner, theta, family, split, seed, f"{run.name}, {split}", path)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 Metrics = dict[str, float]
+EVERY = 1.0  # s between two lines in a pipe
 
 
 def span(seconds: float) -> str:
@@ -25,7 +26,7 @@ class TrainingDisplay:
 
     def __init__(self, title: str, iterations: int, start: int, console: Console) -> None:
         self.title, self.iterations, self.start, self.console = title, iterations, start, console
-        self.began = time.perf_counter()
+        self.began = self.told = time.perf_counter()
         self.live = Live(console=console, transient=False) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -45,7 +46,8 @@ class TrainingDisplay:
         left = elapsed / max(done - self.start, 1) * (self.iterations - done)
         if self.live:
             self.live.update(self._table(metrics, done, left))
-        else:
+        elif done in (self.start + 1, self.iterations) or time.perf_counter() - self.told > EVERY:
+            self.told = time.perf_counter()
             self.console.print(self._line(metrics, done, left), highlight=False, soft_wrap=True)
 
     def _line(self, m: Metrics, done: int, left: float) -> str:

@@ -171,6 +171,15 @@ class FewShotTasks(Record):
     turn_test_classes: bool = True
 
 
+class SinusoidTasks(Record):
+    """Sine waves of which `shot` points are shown; `reptile` is the variant with every phase."""
+
+    kind: Literal["sinusoid"]
+    variant: Literal["maml", "reptile"] = "maml"
+    shot: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
+    query: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
+
+
 class PolicyNet(Record):
     """See `agents.networks.GaussianMLP`."""
 
@@ -310,7 +319,7 @@ class Training(Record):
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
 
 
-Tasks = Annotated[LocomotionTasks | NamedTasks | PointTasks | FewShotTasks, Field(discriminator="kind")]
+Tasks = Annotated[LocomotionTasks | NamedTasks | PointTasks | FewShotTasks | SinusoidTasks, Field(discriminator="kind")]
 Learner = Annotated[
     MamlLearner
     | ReptileLearner
@@ -323,6 +332,8 @@ Learner = Annotated[
     Field(discriminator="kind"),
 ]
 MetricLearner = PrototypicalLearner | MatchingLearner | RelationLearner | SiameseLearner
+Supervised = FewShotTasks | SinusoidTasks
+SUPERVISED = ("fewshot", "sinusoid")
 METRIC = ("prototypical", "matching", "relation", "siamese")
 Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
 
@@ -340,23 +351,22 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
-        images = self.tasks.kind == "fewshot"
-        if images and self.learner.kind in ("joint", "oracle"):
-            raise ValueError(
-                f"learner {self.learner.kind} acts: tasks of kind fewshot want one that tells classes apart"
-            )
+        images, supervised = self.tasks.kind == "fewshot", self.tasks.kind in SUPERVISED
+        if supervised and self.learner.kind in ("joint", "oracle"):
+            raise ValueError(f"learner {self.learner.kind} acts: tasks of kind {self.tasks.kind} want none that does")
         if not images and self.learner.kind in METRIC:
             raise ValueError(f"learner {self.learner.kind} tells classes apart: it wants tasks of kind fewshot")
-        wants_gradient = images or self.learner.kind == "reptile"
+        wants_gradient = supervised or self.learner.kind == "reptile"
         if wants_gradient != (self.outer.kind == "gradient"):
             fitting = "gradient" if wants_gradient else "ppo or trpo"
             raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
-        if images and getattr(self.learner, "rounds", 1) != 1:
-            raise ValueError("a task of kind fewshot has one support: learner.rounds is 1")
-        if isinstance(self.learner, MamlLearner | ReptileLearner) and not images:
-            for name in ("embedding", "test_steps"):
-                if getattr(self.learner, name) is not None:
-                    raise ValueError(f"learner.{name} is for tasks of kind fewshot")
+        if supervised and getattr(self.learner, "rounds", 1) != 1:
+            raise ValueError("a supervised task has one support: learner.rounds is 1")
+        if isinstance(self.learner, MamlLearner | ReptileLearner):
+            if self.learner.embedding is not None and not images:
+                raise ValueError("learner.embedding is for tasks of kind fewshot")
+            if self.learner.test_steps is not None and not supervised:
+                raise ValueError("learner.test_steps is for supervised tasks")
         return self
 
 

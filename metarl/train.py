@@ -29,7 +29,7 @@ from metarl.collect import Clock, live
 from metarl.errors import DivergedError, UserError
 from metarl.progress import Metrics, TrainingDisplay, span
 from metarl.runs import Run
-from metarl.schema import Config, FewShotTasks
+from metarl.schema import Config, Supervised
 
 
 def usable_cores() -> int:
@@ -110,7 +110,7 @@ class FewShotTrainer(_Training):
 
     def __init__(self, config: Config, state: checkpoint.State | None = None) -> None:
         torch.set_num_threads(config.train.num_threads or usable_cores())
-        assert isinstance(config.tasks, FewShotTasks)
+        assert isinstance(config.tasks, Supervised)
         self.family = build_lessons(config.tasks)
         self.learner = build_few_shot_learner(config)
         fresh = torch.Generator().manual_seed(config.seed)
@@ -133,7 +133,7 @@ class FewShotTrainer(_Training):
 
 def trainer_of(config: Config, state: checkpoint.State | None = None) -> Trainer | FewShotTrainer:
     """The trainer for a config's tasks."""
-    return FewShotTrainer(config, state) if isinstance(config.tasks, FewShotTasks) else Trainer(config, state)
+    return FewShotTrainer(config, state) if isinstance(config.tasks, Supervised) else Trainer(config, state)
 
 
 def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:

@@ -1,7 +1,7 @@
 """Learners that adapt by gradient steps."""
 
-from agents.optimization.classifier import Classifier
 from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
+from agents.optimization.supervised import Supervised
 
-__all__ = ["MAML", "Classifier", "Reptile"]
+__all__ = ["MAML", "Reptile", "Supervised"]

@@ -1,4 +1,4 @@
-"""A gradient learner as one that tells classes apart."""
+"""A gradient learner on supervised tasks: classes to tell apart, or a function to follow."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from envs.core import Examples
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """`way` classes, as many as its last layer has; `test_steps` gradient steps on the support when it is judged.
+class Supervised:
+    """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when it is judged.
 
-    Batches are normalised by themselves: what is told of one query depends on the others (`transductive`).
+    Batches of images are normalised by themselves: what is told of one query depends on the others (`transductive`).
     """
 
     learner: MAML[Tensor] | Reptile[Tensor]

@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.embeddings import Conv4, ConvClassifier
 from agents.learner import Lesson, Params, over_tasks
 from agents.objectives import cross_entropy
-from agents.optimization import MAML, Classifier, Reptile
+from agents.optimization import MAML, Reptile, Supervised
 from envs.core import Examples
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
@@ -67,7 +67,7 @@ def test_a_judged_classifier_takes_its_test_steps(generator: torch.Generator) ->
     theta = {k: v.detach() for k, v in weights(generator).items()}
     lesson = one(lessons(), 0)
     maml = MAML(NETWORK, cross_entropy, cross_entropy, 0.1, 1)
-    phi = Classifier(maml, 3, test_steps=3).adapt(theta, theta, lesson.support[0])
+    phi = Supervised(maml, 3, test_steps=3).adapt(theta, theta, lesson.support[0])
     expected = theta
     for _ in range(3):
         expected = maml.adapt(theta, expected, lesson.support[0])
