@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -149,8 +150,7 @@ def table_of_errors(run: Run, split: str, tasks: int, found: dict[int, dict[int,
     for column in ("points shown", *(f"after {k} steps" if k else "before" for k in next(iter(found.values())))):
         out.add_column(column, justify="right")
     for shot, errors in found.items():
-        out.add_row(
-            str(shot), *(f"{e.mean:.2f} [{e.low:.2f}, {e.high:.2f}]".replace("[", "\\[") for e in errors.values())
+        out.add_row(str(shot), *(escape(f"{e.mean:.2f} [{e.low:.2f}, {e.high:.2f}]") for e in errors.values()))
         )
     out.caption = "mean [95 % bootstrap interval over waves]; one training seed"
     return out

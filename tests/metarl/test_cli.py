@@ -304,3 +304,27 @@ def test_without_data_it_says_where_to_get_it(
     assert code == 2
     assert "there is no packed Omniglot" in err
     assert "METARL_DATA" in err
+
+
+def test_waves_are_followed(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """300 steps already make the error after ten gradient steps on 20 points smaller than doing nothing."""
+    for name in ("maml_sinusoid", "fomaml_sinusoid"):
+        words = ["train", name, "--train.iterations", "300", "--outer.outer_lr", "0.01", "--learner.inner_lr", "0.02"]
+        assert run(words, capsys)[0] == 0
+    code, out, err = run(
+        ["evaluate", "maml_sinusoid", "--against", "fomaml_sinusoid", "--tasks", "50", "--json"], capsys
+    )
+    assert code == 0, err
+    for found in json.loads(out):
+        assert found["20"]["10"]["mean"] < found["20"]["0"]["mean"]
+    code, out, _ = run(["evaluate", "maml_sinusoid", "--tasks", "5", "--split", "ood"], capsys)
+    assert code == 0
+    assert "squared error on 5 ood waves" in out
+    for words, sentence in (
+        (["evaluate", "maml_sinusoid", "--split", "validation"], "expected one of train, test, ood"),
+        (["record", "maml_sinusoid"], "nothing to film"),
+        (["train", "maml_point", "--learner.test_steps", "3"], "learner.test_steps is for supervised tasks"),
+        (["train", "maml_sinusoid", "--learner.rounds", "2"], "learner.rounds is 1"),
+    ):
+        code, _, err = run(words, capsys)
+        assert (code, sentence in err) == (2, True), err
