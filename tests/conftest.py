@@ -23,6 +23,11 @@ SMALL: dict[str, Any] = {
     "policy.hidden": [8],
 }
 
+OWN: dict[str, dict[str, Any]] = {  # of tasks that have no horizon
+    "fewshot": {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2},
+    "sinusoid": {"tasks.shot": 3},
+}
+
 
 @pytest.fixture
 def generator() -> torch.Generator:
@@ -34,9 +39,8 @@ def small() -> Callable[..., schema.Config]:
     """A shipped config made small enough for a test; the horizon is 10 steps, and images are glyphs."""
 
     def make(name: str, **overrides: Any) -> schema.Config:
-        of_images = settings.read_yaml(settings.find(name))["tasks"]["kind"] == "fewshot"
-        own = {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2} if of_images else {"tasks.horizon": 10}
-        changes = SMALL | own | {k.replace("__", "."): v for k, v in overrides.items()}
+        kind = settings.read_yaml(settings.find(name))["tasks"].get("kind")
+        changes = SMALL | OWN.get(kind, {"tasks.horizon": 10}) | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
 
     return make

@@ -112,14 +112,14 @@ def test_sigterm_saves_and_resume_ends_where_the_whole_run_ends(workdir: Path) -
     stopped = subprocess.Popen([*command, "train", "maml_point", *options], env=env, stdout=subprocess.PIPE, text=True)
     assert stopped.stdout is not None
     for line in stopped.stdout:
-        if line.startswith("iteration 3/"):
+        if line.startswith("iteration 1/"):  # the first is always told
             stopped.send_signal(signal.SIGTERM)
             break
     said = stopped.stdout.read()
     assert stopped.wait() == 4
     run = runs.find("maml_point")
     assert f"metarl resume {run.path}" in said
-    assert 3 <= run.records()[-1]["iteration"] < 30
+    assert 1 <= run.records()[-1]["iteration"] < 30
 
     resumed = subprocess.run([*command, "resume", str(run.path)], env=env, capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr
