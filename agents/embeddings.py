@@ -87,7 +87,7 @@ class ConvClassifier:
         self.embedding, self.way = embedding, way
 
     def init(self, generator: torch.Generator) -> Params:
-        """The last layer starts at zero: no class is likelier than another (cbfinn/maml starts it close to that)."""
+        """The last layer starts at zero, so that no class is likelier than another; chosen."""
         last = {"last.weight": torch.zeros(self.way, self.embedding.dim), "last.bias": torch.zeros(self.way)}
         return self.embedding.init(generator) | last
 

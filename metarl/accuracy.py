@@ -18,7 +18,7 @@ from agents.embeddings import RUNNING
 from agents.learner import FewShotLearner, Lesson, Params
 from agents.objectives import mse
 from agents.optimization import MAML, Reptile, Supervised
-from envs.core import Examples
+from envs.core import Examples, Tasks
 from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
 from metarl.build import build_images, build_lessons
@@ -71,9 +71,9 @@ def accuracy(
     chunk = max(1, CHUNK_IMAGES // per_episode)
     right: list[Tensor] = []
     judge = torch.func.vmap(lambda s, q: _right(learner, theta, Lesson((s,), q)))
+    tasks = family.sample(episodes, split, generator)
     for start in range(0, episodes, chunk):
-        tasks = family.sample(min(chunk, episodes - start), split, generator)
-        right.append(judge(*family.lesson(tasks)))
+        right.append(judge(*family.lesson(Tasks(tasks.names, tasks.values[start : start + chunk]))))
     shares = torch.cat(right).double().numpy()
     half = 1.96 * shares.std(ddof=1) / np.sqrt(len(shares))
     return Accuracy(family.way, family.shot, learner.bn, float(shares.mean()), float(half), len(shares))
@@ -91,6 +91,7 @@ class Judged(NamedTuple):
     run: str
     iteration: int
     split: str
+    seed: int
     data: str
     results: list[Accuracy]
 
@@ -106,6 +107,7 @@ def evaluate(
     tasks, of_images = run.config.tasks, trainer.family
     assert isinstance(tasks, FewShotTasks)
     assert isinstance(of_images, FewShotImages)
+    ways = ways or ((tasks.way,) if isinstance(trainer.learner, Supervised) else (5, 20))
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
     learner = trainer.learner
@@ -114,15 +116,16 @@ def evaluate(
             raise UserError(f"gradient learners normalise by the batch: --bn is {bn}, expected {learner.bn}")
         learner = dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
     theta = trainer.state.theta
-    if learner.bn == "running":
-        theta = calibrate(learner, theta, of_images, torch.Generator().manual_seed(SEED))
     results = []
     for way in ways:
         for shot in shots:
             family = build_images(tasks.model_copy(update={"way": way, "shot": shot}))
+            if learner.bn == "running":  # of pairs they depend on the shots
+                alike = build_images(tasks.model_copy(update={"shot": shot}))
+                theta = calibrate(learner, theta, alike, torch.Generator().manual_seed(SEED))
             generator = torch.Generator().manual_seed(SEED + seed)
             results.append(accuracy(learner, theta, family, split, episodes, generator))
-    return Judged(run.name, trainer.state.iteration, split, tasks.data, results)
+    return Judged(run.name, trainer.state.iteration, split, seed, tasks.data, results)
 
 
 def follow(
@@ -172,7 +175,9 @@ def _squared_error(
 def store(run: Run, judged: Judged) -> Path:
     """Write what was found into the run's folder; the same evaluation gives the same file."""
     first = judged.results[0]
-    path = run.path / f"accuracy_{judged.split}_iteration{judged.iteration}_{first.bn}_{first.episodes}.json"
+    shapes = "_".join(f"{r.way}w{r.shot}s" for r in judged.results)
+    name = f"accuracy_{judged.split}_iteration{judged.iteration}_{first.bn}_{shapes}_{first.episodes}_seed{judged.seed}"
+    path = run.path / f"{name}.json"
     path.write_text(json.dumps(judged.to_json(), indent=1))
     return path
 

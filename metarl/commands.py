@@ -82,8 +82,8 @@ class Evaluate:
     """of the tasks and of the episodes"""
     against: tuple[str, ...] = ()
     """other runs to put beside it on the same tasks, such as an oracle"""
-    ways: tuple[int, ...] = (5, 20)
-    """of few-shot runs: classes of a task"""
+    ways: tuple[int, ...] = ()
+    """of few-shot runs: classes of a task; by default 5 and 20, or as many as the run's last layer has"""
     shots: tuple[int, ...] = (1, 5)
     """of few-shot runs: support drawings of a class"""
     bn: Literal["transductive", "support", "running"] | None = None
@@ -105,7 +105,9 @@ class Evaluate:
 
         run, others = runs.find(self.run), [runs.find(other) for other in self.against]
         if run.config.tasks.kind in schema.SUPERVISED:
-            if any(other.config.tasks.kind != run.config.tasks.kind for other in others):
+            self._check_supervised()
+            made_of = _data_of(run)
+            if any(_data_of(other) != made_of for other in others):
                 raise UserError(f"--against has runs on other tasks than {run.name}: they cannot be compared")
             return (
                 self._tell_apart([run, *others]) if run.config.tasks.kind == "fewshot" else self._follow([run, *others])
@@ -130,6 +132,15 @@ class Evaluate:
             console.print(evaluate.table(family, own, against))
             console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
         return 0
+
+    def _check_supervised(self) -> None:
+        for name in ("episodes",):
+            if getattr(self, name) is not None:
+                raise UserError(f"--{name} is for robots: of supervised runs --tasks says how many")
+        if self.tasks is not None and self.tasks < 2:
+            raise UserError(f"--tasks is {self.tasks}, expected at least 2: one has no interval")
+        if not self.shots or min(self.shots) < 1 or min(self.ways, default=2) < 2:
+            raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
 
     def _follow(self, found: list[Run]) -> int:
         from metarl import accuracy
@@ -386,6 +397,11 @@ class Quickstart:
         except UserError as error:
             console.print(f"no video: {error}", soft_wrap=True)
         return 0
+
+
+def _data_of(run: Run) -> dict[str, Any]:
+    """What a supervised run's tasks are made of, without how many are shown and asked."""
+    return run.config.tasks.model_dump(exclude={"way", "shot", "query"})
 
 
 def _task_names() -> dict[str, str]:

@@ -4,8 +4,9 @@ Carried from task to task: an embedding and the weights of a distance. Formed wi
 Trained on pairs, half of them of the same class; a query gets the label of the support item that is most surely of its
 class, averaged over the shots.
 
-Departures: the embedding is the one given (Koch's own is `Koch`), the optimiser is Adam, and the pairs of a step are
-those of an episode: each query with a support item of its class, and with one of another.
+Departures: the embedding is the one given, without Koch's sigmoid layer; there are no affine distortions and no weight
+penalty; the optimiser is Adam; and the pairs of a step are those of an episode: each query with the support of its
+class, and with that of another, by the mean of the log-odds where there are several shots.
 """
 
 from __future__ import annotations

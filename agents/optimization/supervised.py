@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from envs.core import Examples
 class Supervised:
     """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when it is judged.
 
+    The inner loss is a mean over the support. The authors' codes sum it, or use Adam, so that their rates are not these.
     Batches of images are normalised by themselves: what is told of one query depends on the others (`transductive`).
     """
 
@@ -32,9 +33,10 @@ class Supervised:
         return self.learner.begin(theta)
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
-        """As it is judged: the inner steps of training, and on until there are `test_steps`."""
-        for _ in range(max(1, self.test_steps // self.learner.inner_steps)):
-            phi = self.learner.adapt(theta, phi, support)
+        """As it is judged: `test_steps` steps, however many there were in training."""
+        one_step = replace(self.learner, inner_steps=1)
+        for _ in range(self.test_steps):
+            phi = one_step.adapt(theta, phi, support)
         return phi
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:

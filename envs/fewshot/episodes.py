@@ -1,7 +1,8 @@
 """N-way K-shot episodes from a set of images.
 
 A task is numbers like every other: which classes in which rotation, in the order of their labels, and a number that
-decides which drawings are support and which are query. Support and query never share a drawing.
+decides which drawings are support and which are query. Support and query never share a drawing of a class; a character
+may come in two of its turns, which are two classes.
 
 Axes: `N` tasks, `way` classes, `S = way * shot` support items, `Q = way * query` query items.
 """
@@ -29,15 +30,13 @@ class FewShotImages:
     variables: tuple[Variable, ...] = ()
     descriptor_names: tuple[str, ...] = ()
 
-    def __init__(
-        self, images: ImageSet, way: int, shot: int, query: int, turns: tuple[str, ...] = SPLITS, one_turn: bool = False
-    ) -> None:
+    def __init__(self, images: ImageSet, way: int, shot: int, query: int, turns: tuple[str, ...] = SPLITS) -> None:
         self.images, self.way, self.shot, self.query = images, way, shot, query
-        self.turns, self.one_turn = turns, one_turn
+        self.turns = turns
         drawings, size = images.pixels.shape[1], images.pixels.shape[-1]
         if shot + query > drawings:
             raise ValueError(f"{shot} shots and {query} queries are more than the {drawings} drawings of a class")
-        fewest = min(len(images.classes(split)) * self._quarters(split) for split in SPLITS)
+        fewest = min(len(images.classes(split)) * self._quarters(split) for split in self.splits())
         if way > fewest:
             raise ValueError(f"{way} ways are more than the {fewest} classes of the smallest split")
         self.names = (*(f"class{i}" for i in range(way)), "drawings")
@@ -47,20 +46,16 @@ class FewShotImages:
         return QUARTERS if split in self.turns else 1
 
     def splits(self) -> tuple[str, ...]:
-        """Classes of one split never occur in another."""
-        return SPLITS
+        """Those that have classes; classes of one split never occur in another."""
+        return tuple(split for split in SPLITS if len(self.images.classes(split)))
 
     def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
         """Classes without replacement, in random order; `class % 4` is the quarter turn."""
-        if split not in SPLITS:
-            raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        if split not in self.splits():
+            raise ValueError(f"split is {split!r}, expected one of {', '.join(self.splits())}")
         classes, quarters = self.images.classes(split), self._quarters(split)
-        if self.one_turn:
-            turn = torch.randint(quarters, (num_tasks, 1), generator=generator)
-            chosen = QUARTERS * classes[_choose(num_tasks, len(classes), self.way, generator)] + turn
-        else:
-            index = _choose(num_tasks, len(classes) * quarters, self.way, generator)
-            chosen = QUARTERS * classes[index // quarters] + index % quarters
+        index = _choose(num_tasks, len(classes) * quarters, self.way, generator)
+        chosen = QUARTERS * classes[index // quarters] + index % quarters
         drawings = torch.randint(2**_BITS, (num_tasks, 1), generator=generator)
         return Tasks(self.names, torch.cat([chosen, drawings], 1).double())
 
