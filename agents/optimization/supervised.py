@@ -15,9 +15,9 @@ from envs.core import Examples
 
 @dataclass(frozen=True)
 class Supervised:
-    """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when it is judged.
+    """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when judged.
 
-    The inner loss is a mean over the support. The authors' codes sum it, or use Adam, so that their rates are not these.
+    The inner loss is a mean over the support. The authors' codes sum it, or use Adam: their rates are not these.
     Batches of images are normalised by themselves: what is told of one query depends on the others (`transductive`).
     """
 
