@@ -376,4 +376,7 @@ def learners() -> dict[str, str]:
 
 
 def _options(union: Any) -> dict[str, str]:
-    return {get_args(m.model_fields["kind"].annotation)[0]: m.__doc__ or "" for m in get_args(get_args(union)[0])}
+    return {
+        get_args(m.model_fields["kind"].annotation)[0]: (m.__doc__ or "").split("\n")[0]
+        for m in get_args(get_args(union)[0])
+    }
