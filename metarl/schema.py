@@ -350,6 +350,12 @@ class Config(Record):
     train: Training
 
     @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Self:
+        if self.tasks.kind in SUPERVISED and (self.policy != PolicyNet() or self.credit != Credit()):
+            raise ValueError(f"policy and credit are for learners that act: tasks of kind {self.tasks.kind} have none")
+        return self
+
+    @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
         images, supervised = self.tasks.kind == "fewshot", self.tasks.kind in SUPERVISED
         if supervised and self.learner.kind in ("joint", "oracle"):

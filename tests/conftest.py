@@ -20,10 +20,9 @@ SMALL: dict[str, Any] = {
     "train.num_tasks": 3,
     "train.episodes": 2,
     "train.num_threads": 1,
-    "policy.hidden": [8],
 }
 
-OWN: dict[str, dict[str, Any]] = {  # of tasks that have no horizon
+OWN: dict[str, dict[str, Any]] = {  # of tasks without a policy
     "fewshot": {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2},
     "sinusoid": {"tasks.shot": 3},
 }
@@ -40,7 +39,8 @@ def small() -> Callable[..., schema.Config]:
 
     def make(name: str, **overrides: Any) -> schema.Config:
         kind = settings.read_yaml(settings.find(name))["tasks"].get("kind")
-        changes = SMALL | OWN.get(kind, {"tasks.horizon": 10}) | {k.replace("__", "."): v for k, v in overrides.items()}
+        acting = {"tasks.horizon": 10, "policy.hidden": [8]}
+        changes = SMALL | OWN.get(kind, acting) | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
 
     return make

@@ -325,6 +325,7 @@ def test_waves_are_followed(workdir: Path, capsys: pytest.CaptureFixture[str]) -
         (["record", "maml_sinusoid"], "nothing to film"),
         (["train", "maml_point", "--learner.test_steps", "3"], "learner.test_steps is for supervised tasks"),
         (["train", "maml_sinusoid", "--learner.rounds", "2"], "learner.rounds is 1"),
+        (["train", "maml_sinusoid", "--credit.gamma", "0.5"], "policy and credit are for learners that act"),
     ):
         code, _, err = run(words, capsys)
         assert (code, sentence in err) == (2, True), err
