@@ -7,7 +7,7 @@ parameters, `W = N * E` worlds of a simulator, task-major. The task axis is alwa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -154,7 +154,6 @@ class TaskDistribution(Protocol):
         """What `policy` lives through in `episodes` episodes of every task."""
 
 
-@runtime_checkable
 class Lessons(Protocol):
     """A family of supervised tasks, which need no policy to become data."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from envs.core import SPLITS, Law, Tasks, Variable
 
-_BITS = 31  # a draw is k / 2^31 of the way through its range: finer than any effect on a robot
+DRAW_BITS = 31  # a draw is k / 2^31 of the way through its range: finer than any effect on a robot
 
 
 class Varied:
@@ -62,8 +62,24 @@ class Varied:
 
 def parity_index(values: Tensor, count: int) -> Tensor:
     """One of `count` (even) things for each draw [N] from [0, 1]: even ones for training draws, odd ones for others."""
-    index: Tensor = (values * 2**_BITS).round().long() % count
+    index: Tensor = draw_number(values) % count
     return index
+
+
+def draw_number(values: Tensor) -> Tensor:
+    """The whole number k of each draw k / 2^31 from [0, 1], [N]."""
+    k: Tensor = (values * 2**DRAW_BITS).round().long()
+    return k
+
+
+def hashed_uniforms(seeds: Tensor, count: int) -> Tensor:
+    """`count` numbers in [0, 1) for each whole seed [N], [N, count]: an integer hash, the same on every platform."""
+    x = (seeds[:, None] * 1_000_003 + torch.arange(count)[None]) & 0xFFFFFFFF
+    for _ in range(2):  # Wellons' 32-bit mixer "lowbias32", twice
+        x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+        x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+        x = x ^ (x >> 16)
+    return x.double() / 2**32
 
 
 def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) -> Tensor:
@@ -73,8 +89,8 @@ def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) ->
     length = high - low
     weights = length if length.sum() > 0 else torch.ones_like(length)
     which = torch.multinomial(weights, n, replacement=True, generator=generator)  # [n]
-    k = 2 * torch.randint(2 ** (_BITS - 1), (n,), generator=generator) + (split != "train")
-    drawn = back(low[which] + length[which] * (k.double() / 2**_BITS))
+    k = 2 * torch.randint(2 ** (DRAW_BITS - 1), (n,), generator=generator) + (split != "train")
+    drawn = back(low[which] + length[which] * (k.double() / 2**DRAW_BITS))
     return drawn.clamp(ends[which, 0], ends[which, 1])  # back(to(x)) may be a rounding away from x
 
 

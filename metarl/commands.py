@@ -134,9 +134,8 @@ class Evaluate:
         return 0
 
     def _check_supervised(self) -> None:
-        for name in ("episodes",):
-            if getattr(self, name) is not None:
-                raise UserError(f"--{name} is for robots: of supervised runs --tasks says how many")
+        if self.episodes is not None:
+            raise UserError("--episodes is for robots: of supervised runs --tasks says how many")
         if self.tasks is not None and self.tasks < 2:
             raise UserError(f"--tasks is {self.tasks}, expected at least 2: one has no interval")
         if not self.shots or min(self.shots) < 1 or min(self.ways, default=2) < 2:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from envs.core import Examples, Space, Tasks, Variable
 from envs.fewshot.images import SPLITS, ImageSet
+from envs.variables import DRAW_BITS, hashed_uniforms
 
 QUARTERS = 4  # a character turned by 90 degrees is another class (Santoro et al. 2016, Vinyals et al. 2016)
-_BITS = 31
 
 
 class FewShotImages:
@@ -56,7 +56,7 @@ class FewShotImages:
         classes, quarters = self.images.classes(split), self._quarters(split)
         index = _choose(num_tasks, len(classes) * quarters, self.way, generator)
         chosen = QUARTERS * classes[index // quarters] + index % quarters
-        drawings = torch.randint(2**_BITS, (num_tasks, 1), generator=generator)
+        drawings = torch.randint(2**DRAW_BITS, (num_tasks, 1), generator=generator)
         return Tasks(self.names, torch.cat([chosen, drawings], 1).double())
 
     def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
@@ -64,10 +64,10 @@ class FewShotImages:
         numbers = tasks.values.long()
         classes, seeds = numbers[:, :-1], numbers[:, -1]
         n, drawings = len(tasks), self.images.pixels.shape[1]
-        order = uniforms(seeds, self.way * drawings).view(n, self.way, drawings).argsort(-1)
+        order = hashed_uniforms(seeds, self.way * drawings).view(n, self.way, drawings).argsort(-1)
         labels = torch.arange(self.way)[None, :, None].expand(n, self.way, drawings)
         support, query = (slice(0, self.shot), slice(self.shot, self.shot + self.query))
-        mixed = uniforms(seeds + 2**_BITS, self.way * self.shot).argsort(-1)  # [N, S]
+        mixed = hashed_uniforms(seeds + 2**DRAW_BITS, self.way * self.shot).argsort(-1)  # [N, S]
         x, y = self._pictures(classes, order[..., support]), labels[..., support].reshape(n, -1)
         x = torch.take_along_dim(x, mixed[:, :, None, None, None], 1)
         return (
@@ -90,10 +90,3 @@ class FewShotImages:
 def _choose(rows: int, count: int, k: int, generator: torch.Generator) -> Tensor:
     """k different numbers below `count` for each row, in random order, [rows, k]."""
     return torch.rand(rows, count, generator=generator).topk(k, dim=1).indices
-
-
-def uniforms(seeds: Tensor, count: int) -> Tensor:
-    """`count` numbers in [0, 1) for each seed [N], [N, count]: the hash of `envs.variations.ground`."""
-    from envs.variations.ground import uniforms as hashed
-
-    return hashed(seeds.double() / 2**_BITS, count, 1)[..., 0]

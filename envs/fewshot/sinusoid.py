@@ -12,11 +12,9 @@ from typing import Literal
 import torch
 
 from envs.core import Examples, Space, Tasks, Variable
-from envs.fewshot.episodes import uniforms
-from envs.variables import Varied
+from envs.variables import Varied, draw_number, hashed_uniforms
 
 REACH = 5.0  # of x to both sides
-_BITS = 31
 
 
 class Sinusoid(Varied):
@@ -39,8 +37,8 @@ class Sinusoid(Varied):
 
     def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support x, y [N, shot, 1] and query [N, query, 1]."""
-        seeds = (tasks.column("points") * 2**_BITS).round().long()
-        x = REACH * (2 * uniforms(seeds, self.shot + self.query) - 1)
+        seeds = draw_number(tasks.column("points"))
+        x = REACH * (2 * hashed_uniforms(seeds, self.shot + self.query) - 1)
         y = tasks.column("amplitude")[:, None] * torch.sin(x + self.sign * tasks.column("phase")[:, None])
         both = Examples(x.float()[..., None], y.float()[..., None])
         support, query = (Examples(*(t[:, part] for t in both)) for part in (slice(self.shot), slice(self.shot, None)))

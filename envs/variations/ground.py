@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.variables import parity_index
+from envs.variables import draw_number, hashed_uniforms, parity_index
 from envs.variations.dynamics import GROUND
 from envs.variations.goals import Task
 from envs.variations.params import Params
@@ -150,14 +150,8 @@ def _triangle(t: Tensor) -> Tensor:
 
 
 def uniforms(layout: Tensor, count: int, each: int) -> Tensor:
-    """Numbers in [0, 1) for every layout [W], `[W, count, each]`: an integer hash, the same on every platform."""
-    seed = (layout * 2**31).round().long()[:, None] * 1_000_003
-    x = (seed + torch.arange(count * each)[None]) & 0xFFFFFFFF
-    for _ in range(2):  # Wellons' 32-bit mixer "lowbias32", twice
-        x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-        x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
-        x = x ^ (x >> 16)
-    return (x.double() / 2**32).view(-1, count, each)
+    """Numbers in [0, 1) for every layout [W], `[W, count, each]`."""
+    return hashed_uniforms(draw_number(layout), count * each).view(-1, count, each)
 
 
 def _ring_boxes(count: int) -> Callable[[bool], int]:
