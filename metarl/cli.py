@@ -8,20 +8,24 @@ from typing import Annotated, Any, Union
 import tyro
 from tyro.conf import subcommand
 
-from metarl import commands
 from metarl import config as settings
+from metarl.commands.bench import Bench
+from metarl.commands.evaluate import Evaluate
+from metarl.commands.look import Doctor, List, Plot
+from metarl.commands.record import Record
+from metarl.commands.train import Quickstart, Resume, Train
 from metarl.errors import UserError
 
 COMMANDS: dict[str, type] = {
-    "train": commands.Train,
-    "resume": commands.Resume,
-    "evaluate": commands.Evaluate,
-    "record": commands.Record,
-    "plot": commands.Plot,
-    "list": commands.List,
-    "bench": commands.Bench,
-    "doctor": commands.Doctor,
-    "quickstart": commands.Quickstart,
+    "train": Train,
+    "resume": Resume,
+    "evaluate": Evaluate,
+    "record": Record,
+    "plot": Plot,
+    "list": List,
+    "bench": Bench,
+    "doctor": Doctor,
+    "quickstart": Quickstart,
 }
 
 

@@ -103,7 +103,8 @@ def test_the_quickstart_goes_all_the_way_to_the_video(workdir: Path) -> None:
     """In a process of its own, without a display or MUJOCO_GL, two iterations of each training."""
     env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
     env["PYTHONPATH"] = str(Path(cli.__file__).parents[1])
-    code = "from metarl.commands import Quickstart; Quickstart(smoke=True)({'tasks.horizon': 10, 'train.num_tasks': 3})"
+    settings = "{'tasks.horizon': 10, 'train.num_tasks': 3}"
+    code = f"from metarl.commands.train import Quickstart; Quickstart(smoke=True)({settings})"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert runs.find("quickstart").path.joinpath("adaptation.png").is_file()

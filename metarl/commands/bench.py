@@ -1,0 +1,57 @@
+"""Speed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from metarl import config as settings
+from metarl.commands.common import (
+    console,
+    no_overrides,
+    positive,
+    within,
+)
+
+
+@dataclass
+class Bench:
+    """Measure speed against bare physics and against other vectorisations, side by side in one run.
+
+    metarl bench sim                        every body, at 64 and 800 worlds
+    metarl bench sim --config quickstart    one config's family, also with its policy acting
+    """
+
+    what: Annotated[Positional[Literal["sim"]], arg(help="sim: stepping worlds")] = "sim"
+    config: str | None = None
+    """measure this config's family alone"""
+    worlds: tuple[int, ...] = (64, 800)
+    """how many worlds run side by side"""
+    repeats: int = 5
+    """measurements of each way; the median is reported"""
+    threads: int = 0
+    """0 for every core"""
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        positive(repeats=self.repeats, worlds=min(self.worlds, default=0))
+        within("threads", self.threads, 0, 1024)
+        if self.config is None:
+            no_overrides(overrides)
+        config = settings.load(settings.find(self.config), overrides) if self.config else None
+        from metarl import bench
+
+        with console.status("measuring"):
+            if config is None:
+                rows = bench.bench_bodies(list(self.worlds), self.repeats, self.threads)
+            else:
+                rows = [bench.bench_simulation(config, size, self.repeats, self.threads) for size in self.worlds]
+        if self.json:
+            print(json.dumps({"rows": rows, "versions": bench.versions()}, indent=1))
+        else:
+            console.print(bench.table(rows, self.threads, self.repeats))
+        return 0

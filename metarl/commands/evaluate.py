@@ -1,0 +1,132 @@
+"""Judging what was learned."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from metarl import schema
+from metarl.commands.common import (
+    RunArg,
+    Split,
+    console,
+    no_overrides,
+    positive,
+    within,
+)
+from metarl.errors import UserError
+from metarl.runs import Run
+
+
+@dataclass
+class Evaluate:
+    """Return on unseen tasks after 0, 1, 2, ... rounds of adaptation."""
+
+    run: RunArg
+    split: Split = "test"
+    """train, test (same ranges, other draws), ood (outside the ranges); of images train, validation or test"""
+    tasks: int | None = None
+    """how many tasks; by default 40, or 1000 few-shot ones"""
+    episodes: int | None = None
+    """episodes of each task and round; by default as many as in training"""
+    rounds: int = 3
+    """rounds of adaptation"""
+    seed: int = 0
+    """of the tasks and of the episodes"""
+    against: tuple[str, ...] = ()
+    """other runs to put beside it on the same tasks, such as an oracle"""
+    ways: tuple[int, ...] = ()
+    """of few-shot runs: classes of a task; by default 5 and 20, or as many as the run's last layer has"""
+    shots: tuple[int, ...] = (1, 5)
+    """of few-shot runs: support drawings of a class"""
+    bn: Literal["transductive", "support", "running"] | None = None
+    """of few-shot runs: which statistics normalise, by default the config's"""
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        positive(
+            tasks=1 if self.tasks is None else self.tasks,
+            episodes=1 if self.episodes is None else self.episodes,
+            rounds=self.rounds,
+        )
+        within("seed", self.seed, 0, 2**31 - 1)
+        from metarl import evaluate, runs
+        from metarl.build import build_family
+        from metarl.plot import plot_adaptation
+
+        run, others = runs.find(self.run), [runs.find(other) for other in self.against]
+        if run.config.tasks.kind in schema.SUPERVISED:
+            self._check_supervised()
+            made_of = _data_of(run)
+            if any(_data_of(other) != made_of for other in others):
+                raise UserError(f"--against has runs on other tasks than {run.name}: they cannot be compared")
+            return (
+                self._tell_apart([run, *others]) if run.config.tasks.kind == "fewshot" else self._follow([run, *others])
+            )
+        family = build_family(run.config)
+        for other in others:
+            if other.config.tasks != run.config.tasks:
+                raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
+        episodes = self.episodes or run.config.train.episodes
+        results: list[evaluate.Evaluation] = []
+        stored: list[Path] = []
+        for r in (run, *others):
+            with console.status(f"evaluating {r.name}"):
+                results.append(evaluate.evaluate(r, self.split, self.tasks or 40, episodes, self.rounds, self.seed))
+            stored.append(evaluate.store(r, results[-1]))
+        own, against = results[0], results[1:]
+        picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
+        plot_adaptation(family, own, against, picture)
+        if self.json:
+            print(json.dumps(evaluate.summary(family, own, against), indent=1))
+        else:
+            console.print(evaluate.table(family, own, against))
+            console.print(f"wrote {stored[0]}\nwrote {picture}", soft_wrap=True)
+        return 0
+
+    def _check_supervised(self) -> None:
+        if self.episodes is not None:
+            raise UserError("--episodes is for robots: of supervised runs --tasks says how many")
+        if self.tasks is not None and self.tasks < 2:
+            raise UserError(f"--tasks is {self.tasks}, expected at least 2: one has no interval")
+        if not self.shots or min(self.shots) < 1 or min(self.ways, default=2) < 2:
+            raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
+
+    def _follow(self, found: list[Run]) -> int:
+        from metarl import accuracy
+
+        count = self.tasks or 1000
+        with console.status("evaluating"):
+            errors = [accuracy.follow(r, self.split, (5, 10, 20), (0, 1, 5, 10), count, self.seed) for r in found]
+        if self.json:
+            told = [{s: {k: e.to_json() for k, e in row.items()} for s, row in run.items()} for run in errors]
+            print(json.dumps(told, indent=1))
+        else:
+            for run, error in zip(found, errors, strict=True):
+                console.print(accuracy.table_of_errors(run, self.split, count, error))
+        return 0
+
+    def _tell_apart(self, found: list[Run]) -> int:
+        from metarl import accuracy
+
+        with console.status("evaluating"):
+            rows = [
+                accuracy.evaluate(r, self.split, self.ways, self.shots, self.tasks or 1000, self.seed, self.bn)
+                for r in found
+            ]
+        if self.json:
+            print(json.dumps([r.to_json() for r in rows], indent=1))
+        else:
+            console.print(accuracy.table(rows))
+        for r, row in zip(found, rows, strict=True):
+            accuracy.store(r, row)
+        return 0
+
+
+def _data_of(run: Run) -> dict[str, Any]:
+    """What a supervised run's tasks are made of, without how many are shown and asked."""
+    return run.config.tasks.model_dump(exclude={"way", "shot", "query"})
