@@ -6,6 +6,7 @@ given, and tells those it used. Which of them a learner uses is a named choice:
     transductive    the queries' own batch (MAML, Finn et al. 2017; what is told of one query depends on the others)
     support         the statistics of the support images
     running         statistics of training images, measured after training
+    none            there is nothing to normalise (Koch et al. 2015)
 
 Axes: `S` images, `H` x `H` pixels, `D` features.
 """
@@ -18,16 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from agents.batch_norm import EPS, batch_norm
 from agents.learner import Params
 
-BatchNorm = Literal["transductive", "support", "running"]
+BatchNorm = Literal["transductive", "support", "running", "none"]
 Down = Literal["pool", "stride"]
 RUNNING = "running."  # prefix in theta of statistics measured after training
-EPS = 1e-5
 
 
 class Embedded(NamedTuple):
-    """Features, and the statistics by which they were normalised."""
+    """Features, and on request the statistics of their batch."""
 
     z: Tensor  # [S, D], or [S, channels, h, h] where an embedding keeps its maps
     stats: Params
@@ -40,7 +41,8 @@ class Embedding(Protocol):
 
     def init(self, generator: torch.Generator) -> Params: ...
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded: ...
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+        """Features of x; `measures`: and the statistics of this batch."""
 
 
 class Conv4:
@@ -67,12 +69,12 @@ class Conv4:
             params[f"conv{i}.scale"], params[f"conv{i}.shift"] = torch.ones(self.channels), torch.zeros(self.channels)
         return params
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
         """x [S, 1, H, H] -> z [S, D]."""
         used: Params = {}
         for i in range(self.blocks):
             x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
-            x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}")
+            x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}", measures)
             used |= mine
             x = F.relu(x)
             if self.down == "pool":
@@ -96,15 +98,22 @@ class ConvClassifier:
         return self.embedding(params, x).z @ params["last.weight"].T + params["last.bias"]
 
 
-def normalise(x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str) -> tuple[Tensor, Params]:
-    """Batch normalisation of maps [S, channels, h, h] by given statistics, or by those of the batch."""
-    if stats is None:
+def normalise(
+    x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str, measures: bool = False
+) -> tuple[Tensor, Params]:
+    """Batch normalisation of maps [S, channels, h, h] by given statistics, or by those of the batch.
+
+    measures: also tell the statistics of the batch, which costs a pass of its own.
+    """
+    used: Params = {}
+    if measures:
         var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-    else:
-        mean, var = stats[f"{name}.mean"], stats[f"{name}.var"]
-    gain = scale * (var + EPS).rsqrt()
-    out = torch.addcmul((shift - mean * gain)[:, None, None], x, gain[:, None, None])
-    return out, {f"{name}.mean": mean, f"{name}.var": var}
+        used = {f"{name}.mean": mean, f"{name}.var": var}
+    if stats is None:
+        return batch_norm(x, scale, shift), used
+    gain = scale * (stats[f"{name}.var"] + EPS).rsqrt()
+    offset = shift - stats[f"{name}.mean"] * gain
+    return torch.addcmul(offset[:, None, None], x, gain[:, None, None]), used
 
 
 def running_stats(theta: Params) -> Params | None:

@@ -69,6 +69,11 @@ def mse(out: Tensor, data: Examples) -> Tensor:
     return (out - data.y).square().mean()
 
 
+def bits(logits: Tensor, data: Examples) -> Tensor:
+    """Binary cross-entropy in bits, mean over the answers: logits and y in {0, 1} of one shape."""
+    return F.binary_cross_entropy_with_logits(logits, data.y) / math.log(2)
+
+
 def with_penalty(objective: Objective, penalty: Objective, coef: float) -> Objective:
     """objective + coef * penalty."""
     if coef == 0:

@@ -10,26 +10,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
 from agents.embeddings import RUNNING
 from agents.learner import FewShotLearner, Lesson, Params
-from agents.objectives import mse
-from agents.optimization import MAML, Reptile, Supervised
-from envs.core import Examples, Tasks
+from agents.memory import MetaNet, Stream
+from agents.optimization import Supervised
+from envs.core import Tasks
 from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
-from metarl.build import build_images, build_lessons
+from metarl.build import build_images
 from metarl.errors import UserError
-from metarl.evaluate import SEED
+from metarl.evaluate import SEED, seeded
 from metarl.runs import Run
-from metarl.schema import FewShotTasks, SinusoidTasks
-from metarl.statistics import Estimate, mean_interval
+from metarl.schema import FewShotTasks
 from metarl.train import FewShotTrainer
 
-CHUNK_IMAGES = 4000  # images judged at once
+CHUNK_PIXELS = 4000 * 28 * 28  # pixels judged at once
+CHUNK_NUMBERS = 25_000_000  # numbers that learners remember of the tasks judged at once
+FIXED_WAY = (Supervised, MetaNet, Stream)  # learners whose last layer has a place for each class
+PRESENTATIONS = 10  # times that a class is shown in a stream (Santoro et al. 2016)
 CALIBRATION_IMAGES = 2000  # training images whose statistics are the running ones
 
 
@@ -62,13 +63,10 @@ def accuracy(
     learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator
 ) -> Accuracy:
     """Over `episodes` tasks of a split; `theta` is calibrated where the learner asks for running statistics."""
-    if isinstance(learner, Supervised) and learner.way != family.way:
-        raise UserError(
-            f"its last layer tells {learner.way} classes apart, not {family.way}: give --ways {learner.way}"
-        )
-    learner = dataclasses.replace(learner, way=family.way)  # type: ignore[type-var]  # every learner is a dataclass
+    learner = as_asked(learner, family.way)
     per_episode = family.way * (family.shot + family.query)
-    chunk = max(1, CHUNK_IMAGES // per_episode)
+    remembered = sum(v.numel() for v in learner.begin(theta).values())
+    chunk = max(1, min(CHUNK_PIXELS // (per_episode * family.space.obs), CHUNK_NUMBERS // max(remembered, 1)))
     right: list[Tensor] = []
     judge = torch.func.vmap(lambda s, q: _right(learner, theta, Lesson((s,), q)))
     tasks = family.sample(episodes, split, generator)
@@ -80,9 +78,31 @@ def accuracy(
 
 
 def _right(learner: FewShotLearner, theta: Params, lesson: Lesson) -> Tensor:
+    return (answers(learner, theta, lesson) == lesson.query.y).float().mean()
+
+
+def answers(learner: FewShotLearner, theta: Params, lesson: Lesson) -> Tensor:
+    """What a learner says of each query after it has seen the support, [Q]."""
     phi = learner.adapt(theta, learner.begin(theta), lesson.support[0])
-    right: Tensor = (learner.apply(theta, phi, lesson.query.x).argmax(-1) == lesson.query.y).float().mean()
-    return right
+    return learner.apply(theta, phi, lesson.query.x).argmax(-1)
+
+
+def as_asked(learner: FewShotLearner, way: int) -> FewShotLearner:
+    """The learner on tasks of `way` classes; UserError where its last layer has another number."""
+    if isinstance(learner, FIXED_WAY) and learner.way != way:
+        raise UserError(f"its last layer tells {learner.way} classes apart, not {way}: give --ways {learner.way}")
+    return dataclasses.replace(learner, way=way)  # type: ignore[type-var]  # every learner is a dataclass
+
+
+def with_statistics(learner: FewShotLearner, bn: str | None) -> FewShotLearner:
+    """The learner normalised as asked for, or as it is; UserError where it cannot be."""
+    if bn is None:
+        return learner
+    if isinstance(learner, Supervised) and bn != learner.bn:
+        raise UserError(f"gradient learners normalise by the batch: --bn is {bn}, expected {learner.bn}")
+    if learner.bn == "none":
+        raise UserError(f"--bn is {bn}, but this network has no batch normalisation: leave it out")
+    return dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
 
 
 class Judged(NamedTuple):
@@ -94,9 +114,11 @@ class Judged(NamedTuple):
     seed: int
     data: str
     results: list[Accuracy]
+    presentations: list[Accuracy]  # of learners that read a stream: at the first, second, ... time a class is shown
 
     def to_json(self) -> dict[str, Any]:
-        return {**self._asdict(), "results": [r._asdict() for r in self.results]}
+        lists = {k: [r._asdict() for r in getattr(self, k)] for k in ("results", "presentations")}
+        return {**self._asdict(), **lists}
 
 
 def evaluate(
@@ -107,14 +129,10 @@ def evaluate(
     tasks, of_images = run.config.tasks, trainer.family
     assert isinstance(tasks, FewShotTasks)
     assert isinstance(of_images, FewShotImages)
-    ways = ways or ((tasks.way,) if isinstance(trainer.learner, Supervised) else (5, 20))
+    ways = ways or ((tasks.way,) if isinstance(trainer.learner, FIXED_WAY) else (5, 20))
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
-    learner = trainer.learner
-    if bn is not None:
-        if isinstance(learner, Supervised) and bn != learner.bn:
-            raise UserError(f"gradient learners normalise by the batch: --bn is {bn}, expected {learner.bn}")
-        learner = dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
+    learner = with_statistics(trainer.learner, bn)
     theta = trainer.state.theta
     results = []
     for way in ways:
@@ -125,51 +143,38 @@ def evaluate(
                 theta = calibrate(learner, theta, alike, torch.Generator().manual_seed(SEED))
             generator = torch.Generator().manual_seed(SEED + seed)
             results.append(accuracy(learner, theta, family, split, episodes, generator))
-    return Judged(run.name, trainer.state.iteration, split, seed, tasks.data, results)
+    presentations: list[Accuracy] = []
+    if isinstance(learner, Stream):
+        family = build_images(tasks.model_copy(update={"shot": PRESENTATIONS, "query": 1}))
+        presentations = by_presentation(learner, theta, family, split, episodes, seeded(seed))
+    return Judged(run.name, trainer.state.iteration, split, seed, tasks.data, results, presentations)
 
 
-def follow(
-    run: Run, split: str, shots: Sequence[int], steps: Sequence[int], tasks: int, seed: int
-) -> dict[int, dict[int, Estimate]]:
-    """Squared error of a run on unseen waves, over 100 points of each, by points shown and by gradient steps."""
-    trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
-    learner, own = trainer.learner, run.config.tasks
-    assert isinstance(own, SinusoidTasks)
-    assert isinstance(learner, Supervised)
-    if split not in trainer.family.splits():
-        raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
-    found: dict[int, dict[int, Estimate]] = {}
-    for shot in shots:
-        family = build_lessons(own.model_copy(update={"shot": shot, "query": 100}))
-        drawn = family.sample(tasks, split, torch.Generator().manual_seed(SEED + seed))
-        lesson = family.lesson(drawn)
-        found[shot] = {k: _squared_error(learner.learner, trainer.state.theta, k, *lesson) for k in steps}
-    return found
+@torch.no_grad()
+def by_presentation(
+    learner: Stream, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator
+) -> list[Accuracy]:
+    """Accuracy at the k-th time that a class is shown in a stream, k = 1 to `family.shot` (Santoro et al. 2016, T. 1).
 
-
-def table_of_errors(run: Run, split: str, tasks: int, found: dict[int, dict[int, Estimate]]) -> Table:
-    """A row for each number of points shown, a column for each number of gradient steps."""
-    out = Table(title=f"{run.name}: squared error on {tasks} {split} waves")
-    for column in ("points shown", *(f"after {k} steps" if k else "before" for k in next(iter(found.values())))):
-        out.add_column(column, justify="right")
-    for shot, errors in found.items():
-        out.add_row(str(shot), *(escape(f"{e.mean:.2f} [{e.low:.2f}, {e.high:.2f}]") for e in errors.values()))
-    out.caption = "mean [95 % bootstrap interval over waves]; one training seed"
-    return out
-
-
-def _squared_error(
-    learner: MAML[Tensor] | Reptile[Tensor], theta: Params, steps: int, support: Examples, query: Examples
-) -> Estimate:
-    one_step = dataclasses.replace(learner, inner_steps=1)
-
-    def error(s: Examples, q: Examples) -> Tensor:
-        phi = one_step.begin(theta)
-        for _ in range(steps):
-            phi = one_step.adapt(theta, phi, s)
-        return mse(one_step.apply(theta, phi, q.x), q)
-
-    return mean_interval(torch.func.vmap(error)(support, query).double().numpy())
+    At the first nobody can know the answer: chance, and what is left when the others are known.
+    """
+    remembered = sum(v.numel() for v in learner.begin(theta).values()) * family.way * family.shot
+    chunk = max(1, CHUNK_NUMBERS // remembered)
+    tasks, shares = family.sample(episodes, split, generator), []
+    for start in range(0, episodes, chunk):
+        support = family.lesson(Tasks(tasks.names, tasks.values[start : start + chunk]))[0]
+        follow = torch.func.vmap(lambda s: learner.follow(theta, learner.begin(theta), s)[1])
+        right = follow(support).argmax(-1) == support.y  # [n, S]
+        of_class = support.y[..., None] == torch.arange(family.way)  # [n, S, way]
+        time = (of_class.cumsum(1) * of_class).sum(-1)  # which time its class is shown, from 1
+        at = [(right & (time == k)).sum(1) / family.way for k in range(1, family.shot + 1)]
+        shares.append(torch.stack(at, 1))
+    found = torch.cat(shares).double().numpy()  # [episodes, shot]
+    half = 1.96 * found.std(0, ddof=1) / np.sqrt(episodes)
+    return [
+        Accuracy(family.way, k, learner.bn, float(found[:, k - 1].mean()), float(half[k - 1]), episodes)
+        for k in range(1, family.shot + 1)
+    ]
 
 
 def store(run: Run, judged: Judged) -> Path:
@@ -191,4 +196,16 @@ def table(rows: list[Judged]) -> Table:
     for row in rows:
         out.add_row(row.run, str(row.iteration), row.results[0].bn, *map(str, row.results))
     out.caption = "mean +- half of the 95 % interval over episodes; one training seed"
+    return out
+
+
+def table_of_presentations(rows: list[Judged]) -> Table:
+    """A row for each run that reads a stream, a column for each time that a class is shown."""
+    first = rows[0].presentations
+    out = Table(title=f"accuracy in % by how often the class was shown, {first[0].episodes} streams of {rows[0].data}")
+    for column in ("run", *(f"{r.shot}." for r in first)):
+        out.add_column(column)
+    for row in rows:
+        out.add_row(row.run, *(f"{100 * r.mean:.1f}" for r in row.presentations))
+    out.caption = f"half of the 95 % intervals at most {100 * max(r.half for r in first):.1f}; one training seed"
     return out

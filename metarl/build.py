@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from agents.baselines import Joint
 from agents.embeddings import Conv4, ConvClassifier
+from agents.embeddings_koch import Koch
 from agents.learner import FewShotLearner, Learner, Network, Objective, Params
+from agents.memory import (
+    GRU,
+    LRUA,
+    LSTM,
+    NTM,
+    Core,
+    MetaNet,
+    Stream,
+    Transcriber,
+    as_it_is,
+    conv_network,
+    dense_network,
+    gaussian,
+    score_function,
+)
+from agents.memory.stream import SIDE, see_numbers, see_pictures, tell_classes, tell_numbers
 from agents.metric import Matching, Prototypical, Relation, Siamese
 from agents.networks import GaussianMLP, RegressionMLP
 from agents.objectives import clipped_policy_gradient, cross_entropy, kl_to_sampling, mse, policy_gradient, with_penalty
-from agents.optimization import MAML, Reptile, Supervised
+from agents.optimization import MAML, LstmMetaLearner, Reptile, Supervised
 from envs import families
 from envs.core import Lessons, TaskDistribution, Variable
 from envs.fewshot import glyphs, omniglot
+from envs.fewshot.copying import Copying
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.images import SPLITS
 from envs.fewshot.sinusoid import Sinusoid
@@ -55,39 +75,78 @@ def _family(tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTask
 
 def build_lessons(tasks: schema.Supervised) -> Lessons:
     """Supervised tasks. UserError where there is no data, or too little in it."""
-    return Sinusoid(tasks.shot, tasks.query, tasks.variant) if tasks.kind == "sinusoid" else build_images(tasks)
+    if isinstance(tasks, schema.SinusoidTasks):
+        return Sinusoid(tasks.shot, tasks.query, tasks.variant)
+    if isinstance(tasks, schema.CopyTasks):
+        return Copying((1, tasks.length), (1, tasks.repeats), tasks.bits)
+    return build_images(tasks, distort=tasks.distort)
 
 
-def build_images(tasks: schema.FewShotTasks, data: str | None = None) -> FewShotImages:
-    """Few-shot tasks; `data` is where the packed file lies. UserError where there is none, or too little in it."""
+def build_images(tasks: schema.FewShotTasks, data: str | None = None, distort: bool = False) -> FewShotImages:
+    """Few-shot tasks; `data` is where the packed file lies. UserError where there is none, or too little in it.
+
+    Nothing is distorted unless asked for, whatever the settings say: they are about training.
+    """
     try:
         if tasks.data == "omniglot":
-            images = omniglot.load(data, splits=tasks.splits, resize=tasks.resize)
+            images = omniglot.load(data, splits=tasks.splits, size=tasks.size, resize=tasks.resize)
         else:
-            images = glyphs.load()
+            images = glyphs.load(size=tasks.size)
         turns = SPLITS if tasks.turn_test_classes else SPLITS[:1]
-        return FewShotImages(images, tasks.way, tasks.shot, tasks.query, turns)
+        return FewShotImages(images, tasks.way, tasks.shot, tasks.query, turns, distort)
     except (ValueError, FileNotFoundError) as error:
         raise UserError(f"tasks: {error}") from None
 
 
 def build_few_shot_learner(config: schema.Config) -> FewShotLearner:
-    """A learner that compares."""
+    """A learner of supervised tasks."""
     s, tasks = config.learner, config.tasks
     assert isinstance(tasks, schema.Supervised)
-    if isinstance(s, schema.MamlLearner | schema.ReptileLearner):
+    if isinstance(s, schema.MemoryLearner):
+        return _by_memory(s, tasks)
+    assert not isinstance(tasks, schema.CopyTasks)  # the schema sees to it
+    if isinstance(s, schema.MamlLearner | schema.ReptileLearner | schema.LstmMetaLearner):
         return _by_gradient(s, tasks)
+    if isinstance(s, schema.MetaNetLearner):
+        return _metanet(s, tasks)
     assert isinstance(tasks, schema.FewShotTasks)
     assert isinstance(s, schema.MetricLearner)  # the schema sees to it
     if isinstance(s, schema.RelationLearner):
         return Relation(tasks.way, s.bn)
+    if isinstance(s, schema.SiameseLearner):
+        return _siamese(s, tasks)
     embedding = Conv4(s.embedding.channels, s.embedding.down)
     if isinstance(s, schema.MatchingLearner):
         return Matching(embedding, tasks.way, s.bn, s.distance, s.fce, s.reads)
-    return (Siamese if isinstance(s, schema.SiameseLearner) else Prototypical)(embedding, tasks.way, s.bn)
+    return Prototypical(embedding, tasks.way, s.bn)
 
 
-def _by_gradient(s: schema.MamlLearner | schema.ReptileLearner, tasks: schema.Supervised) -> Supervised:
+def _siamese(s: schema.SiameseLearner, tasks: schema.FewShotTasks) -> Siamese:
+    l2 = tuple((layer if layer == "distance" else f"{layer}.weight", coef) for layer, coef in s.l2.items())
+    if s.network == "koch":
+        return Siamese(Koch(), tasks.way, "none", "drawn", l2)
+    return Siamese(Conv4(s.embedding.channels, s.embedding.down), tasks.way, s.bn or "running", "near", l2)
+
+
+CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU}
+
+
+def _by_memory(s: schema.MemoryLearner, tasks: schema.Supervised) -> Stream | Transcriber:
+    def core(inputs: int) -> Core:
+        return CORES[s.kind](inputs, **s.model_dump(exclude={"kind"}))
+
+    if isinstance(tasks, schema.FewShotTasks):
+        inputs = SIDE * SIDE + tasks.way
+        return Stream(core(inputs), see_pictures, tell_classes, cross_entropy, tasks.way)
+    if isinstance(tasks, schema.SinusoidTasks):
+        return Stream(core(2), see_numbers, tell_numbers, mse, 1)
+    space = build_lessons(tasks).space
+    return Transcriber(core(space.obs), space.act)
+
+
+def _by_gradient(
+    s: schema.MamlLearner | schema.ReptileLearner | schema.LstmMetaLearner, tasks: schema.Supervised
+) -> Supervised:
     objective: Objective
     if isinstance(tasks, schema.FewShotTasks):
         embedding = s.embedding or schema.EmbeddingNet(down="stride")
@@ -97,6 +156,11 @@ def _by_gradient(s: schema.MamlLearner | schema.ReptileLearner, tasks: schema.Su
         network, way, objective = RegressionMLP(), 1, mse
     if isinstance(s, schema.ReptileLearner):
         return Supervised(Reptile(network, objective, s.inner_lr, s.inner_steps), way, s.test_steps or 50)
+    if isinstance(s, schema.LstmMetaLearner):
+        recurrent = LstmMetaLearner(
+            network, objective, objective, s.inner_steps, hidden=s.hidden, input_bias=s.input_bias
+        )
+        return Supervised(recurrent, way, s.test_steps or s.inner_steps)
     learner = MAML(
         network,
         objective,
@@ -109,6 +173,15 @@ def _by_gradient(s: schema.MamlLearner | schema.ReptileLearner, tasks: schema.Su
     return Supervised(learner, way, s.test_steps or 3)
 
 
+def _metanet(s: schema.MetaNetLearner, tasks: schema.Supervised) -> MetaNet[Tensor]:
+    options = s.model_dump(exclude={"kind", "channels", "rounds"})
+    if isinstance(tasks, schema.FewShotTasks):
+        images = conv_network(tasks.way, s.channels or 64)
+        return MetaNet(images, images, as_it_is, cross_entropy, cross_entropy, tasks.way, **options)
+    wave = dense_network(1, 1, (40, 40))  # Finn et al. 2017, section 5.1
+    return MetaNet(wave, wave, as_it_is, mse, mse, **options)
+
+
 def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     """The learner with its network and objectives."""
     s, outer = config.learner, config.outer
@@ -119,6 +192,23 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     if isinstance(s, schema.ReptileLearner):
         return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
     penalty = outer.kl_coef if isinstance(outer, schema.PpoOuter) else 0.0
+    if isinstance(s, schema.LstmMetaLearner):
+        return LstmMetaLearner(
+            network,
+            policy_gradient,
+            judged,
+            s.inner_steps,
+            s.rounds,
+            s.hidden,
+            s.input_bias,
+            support_penalty=kl_to_sampling if penalty else None,
+            penalty_coef=penalty,
+        )
+    if isinstance(s, schema.MetaNetLearner):
+        policy = dense_network(inputs, family.space.act, config.policy.hidden, last_gain=0.1)  # at first it stays put
+        judged = with_penalty(judged, kl_to_sampling, penalty)
+        options = s.model_dump(exclude={"kind", "channels"})
+        return MetaNet(policy, policy, gaussian, score_function, judged, init_std=config.policy.init_std, **options)
     if isinstance(s, schema.MamlLearner):
         return MAML(
             network,

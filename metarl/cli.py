@@ -9,7 +9,9 @@ import tyro
 from tyro.conf import subcommand
 
 from metarl import config as settings
+from metarl.commands.analyse import Analyse
 from metarl.commands.bench import Bench
+from metarl.commands.data import Data
 from metarl.commands.evaluate import Evaluate
 from metarl.commands.look import Doctor, List, Plot
 from metarl.commands.record import Record
@@ -24,6 +26,8 @@ COMMANDS: dict[str, type] = {
     "plot": Plot,
     "list": List,
     "bench": Bench,
+    "analyse": Analyse,
+    "data": Data,
     "doctor": Doctor,
     "quickstart": Quickstart,
 }

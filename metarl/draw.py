@@ -16,9 +16,11 @@ from torch import Tensor
 from agents.learner import FewShotLearner, Params
 from envs.fewshot.episodes import FewShotImages
 from metarl import accuracy, checkpoint
+from metarl.build import build_images
 from metarl.errors import UserError
 from metarl.evaluate import seeded
 from metarl.runs import Run
+from metarl.schema import FewShotTasks
 from metarl.train import FewShotTrainer
 
 RIGHT, WRONG = "#2a9d4a", "#d62828"
@@ -29,8 +31,8 @@ def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
     trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
-    theta, family = trainer.state.theta, trainer.family
-    assert isinstance(family, FewShotImages)
+    assert isinstance(run.config.tasks, FewShotTasks)
+    theta, family = trainer.state.theta, build_images(run.config.tasks)  # the trainer's own may be distorted
     if trainer.learner.bn == "running":
         theta = accuracy.calibrate(trainer.learner, theta, family, seeded(0))
     return draw_episode(trainer.learner, theta, family, split, seed, f"{run.name}, {split}", path)

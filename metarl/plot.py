@@ -17,6 +17,7 @@ from envs.core import TaskDistribution
 from metarl.errors import UserError
 from metarl.evaluate import Evaluation, Group, describe_tasks, everything, parts
 from metarl.runs import Run
+from metarl.schema import SUPERVISED
 from metarl.statistics import mean_interval
 
 DPI = 130
@@ -28,7 +29,7 @@ def plot_training(runs: list[Run], path: Path) -> None:
 
     Raises UserError for runs of both kinds: they have no axis in common.
     """
-    kinds = {run.config.tasks.kind in ("fewshot", "sinusoid") for run in runs}
+    kinds = {run.config.tasks.kind in SUPERVISED for run in runs}
     if len(kinds) > 1:
         raise UserError("runs on robots and runs on images have no axis in common: plot them one kind at a time")
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")

@@ -169,6 +169,14 @@ class FewShotTasks(Record):
     splits: Literal["vinyals", "lake"] = "vinyals"
     resize: Literal["nearest", "area"] = "nearest"
     turn_test_classes: bool = True
+    size: Literal[28, 105] = 28
+    distort: bool = False
+
+    @model_validator(mode="after")
+    def _resizes_something(self) -> Self:
+        if self.size != 28 and self.resize != "nearest":
+            raise ValueError(f"resize says how images become 28 x 28: with size {self.size} leave it out")
+        return self
 
 
 class SinusoidTasks(Record):
@@ -178,6 +186,15 @@ class SinusoidTasks(Record):
     variant: Literal["maml", "reptile"] = "maml"
     shot: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
     query: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
+
+
+class CopyTasks(Record):
+    """Sequences of up to `length` vectors of `bits` bits, to be told up to `repeats` times (Graves et al. 2014)."""
+
+    kind: Literal["copy"]
+    length: Annotated[int, Field(ge=1, le=1000, strict=True)] = 20
+    repeats: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    bits: Annotated[int, Field(ge=1, le=100, strict=True)] = 8
 
 
 class PolicyNet(Record):
@@ -221,6 +238,23 @@ class ReptileLearner(Record):
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
+class LstmMetaLearner(Record):
+    """The LSTM meta-learner (Ravi and Larochelle 2017): a recurrent network in place of the optimiser.
+
+    hidden: its units. input_bias: of its input gate at the start, +- 0.5; the sigmoid of it is the first step size.
+    Of images: the embedding (stride 2 by default). Of supervised tasks: test_steps updates when it is judged
+    (inner_steps by default).
+    """
+
+    kind: Literal["lstm_meta_learner"]
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 5
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    hidden: Annotated[int, Field(ge=1, le=1000)] = 20
+    input_bias: Annotated[float, Field(ge=-20, le=20)] = -4.5
+    embedding: EmbeddingNet | None = None
+    test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
 BatchNorm = Literal["transductive", "support", "running"]
 
 
@@ -251,11 +285,91 @@ class RelationLearner(Record):
 
 
 class SiameseLearner(Record):
-    """Siamese networks (Koch et al. 2015), trained on the pairs of an episode."""
+    """Siamese networks (Koch et al. 2015), trained on the pairs of an episode.
+
+    network: Koch's own, for images of 105 x 105 and without batch normalisation, or the embedding of the others.
+    l2: the penalty on the squared weights of a layer, by layer.
+    """
 
     kind: Literal["siamese"]
-    bn: BatchNorm = "running"
+    network: Literal["conv4", "koch"] = "conv4"
+    bn: BatchNorm | None = None
+    l2: dict[str, NonNegative] = {}
     embedding: EmbeddingNet = EmbeddingNet()
+
+    @model_validator(mode="after")
+    def _fits_network(self) -> Self:
+        if self.network == "koch" and (self.bn is not None or self.embedding != EmbeddingNet()):
+            raise ValueError("network koch has an embedding of its own, not normalised: leave embedding and bn out")
+        layers = ["conv0", "conv1", "conv2", "conv3", "distance", *(["dense"] if self.network == "koch" else [])]
+        for layer in self.l2:
+            if layer not in layers:
+                raise ValueError(f"l2 names the layer {layer!r}; {nearest(layer, layers)}")
+        return self
+
+
+class MetaNetLearner(Record):
+    """Meta networks (Munkhdalai and Yu 2017): a memory of fast weights, made of the support's gradients.
+
+    Of images: channels of each block (64 by default). representation: the loss of the network that gives the keys,
+    that of the task, or of images also the verification of pairs. slices: parts in which the support is read.
+    log_range: gradients below exp(-log_range) are told by their size alone. hidden: units of what makes fast weights,
+    and fast_gain the size of those at the start. attention_scale: times the cosine.
+    """
+
+    kind: Literal["metanet"]
+    channels: Count | None = None
+    representation: Literal["task", "verification"] = "task"
+    slices: Annotated[int, Field(ge=1, le=1000)] = 5
+    log_range: Annotated[float, Field(gt=0, le=80)] = 7.0
+    hidden: Annotated[int, Field(ge=1, le=1000)] = 20
+    fast_gain: Positive = 0.1
+    attention_scale: Positive = 1.0
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+class MannLearner(Record):
+    """Memory with least recently used access (Santoro et al. 2016); see `agents.memory.mann.LRUA`."""
+
+    kind: Literal["mann"]
+    hidden: Count = 200
+    locations: Annotated[int, Field(ge=1, le=10_000)] = 128
+    width: Annotated[int, Field(ge=1, le=10_000)] = 40
+    reads: Annotated[int, Field(ge=1, le=100)] = 4
+    decay: Fraction = 0.95
+    write: Literal["key", "add"] = "key"
+    strength: bool = False
+
+    @model_validator(mode="after")
+    def _writes_fit(self) -> Self:
+        if self.reads > self.locations:
+            raise ValueError(f"{self.reads} reads write to as many locations, and there are {self.locations}")
+        return self
+
+
+class NtmLearner(Record):
+    """Neural Turing machine (Graves et al. 2014); see `agents.memory.ntm.NTM`."""
+
+    kind: Literal["ntm"]
+    hidden: Count = 100
+    locations: Annotated[int, Field(ge=1, le=10_000)] = 128
+    width: Annotated[int, Field(ge=1, le=10_000)] = 20
+    reads: Annotated[int, Field(ge=1, le=100)] = 1
+    writes: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class LstmLearner(Record):
+    """A plain LSTM that reads the examples (Hochreiter et al. 2001), the baseline of the memories."""
+
+    kind: Literal["lstm"]
+    hidden: Count = 200
+
+
+class GruLearner(Record):
+    """A plain GRU that reads the examples."""
+
+    kind: Literal["gru"]
+    hidden: Count = 200
 
 
 class JointLearner(Record):
@@ -319,22 +433,32 @@ class Training(Record):
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
 
 
-Tasks = Annotated[LocomotionTasks | NamedTasks | PointTasks | FewShotTasks | SinusoidTasks, Field(discriminator="kind")]
+Tasks = Annotated[
+    LocomotionTasks | NamedTasks | PointTasks | FewShotTasks | SinusoidTasks | CopyTasks, Field(discriminator="kind")
+]
 Learner = Annotated[
     MamlLearner
     | ReptileLearner
+    | LstmMetaLearner
+    | MetaNetLearner
     | JointLearner
     | OracleLearner
     | PrototypicalLearner
     | MatchingLearner
     | RelationLearner
-    | SiameseLearner,
+    | SiameseLearner
+    | MannLearner
+    | NtmLearner
+    | LstmLearner
+    | GruLearner,
     Field(discriminator="kind"),
 ]
 MetricLearner = PrototypicalLearner | MatchingLearner | RelationLearner | SiameseLearner
-Supervised = FewShotTasks | SinusoidTasks
-SUPERVISED = ("fewshot", "sinusoid")
+MemoryLearner = MannLearner | NtmLearner | LstmLearner | GruLearner
+Supervised = FewShotTasks | SinusoidTasks | CopyTasks
+SUPERVISED = ("fewshot", "sinusoid", "copy")
 METRIC = ("prototypical", "matching", "relation", "siamese")
+MEMORY = ("mann", "ntm", "lstm", "gru")
 Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
 
 
@@ -356,19 +480,44 @@ class Config(Record):
         return self
 
     @model_validator(mode="after")
+    def _images_fit_network(self) -> Self:
+        if isinstance(self.tasks, FewShotTasks):
+            wanted = 105 if getattr(self.learner, "network", "") == "koch" else 28
+            if self.tasks.size != wanted:
+                whose = "network koch" if wanted == 105 else f"learner {self.learner.kind}"
+                raise ValueError(f"{whose} sees {wanted} x {wanted} pixels: tasks.size is {self.tasks.size}")
+        return self
+
+    @model_validator(mode="after")
+    def _metanet_fits_tasks(self) -> Self:
+        if isinstance(self.learner, MetaNetLearner):
+            images = self.tasks.kind == "fewshot"
+            if self.learner.channels is not None and not images:
+                raise ValueError("learner.channels is for tasks of kind fewshot")
+            if self.learner.representation == "verification" and not images:
+                raise ValueError("learner.representation verification wants classes: tasks of kind fewshot")
+            if not self.policy.hidden:
+                raise ValueError("learner metanet has its keys in the last hidden layer: policy.hidden is empty")
+        return self
+
+    @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
         images, supervised = self.tasks.kind == "fewshot", self.tasks.kind in SUPERVISED
         if supervised and self.learner.kind in ("joint", "oracle"):
             raise ValueError(f"learner {self.learner.kind} acts: tasks of kind {self.tasks.kind} want none that does")
         if not images and self.learner.kind in METRIC:
             raise ValueError(f"learner {self.learner.kind} tells classes apart: it wants tasks of kind fewshot")
+        if not supervised and self.learner.kind in MEMORY:
+            raise ValueError(f"learner {self.learner.kind} reads examples: it wants tasks of kind fewshot or sinusoid")
+        if self.tasks.kind == "copy" and self.learner.kind not in MEMORY:
+            raise ValueError(f"learner {self.learner.kind} reads no sequences: copying wants {' or '.join(MEMORY)}")
         wants_gradient = supervised or self.learner.kind == "reptile"
         if wants_gradient != (self.outer.kind == "gradient"):
             fitting = "gradient" if wants_gradient else "ppo or trpo"
             raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
         if supervised and getattr(self.learner, "rounds", 1) != 1:
             raise ValueError("a supervised task has one support: learner.rounds is 1")
-        if isinstance(self.learner, MamlLearner | ReptileLearner):
+        if isinstance(self.learner, MamlLearner | ReptileLearner | LstmMetaLearner):
             if self.learner.embedding is not None and not images:
                 raise ValueError("learner.embedding is for tasks of kind fewshot")
             if self.learner.test_steps is not None and not supervised:

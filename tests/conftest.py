@@ -27,6 +27,10 @@ OWN: dict[str, dict[str, Any]] = {  # of tasks without a policy
     "sinusoid": {"tasks.shot": 3},
 }
 
+WIDE: dict[str, dict[str, Any]] = {  # of networks that are slow on few images already
+    "siamese_koch": {"tasks.way": 2, "tasks.query": 1, "train.num_tasks": 1},
+}
+
 
 @pytest.fixture
 def generator() -> torch.Generator:
@@ -40,7 +44,8 @@ def small() -> Callable[..., schema.Config]:
     def make(name: str, **overrides: Any) -> schema.Config:
         kind = settings.read_yaml(settings.find(name))["tasks"].get("kind")
         acting = {"tasks.horizon": 10, "policy.hidden": [8]}
-        changes = SMALL | OWN.get(kind, acting) | {k.replace("__", "."): v for k, v in overrides.items()}
+        own = OWN.get(kind, acting) | WIDE.get(name, {})
+        changes = SMALL | own | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
 
     return make

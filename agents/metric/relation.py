@@ -37,10 +37,10 @@ class Maps:
             params |= _block(f"conv{i}", 1 if i == 0 else CHANNELS, generator)
         return params
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
         used: Params = {}
         for i, (padding, pools) in enumerate(BLOCKS):
-            x, mine = _convolve(params, f"conv{i}", x, padding, stats)
+            x, mine = _convolve(params, f"conv{i}", x, padding, stats, measures)
             used |= mine
             x = F.max_pool2d(x, 2) if pools else x
         return Embedded(x, used)
@@ -78,8 +78,8 @@ class Relation:
         """Relation scores in (0, 1), [Q, C], as their log-odds."""
         return self._relate(theta, phi, x)[0]
 
-    def _relate(self, theta: Params, phi: Params, x: Tensor) -> tuple[Tensor, Params]:
-        """Log-odds [Q, C], and the statistics of the pairs."""
+    def _relate(self, theta: Params, phi: Params, x: Tensor, measures: bool = False) -> tuple[Tensor, Params]:
+        """Log-odds [Q, C], and on request the statistics of the pairs."""
         z = embed_query(self.embedding, theta, phi, x, self.bn)
         classes = phi["classes"]
         shape = (len(z), self.way, *z.shape[1:])
@@ -87,7 +87,7 @@ class Relation:
         stats = running_stats(theta) if self.bn == "running" else None  # pairs with the support itself there are none
         used: Params = {}
         for name in ("relate0", "relate1"):
-            pairs, mine = _convolve(theta, name, pairs, 1, stats)
+            pairs, mine = _convolve(theta, name, pairs, 1, stats, measures)
             pairs, used = F.max_pool2d(pairs, 2), used | mine
         h = F.relu(pairs.flatten(1) @ theta["hidden.weight"].T + theta["hidden.bias"])
         return (h @ theta["score.weight"].T + theta["score.bias"]).view(len(z), self.way), used
@@ -95,7 +95,7 @@ class Relation:
     def measure(self, theta: Params, lesson: Lesson) -> Params:
         """Statistics of batch normalisation on a training task, of images and of pairs."""
         phi = self.adapt(theta, {}, lesson.support[0])
-        return measure(self.embedding, theta, lesson) | self._relate(theta, phi, lesson.query.x)[1]
+        return measure(self.embedding, theta, lesson) | self._relate(theta, phi, lesson.query.x, measures=True)[1]
 
     def loss(self, theta: Params, episode: Lesson) -> Tensor:
         """Mean squared error of the scores to 1 for the right class and 0 for the others, eq. 2."""
@@ -109,7 +109,9 @@ def _block(name: str, inputs: int, generator: torch.Generator) -> Params:
     return {f"{name}.weight": weight, f"{name}.scale": torch.ones(CHANNELS), f"{name}.shift": torch.zeros(CHANNELS)}
 
 
-def _convolve(params: Params, name: str, x: Tensor, padding: int, stats: Params | None) -> tuple[Tensor, Params]:
+def _convolve(
+    params: Params, name: str, x: Tensor, padding: int, stats: Params | None, measures: bool
+) -> tuple[Tensor, Params]:
     x = F.conv2d(x, params[f"{name}.weight"], padding=padding)
-    x, used = normalise(x, params[f"{name}.scale"], params[f"{name}.shift"], stats, name)
+    x, used = normalise(x, params[f"{name}.scale"], params[f"{name}.shift"], stats, name, measures)
     return F.relu(x), used

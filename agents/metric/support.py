@@ -14,8 +14,8 @@ STATS = "stats."  # prefix in phi of the support's statistics
 def embed_support(embedding: Embedding, theta: Params, x: Tensor, bn: BatchNorm) -> tuple[Tensor, Params]:
     """Features [S, D] of the support, and what phi keeps of its statistics."""
     given = running_stats(theta) if bn == "running" else None
-    z, stats = embedding(theta, x, given)
-    return z, {STATS + k: v for k, v in stats.items()} if bn == "support" else {}
+    z, stats = embedding(theta, x, given, measures=bn == "support")
+    return z, {STATS + k: v for k, v in stats.items()}
 
 
 def embed_query(embedding: Embedding, theta: Params, phi: Params, x: Tensor, bn: BatchNorm) -> Tensor:
@@ -27,7 +27,7 @@ def embed_query(embedding: Embedding, theta: Params, phi: Params, x: Tensor, bn:
 
 def measure(embedding: Embedding, theta: Params, lesson: Lesson) -> Params:
     """The statistics of all images of a lesson, for `running`."""
-    return embedding(theta, torch.cat([*(s.x for s in lesson.support), lesson.query.x])).stats
+    return embedding(theta, torch.cat([*(s.x for s in lesson.support), lesson.query.x]), measures=True).stats
 
 
 def one_hot(y: Tensor, way: int, like: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Lesson, Params
+from agents.optimization.lstm_meta_learner import LstmMetaLearner
 from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
 from envs.core import Examples
@@ -21,7 +22,7 @@ class Supervised:
     Batches of images are normalised by themselves: what is told of one query depends on the others (`transductive`).
     """
 
-    learner: MAML[Tensor] | Reptile[Tensor]
+    learner: MAML[Tensor] | Reptile[Tensor] | LstmMetaLearner[Tensor]
     way: int
     test_steps: int = 3
     bn: str = "transductive"

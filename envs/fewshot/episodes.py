@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from envs.core import Examples, Space, Tasks, Variable
+from envs.fewshot import distortions
 from envs.fewshot.images import SPLITS, ImageSet
 from envs.variables import DRAW_BITS, hashed_uniforms
 
@@ -23,6 +24,7 @@ class FewShotImages:
     """`way` classes a task, `shot` support and `query` query drawings of each.
 
     turns: the splits in which characters turned by quarters count as classes of their own.
+    distort: drawings of training classes are distorted, each in its own way; those of other splits never are.
     Raises ValueError where there are fewer classes or drawings than asked for.
     """
 
@@ -30,9 +32,17 @@ class FewShotImages:
     variables: tuple[Variable, ...] = ()
     descriptor_names: tuple[str, ...] = ()
 
-    def __init__(self, images: ImageSet, way: int, shot: int, query: int, turns: tuple[str, ...] = SPLITS) -> None:
+    def __init__(
+        self,
+        images: ImageSet,
+        way: int,
+        shot: int,
+        query: int,
+        turns: tuple[str, ...] = SPLITS,
+        distort: bool = False,
+    ) -> None:
         self.images, self.way, self.shot, self.query = images, way, shot, query
-        self.turns = turns
+        self.turns, self.distort = turns, distort
         drawings, size = images.pixels.shape[1], images.pixels.shape[-1]
         if shot + query > drawings:
             raise ValueError(f"{shot} shots and {query} queries are more than the {drawings} drawings of a class")
@@ -69,11 +79,26 @@ class FewShotImages:
         support, query = (slice(0, self.shot), slice(self.shot, self.shot + self.query))
         mixed = hashed_uniforms(seeds + 2**DRAW_BITS, self.way * self.shot).argsort(-1)  # [N, S]
         x, y = self._pictures(classes, order[..., support]), labels[..., support].reshape(n, -1)
+        asked = self._pictures(classes, order[..., query])
+        if self.distort:
+            both = self._distorted(torch.cat([x, asked], 1), classes, seeds)
+            x, asked = both[:, : x.shape[1]], both[:, x.shape[1] :]
         x = torch.take_along_dim(x, mixed[:, :, None, None, None], 1)
         return (
             Examples(x, torch.take_along_dim(y, mixed, 1)),
-            Examples(self._pictures(classes, order[..., query]), labels[..., query].reshape(n, -1)),
+            Examples(asked, labels[..., query].reshape(n, -1)),
         )
+
+    def _distorted(self, x: Tensor, classes: Tensor, seeds: Tensor) -> Tensor:
+        """x [N, M, 1, H, H] with the drawings of those tasks distorted whose classes [N, way] are training classes."""
+        known = self.images.split[classes // QUARTERS] == SPLITS.index("train")
+        which = known.all(1)  # classes of one task are all of one split
+        n, m = int(which.sum()), x.shape[1]
+        if n:
+            uniforms = hashed_uniforms(seeds[which] + 2 ** (DRAW_BITS - 1), m * distortions.COMPONENTS)
+            maps = distortions.to_matrices(distortions.draw_components(uniforms.view(n * m, -1)))
+            x[which] = distortions.distort(x[which].flatten(0, 1), maps).view(n, m, *x.shape[2:])
+        return x
 
     def _pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
         """classes [N, way] and drawings [N, way, k] -> [N, way * k, 1, H, H] float in [0, 1]."""

@@ -20,14 +20,18 @@ WIDTH = 1.1  # pixels, half width of a stroke
 Points = NDArray[np.float64]
 
 
-def load(num_alphabets: int = 20, seed: int = 0) -> ImageSet:
-    """`num_alphabets` alphabets of 20 characters; 60 % for training, 10 % for validation, 30 % for testing."""
+def load(num_alphabets: int = 20, seed: int = 0, size: int = SIZE) -> ImageSet:
+    """`num_alphabets` alphabets of 20 characters; 60 % for training, 10 % for validation, 30 % for testing.
+
+    Drawn with 28 x 28 pixels; at another `size` each pixel of that is the nearest of these.
+    """
     rng = np.random.Generator(np.random.PCG64(seed))
     classes = [_drawings(strokes, rng) for _ in range(num_alphabets) for strokes in _alphabet(rng)]
     part = np.arange(num_alphabets) / num_alphabets
     split = np.select([part < 0.6, part < 0.7], [0, 1], 2).repeat(PER_ALPHABET)
+    nearest = (2 * np.arange(size) + 1) * SIZE // (2 * size)  # floor((i + 0.5) 28 / size)
     return ImageSet(
-        torch.from_numpy(np.stack(classes)),
+        torch.from_numpy(np.stack(classes)[..., nearest[:, None], nearest]),
         torch.from_numpy(split),
         torch.arange(num_alphabets).repeat_interleave(PER_ALPHABET),
     )

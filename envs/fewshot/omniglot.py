@@ -32,20 +32,30 @@ class Runs(NamedTuple):
     label: Tensor  # [20, 20] which support shows the query's character
 
 
+def cache_folder() -> Path:
+    """Where `metarl data omniglot` puts the packed files."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "metarl"
+
+
+def packed_in(place: Path) -> Path | None:
+    """The file itself, or the packed file in a folder or in its subfolder omniglot."""
+    candidates = (place, *(folder / name for folder in (place, place / "omniglot") for name in FILES))
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def find_file(given: str | None = None) -> Path:
     """The packed file: as given, in the folder METARL_DATA or below it, or in the user's cache.
 
     Raises FileNotFoundError, with what to do, where there is none.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "metarl"
-    places = [Path(p) for p in (given, os.environ.get("METARL_DATA")) if p] + ([] if given else [cache])
-    for place in places:
-        for candidate in (place, *(folder / name for folder in (place, place / "omniglot") for name in FILES)):
-            if candidate.is_file():
-                return candidate
+    places = [Path(p) for p in (given, os.environ.get("METARL_DATA")) if p] + ([] if given else [cache_folder()])
+    for found in map(packed_in, places):
+        if found:
+            return found
     looked = ", ".join(map(str, places))
     raise FileNotFoundError(
-        f"there is no packed Omniglot in {looked}: set METARL_DATA to the folder of {FILES[1]}, or use data: glyphs"
+        f"there is no packed Omniglot in {looked}: fetch it with `metarl data omniglot`, set METARL_DATA to the folder "
+        f"of {FILES[1]}, or use data: glyphs"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 from rich.console import Console
 from tyro.conf import Positional, arg
 
+from metarl import schema
 from metarl.errors import UserError
 
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -22,6 +24,23 @@ Split = Literal["train", "validation", "test", "ood"]
 
 def as_options(overrides: dict[str, Any]) -> list[str]:
     return [f"--{key} {shlex.quote(json.dumps(value))}" for key, value in overrides.items()]
+
+
+def images_from(path: Path | None, config: schema.Config) -> None:
+    """Let this process read Omniglot from where --data says, before METARL_DATA and the cache.
+
+    Raises UserError where there is none, or where the tasks are of something else.
+    """
+    if path is None:
+        return
+    if getattr(config.tasks, "data", None) != "omniglot":
+        raise UserError("--data says where Omniglot lies, and these tasks are of something else")
+    from envs.fewshot import omniglot
+
+    found = omniglot.packed_in(path)
+    if found is None:
+        raise UserError(f"--data is {str(path)!r}, which is no packed Omniglot and holds none: see metarl data --help")
+    os.environ["METARL_DATA"] = str(found)
 
 
 def no_overrides(overrides: dict[str, Any]) -> None:

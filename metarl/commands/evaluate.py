@@ -12,6 +12,7 @@ from metarl.commands.common import (
     RunArg,
     Split,
     console,
+    images_from,
     no_overrides,
     positive,
     within,
@@ -43,6 +44,10 @@ class Evaluate:
     """of few-shot runs: support drawings of a class"""
     bn: Literal["transductive", "support", "running"] | None = None
     """of few-shot runs: which statistics normalise, by default the config's"""
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    lake: bool = False
+    """of few-shot runs on Omniglot: Lake's 400 one-shot trials within an alphabet, instead of --ways and --shots"""
     json: bool = False
     """print JSON instead of a table"""
 
@@ -59,14 +64,16 @@ class Evaluate:
         from metarl.plot import plot_adaptation
 
         run, others = runs.find(self.run), [runs.find(other) for other in self.against]
+        images_from(self.data, run.config)
+        if self.lake:
+            return self._on_lakes_runs([run, *others])
         if run.config.tasks.kind in schema.SUPERVISED:
             self._check_supervised()
             made_of = _data_of(run)
             if any(_data_of(other) != made_of for other in others):
                 raise UserError(f"--against has runs on other tasks than {run.name}: they cannot be compared")
-            return (
-                self._tell_apart([run, *others]) if run.config.tasks.kind == "fewshot" else self._follow([run, *others])
-            )
+            judge = {"fewshot": self._tell_apart, "sinusoid": self._follow, "copy": self._transcribe}
+            return judge[run.config.tasks.kind]([run, *others])
         family = build_family(run.config)
         for other in others:
             if other.config.tasks != run.config.tasks:
@@ -97,17 +104,34 @@ class Evaluate:
             raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
 
     def _follow(self, found: list[Run]) -> int:
-        from metarl import accuracy
+        from metarl import waves
 
         count = self.tasks or 1000
         with console.status("evaluating"):
-            errors = [accuracy.follow(r, self.split, (5, 10, 20), (0, 1, 5, 10), count, self.seed) for r in found]
+            errors = [waves.evaluate(r, self.split, (5, 10, 20), (0, 1, 5, 10), count, self.seed) for r in found]
         if self.json:
             told = [{s: {k: e.to_json() for k, e in row.items()} for s, row in run.items()} for run in errors]
             print(json.dumps(told, indent=1))
         else:
             for run, error in zip(found, errors, strict=True):
-                console.print(accuracy.table_of_errors(run, self.split, count, error))
+                console.print(waves.table(run, self.split, count, error))
+        return 0
+
+    def _transcribe(self, found: list[Run]) -> int:
+        from metarl import sequences
+
+        count = self.tasks or 1000
+        with console.status("evaluating"):
+            told = [
+                sequences.evaluate(r, self.split, sequences.lengths_of(r.config.tasks), count, self.seed)
+                for r in found
+                if isinstance(r.config.tasks, schema.CopyTasks)
+            ]
+        if self.json:
+            print(json.dumps([[row.to_json() for row in rows] for rows in told], indent=1))
+        else:
+            for run, rows in zip(found, told, strict=True):
+                console.print(sequences.table(run, self.split, count, rows))
         return 0
 
     def _tell_apart(self, found: list[Run]) -> int:
@@ -122,11 +146,28 @@ class Evaluate:
             print(json.dumps([r.to_json() for r in rows], indent=1))
         else:
             console.print(accuracy.table(rows))
+            if streams := [r for r in rows if r.presentations]:
+                console.print(accuracy.table_of_presentations(streams))
         for r, row in zip(found, rows, strict=True):
             accuracy.store(r, row)
         return 0
 
+    def _on_lakes_runs(self, found: list[Run]) -> int:
+        from metarl import lake_runs
+
+        if self.ways or self.shots != (1, 5) or self.tasks or self.split != "test":
+            raise UserError("--lake has 400 trials of its own: leave out --ways, --shots, --tasks and --split")
+        with console.status("evaluating"):
+            rows = [lake_runs.evaluate(r, self.seed, self.bn) for r in found]
+        if self.json:
+            print(json.dumps([r.to_json() for r in rows], indent=1))
+        else:
+            console.print(lake_runs.table(rows))
+        for r, row in zip(found, rows, strict=True):
+            lake_runs.store(r, row)
+        return 0
+
 
 def _data_of(run: Run) -> dict[str, Any]:
-    """What a supervised run's tasks are made of, without how many are shown and asked."""
-    return run.config.tasks.model_dump(exclude={"way", "shot", "query"})
+    """What a supervised run's tasks are made of, without how many are shown and asked and what training makes of it."""
+    return run.config.tasks.model_dump(exclude={"way", "shot", "query", "distort"})

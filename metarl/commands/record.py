@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 from metarl.commands.common import (
     Split,
     console,
+    images_from,
     no_overrides,
     positive,
     unused,
@@ -51,6 +52,8 @@ class Record:
     """control steps to show, by default a whole episode"""
     seed: int = 0
     """of the tasks and of the episodes"""
+    data: Path | None = None
+    """of a run on Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         numbers = {"episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
@@ -68,10 +71,14 @@ class Record:
         from metarl import gl, runs
 
         run = runs.find(self.run) if self.run else None
+        if run:
+            images_from(self.data, run.config)
+        elif self.data is not None:
+            raise UserError("--data is for a run on Omniglot")
         if run and run.config.tasks.kind == "fewshot":
             return self._draw(run, given)
-        if run and run.config.tasks.kind == "sinusoid":
-            raise UserError("a run on waves has nothing to film: see metarl evaluate")
+        if run and run.config.tasks.kind in ("sinusoid", "copy"):
+            raise UserError("a run on waves or sequences has nothing to film: see metarl evaluate")
         gl.choose()
         from metarl import record
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import Positional, Suppress, arg
@@ -16,6 +17,7 @@ from metarl.commands.common import (
     RunArg,
     as_options,
     console,
+    images_from,
     no_overrides,
 )
 from metarl.commands.evaluate import Evaluate
@@ -31,12 +33,16 @@ class Train:
     config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
     seed: int | None = None
     """of everything that is drawn; by default the config's"""
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache (see `metarl data`)"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         overrides = overrides | ({} if self.seed is None else {"seed": self.seed})
         path = settings.find(self.config)
         config = settings.load(path, overrides)
-        command = " ".join(["metarl train", shlex.quote(self.config), *as_options(overrides)])
+        images_from(self.data, config)
+        where = [] if self.data is None else [f"--data {shlex.quote(str(self.data))}"]
+        command = " ".join(["metarl train", shlex.quote(self.config), *as_options(overrides), *where])
         return _train(path.stem, config, command)
 
 
@@ -45,6 +51,8 @@ class Resume:
     """Go on with a run that was stopped, from its newest checkpoint."""
 
     run: RunArg
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
@@ -52,6 +60,7 @@ class Resume:
         from metarl.train import train, trainer_of
 
         run = runs.find(self.run)
+        images_from(self.data, run.config)
         trainer = trainer_of(run.config, checkpoint.load_newest(run.checkpoints))
         run.keep_records_until(trainer.state.iteration)
         console.print(f"resuming {run.path} at iteration {trainer.state.iteration}", soft_wrap=True)

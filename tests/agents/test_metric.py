@@ -27,7 +27,7 @@ class Identity:
     def init(self, generator: torch.Generator) -> Params:
         return {}
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
         return Embedded(x.flatten(1), {})
 
 
@@ -94,17 +94,6 @@ def test_the_query_reads_the_memory_as_the_equations_say(generator: torch.Genera
         c = forget.sigmoid() * c + i.sigmoid() * new.tanh()
         h = out.sigmoid() * c.tanh() + f
     assert torch.allclose(read(theta, f[None], g, 3)[0], h, atol=1e-6)
-
-
-def test_siamese_odds_are_a_weighted_distance_and_pairs_are_half_alike() -> None:
-    """a = (-1, -2), b = 3: from (1, 1) to (0, 0) odds 3 - 1 - 2 = 0, to (0, 2) the same; to (4, 0) -2, to (4, 4) -6."""
-    learner = Siamese(Identity(), way=2)
-    theta = {"distance": torch.tensor([-1.0, -2.0]), "offset": torch.tensor(3.0)}
-    phi = learner.adapt(theta, {}, SUPPORT)
-    assert learner.same(theta, phi, QUERY.x).tolist() == [[0.0, -2.0, 0.0, -6.0]]
-    assert learner.apply(theta, phi, QUERY.x).tolist() == [[0.0, -4.0]]
-    expected = (math.log(2) + math.log(1 + math.exp(-4))) / 2  # alike with odds 0, unlike with odds -4
-    assert learner.loss(theta, Lesson((SUPPORT,), QUERY)).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_relation_maps_are_64_by_5_by_5_and_classes_are_sums(generator: torch.Generator) -> None:

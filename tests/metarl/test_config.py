@@ -106,6 +106,37 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
         small("maml_point", outer={"kind": "gradient"})
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        ("metanet_point", {"learner__channels": 8}, "learner.channels is for tasks of kind fewshot"),
+        ("metanet_sinusoid", {"learner__representation": "verification"}, "representation verification wants classes"),
+        ("metanet_point", {"policy__hidden": []}, "keys in the last hidden layer: policy.hidden is empty"),
+        ("metanet_omniglot", {"learner__rounds": 2}, "a supervised task has one support"),
+        ("metanet_point", {"outer": {"kind": "gradient"}}, "learner metanet needs outer.kind ppo or trpo"),
+        ("siamese_koch", {"tasks__size": 28}, "network koch sees 105 x 105 pixels: tasks.size is 28"),
+        ("siamese_omniglot", {"tasks__size": 105}, "learner siamese sees 28 x 28 pixels: tasks.size is 105"),
+        ("relation_omniglot", {"tasks__size": 105}, "learner relation sees 28 x 28 pixels: tasks.size is 105"),
+        ("siamese_koch", {"tasks__size": 64}, "--tasks.size is '64'; expected one of 105, 28"),
+        ("siamese_koch", {"tasks__resize": "area"}, "resize says how images become 28 x 28: with size 105"),
+        ("siamese_koch", {"learner__bn": "support"}, "not normalised: leave embedding and bn out"),
+        ("siamese_koch", {"learner__l2": {"dens": 0.1}}, "l2 names the layer 'dens'; did you mean dense?"),
+        ("siamese_omniglot", {"learner__l2": {"dense": 0.1}}, "l2 names the layer 'dense'; expected one of conv0"),
+        ("siamese_omniglot", {"learner__l2": {"conv0": -1}}, "learner.l2.conv0 is -1"),
+    ],
+)
+def test_a_network_says_which_images_and_settings_it_wants(
+    name: str,
+    changes: dict[str, object],
+    sentence: str,
+    small,  # noqa: ANN001
+) -> None:
+    with pytest.raises(UserError) as caught:
+        small(name, **changes)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_options_keep_their_values() -> None:
     words = ["train", "quickstart", "--tasks.vary.slope-deg.train=[-1,1]", "--seed", "3", "--learner.inner-lr", "1e-1"]
     own, overrides = settings.split_overrides(words)

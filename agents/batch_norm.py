@@ -1,0 +1,72 @@
+"""Batch normalisation by the batch itself, by torch's fused kernels, to be differentiated as often as one likes.
+
+torch's own second derivative of it is wrong under `vmap` (seen with torch 2.13: 1 % off for two tasks in float64), and
+its formula in plain operations is right but three times slower than the kernels. Here the value and the first
+derivative are kernels, and the second is the derivative of the first's formula.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+EPS = 1e-5
+AXES = (0, 2, 3)
+
+
+def batch_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Maps [S, channels, h, h] with mean 0 and variance 1 over S, h and h, then scaled and shifted by [channels]."""
+    out: Tensor = _BatchNorm.apply(x, scale, shift)[0]  # type: ignore[no-untyped-call]
+    return out
+
+
+class _BatchNorm(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return torch.native_batch_norm(x, scale, shift, None, None, True, 0.0, EPS)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        _, mean, inverse = output
+        ctx.mark_non_differentiable(mean, inverse)
+        ctx.save_for_backward(*inputs[:2], mean, inverse)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return _Backward.apply(grads[0], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+
+
+class _Backward(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(grad: Tensor, x: Tensor, scale: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        kernel = torch.ops.aten.native_batch_norm_backward
+        out: tuple[Tensor, Tensor, Tensor] = kernel(
+            grad, x, scale, None, None, mean, inverse, True, EPS, [True, True, True]
+        )
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(*inputs[:3])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        pull = torch.func.vjp(_formula, *ctx.saved_tensors)[1]
+        return *pull(grads), None, None
+
+
+def _formula(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What `_Backward` computes, in plain operations: the gradients of x, scale and shift."""
+    var, mean = torch.var_mean(x, AXES, correction=0)
+    inverse = (var + EPS).rsqrt()
+    normal = (x - mean[:, None, None]) * inverse[:, None, None]
+    to_shift, to_scale = grad.sum(AXES), (grad * normal).sum(AXES)
+    count = x.numel() / x.shape[1]
+    centred = grad - (to_shift[:, None, None] + normal * to_scale[:, None, None]) / count
+    return (scale * inverse)[:, None, None] * centred, to_scale, to_shift

@@ -1,0 +1,25 @@
+"""Learners that keep what they met."""
+
+from agents.memory.cores import GRU, LSTM, Core
+from agents.memory.fast_weights import conv_network, dense_network
+from agents.memory.mann import LRUA
+from agents.memory.metanet import MetaNet, as_it_is, gaussian, score_function
+from agents.memory.ntm import NTM
+from agents.memory.stream import Stream
+from agents.memory.transcriber import Transcriber
+
+__all__ = [
+    "GRU",
+    "LRUA",
+    "LSTM",
+    "NTM",
+    "Core",
+    "MetaNet",
+    "Stream",
+    "Transcriber",
+    "as_it_is",
+    "conv_network",
+    "dense_network",
+    "gaussian",
+    "score_function",
+]

@@ -1,0 +1,52 @@
+"""Ways to find a place in an external memory [..., L, W]; weights are distributions over its `L` locations."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FILL = 1e-6  # of an empty memory: zero has no direction, and its cosine no gradient (Collier and Beel 2018)
+SMALL = 1e-8
+
+
+def likeness(keys: Tensor, memory: Tensor) -> Tensor:
+    """Cosines of keys [..., R, W] and locations, [..., R, L] (Graves et al. 2014, eq. 6)."""
+    dots = keys @ memory.mT
+    sizes: Tensor = keys.norm(dim=-1)[..., None] * memory.norm(dim=-1)[..., None, :]
+    return dots / (sizes + SMALL)
+
+
+def by_content(keys: Tensor, strength: Tensor, memory: Tensor) -> Tensor:
+    """Softmax of the cosines times the strength [..., R], [..., R, L] (Graves et al. 2014, eq. 5)."""
+    return (strength[..., None] * likeness(keys, memory)).softmax(-1)
+
+
+def interpolate(content: Tensor, before: Tensor, gate: Tensor) -> Tensor:
+    """gate content + (1 - gate) before, with a gate [..., R] in [0, 1] (Graves et al. 2014, eq. 7)."""
+    return gate[..., None] * content + (1 - gate[..., None]) * before
+
+
+def shift(weights: Tensor, kernel: Tensor) -> Tensor:
+    """Circular convolution of weights [..., L] with the odd kernel [..., K] of shifts -K//2 to K//2 (eq. 8)."""
+    reach = kernel.shape[-1] // 2
+    moved = torch.stack([weights.roll(s, -1) for s in range(-reach, reach + 1)], -1)  # [..., L, K]
+    return (moved @ kernel[..., None])[..., 0]
+
+
+def sharpen(weights: Tensor, gamma: Tensor) -> Tensor:
+    """weights^gamma, normalised again; gamma [...] is at least 1 (eq. 9)."""
+    powered = (weights.clamp_min(0) + SMALL) ** gamma[..., None]
+    return powered / powered.sum(-1, keepdim=True)
+
+
+def write(memory: Tensor, weights: Tensor, erase: Tensor, add: Tensor) -> Tensor:
+    """Every head's erasing, then every head's adding (eq. 3 and 4): weights [..., R, L], erase and add [..., R, W]."""
+    kept = (1 - weights[..., None] * erase[..., None, :]).prod(-3)  # [..., L, W]
+    return memory * kept + weights.mT @ add
+
+
+def least_used(usage: Tensor, count: int) -> Tensor:
+    """1 at the `count` locations of least usage [..., L], else 0; no gradient passes (Santoro et al. 2016, eq. 6)."""
+    lowest = usage.detach().topk(count, dim=-1, largest=False).indices
+    return F.one_hot(lowest, usage.shape[-1]).sum(-2).to(usage)

@@ -1,0 +1,94 @@
+"""Neural Turing machine: A. Graves, G. Wayne, I. Danihelka, 2014, arXiv 1410.5401.
+
+Carried from task to task: a controller and what its heads emit. Formed within one sequence: an external memory, where
+every head last looked, and the controller's own state.
+
+Each step: the controller reads the input and what was read before; the write heads find their places in the old memory
+by content and by location, erase and add; the read heads find theirs in the new memory and read it.
+
+Departures: the memory starts as a small constant and the heads at its first location, which are not learned (a constant
+start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all heads have one linear layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.learner import Params
+from agents.memory import addressing
+from agents.recurrent_cells import init_lstm, lstm_step, project
+
+SHIFTS = 3  # one step back, none, one step on
+
+
+@dataclass(frozen=True)
+class NTM:
+    """locations, width: of the memory (128 and 20 in the paper). reads, writes: numbers of heads."""
+
+    inputs: int
+    hidden: int = 100
+    locations: int = 128
+    width: int = 20
+    reads: int = 1
+    writes: int = 1
+
+    @property
+    def dim(self) -> int:
+        return self.hidden + self.reads * self.width
+
+    @property
+    def _emitted(self) -> int:
+        address = self.width + 3 + SHIFTS  # key, strength, gate, sharpness, shifts
+        return (self.reads + self.writes) * address + self.writes * 2 * self.width
+
+    def init(self, generator: torch.Generator) -> Params:
+        weight = torch.empty(self._emitted, self.hidden)
+        torch.nn.init.xavier_uniform_(weight, generator=generator)
+        heads = {"heads.weight": weight, "heads.bias": torch.zeros(self._emitted)}
+        return (
+            init_lstm("controller", self.inputs, self.hidden, generator, self.hidden + self.reads * self.width) | heads
+        )
+
+    def begin(self, theta: Params) -> Params:
+        like = theta["heads.bias"]
+        first = F.one_hot(like.new_zeros(1, dtype=torch.long), self.locations).to(like)  # [1, L]
+        return {
+            "h": like.new_zeros(self.hidden),
+            "c": like.new_zeros(self.hidden),
+            "memory": like.new_full((self.locations, self.width), addressing.FILL),
+            "read": like.new_zeros(self.reads * self.width),
+            "read_weights": first.expand(self.reads, -1),
+            "write_weights": first.expand(self.writes, -1),
+        }
+
+    def listen(self, theta: Params, x: Tensor) -> Tensor:
+        return project(theta, "controller", x)
+
+    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
+        before = torch.cat([memory["h"], memory["read"]], -1)
+        h, c = lstm_step(theta, "controller", heard, before, memory["c"])
+        emitted = F.linear(h, theta["heads.weight"], theta["heads.bias"])
+        heads, address = self.reads + self.writes, self.width + 3 + SHIFTS
+        where, what = emitted[..., : heads * address], emitted[..., heads * address :]
+        where = where.reshape(*where.shape[:-1], heads, address)
+        erase, add = what.reshape(*what.shape[:-1], 2, self.writes, self.width).unbind(-3)
+        to_write = address_by(where[..., self.reads :, :], memory["write_weights"], memory["memory"])
+        stored = addressing.write(memory["memory"], to_write, erase.sigmoid(), add.tanh())
+        to_read = address_by(where[..., : self.reads, :], memory["read_weights"], stored)
+        found = (to_read @ stored).flatten(-2)
+        new = {"h": h, "c": c, "memory": stored, "read": found, "read_weights": to_read, "write_weights": to_write}
+        return new, torch.cat([h, found], -1)
+
+
+def address_by(emitted: Tensor, before: Tensor, memory: Tensor) -> Tensor:
+    """Weights [..., R, L] of heads that emitted [..., R, width + 6], by content and then by location (section 3.3)."""
+    width = memory.shape[-1]
+    key, rest = emitted[..., :width].tanh(), emitted[..., width:]
+    strength, gate, gamma = F.softplus(rest[..., 0]), rest[..., 1].sigmoid(), 1 + F.softplus(rest[..., 2])
+    content = addressing.by_content(key, strength, memory)
+    weights = addressing.interpolate(content, before, gate)
+    return addressing.sharpen(addressing.shift(weights, rest[..., 3:].softmax(-1)), gamma)

@@ -1,0 +1,49 @@
+"""A memory that reads a whole sequence and then tells one, step by step (Graves et al. 2014, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.learner import Lesson, Params
+from agents.memory.cores import Core, run
+from agents.objectives import bits
+from envs.core import Examples
+
+
+@dataclass(frozen=True)
+class Transcriber:
+    """Carried: a core and a last layer of `way` outputs. Formed: the core's memory of the sequence it was shown."""
+
+    core: Core
+    way: int
+    bn: str = "none"
+    rounds = 1
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        weight = torch.nn.init.xavier_uniform_(torch.empty(self.way, self.core.dim), generator=generator)
+        return self.core.init(generator) | {"last.weight": weight, "last.bias": torch.zeros(self.way)}
+
+    def begin(self, theta: Params) -> Params:
+        return self.core.begin(theta)
+
+    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """The memory after the sequence x [T, I]."""
+        return run(self.core, theta, phi, support.x)[0]
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        """Logits of the bits told while x [T, I] is heard, one after the other, [T, way]."""
+        return F.linear(run(self.core, theta, phi, x)[1], theta["last.weight"], theta["last.bias"])
+
+    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+        """Mean cost of a bit, in bits."""
+        phi = self.adapt(theta, self.begin(theta), episode.support[0])
+        return bits(self.apply(theta, phi, episode.query.x), episode.query)
+
+    def measure(self, theta: Params, lesson: Lesson) -> Params:
+        """Nothing: there is no batch normalisation."""
+        return {}

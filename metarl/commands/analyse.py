@@ -1,0 +1,65 @@
+"""What is inside a meta-gradient."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from metarl.commands.common import console, images_from, positive, within, writable
+from metarl.errors import UserError
+
+MOST_BATCHES = 10  # of a task: the work grows with their cube
+
+
+@dataclass
+class Analyse:
+    """Tell MAML, FOMAML and Reptile apart: their exact gradients beside their Taylor law (Nichol et al. 2018).
+
+    metarl analyse gradients maml_sinusoid                  at a config's initial weights
+    metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
+    """
+
+    what: Annotated[Positional[Literal["gradients"]], arg(help="gradients: meta-gradients of one network")]
+    subject: Annotated[Positional[str], arg(help="a config's name or path, or a run's folder", metavar="CONFIG_OR_RUN")]
+    steps: int = 2
+    """k: batches of a task; the first k - 1 are descended, MAML is judged on the last"""
+    alphas: tuple[float, ...] = ()
+    """inner rates; by default twelve from 3e-7 to 0.1 of |A| / |B|, where the law's two terms are equally long"""
+    tasks: int = 16
+    """training tasks to average over"""
+    seed: int = 0
+    """of the tasks"""
+    json: bool = False
+    """print JSON instead of tables"""
+    out: Path = Path("gradients.png")
+    """the picture to write"""
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        positive(tasks=self.tasks)
+        within("steps", self.steps, 2, MOST_BATCHES)
+        within("seed", self.seed, 0, 2**31 - 1)
+        different = set(self.alphas)
+        if self.alphas and (len(different) < 2 or not all(math.isfinite(a) and a > 0 for a in different)):
+            told = " ".join(f"{a:g}" for a in self.alphas)
+            raise UserError(f"--alphas is {told}, expected two or more different rates above 0")
+        from metarl import analyse
+
+        subject = analyse.of(self.subject, overrides)
+        images_from(self.data, subject.config)
+        writable(self.out, (".png", ".svg", ".pdf"))
+        with console.status("differentiating"):
+            found = analyse.analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
+        analyse.plot(found, self.out)
+        if self.json:
+            print(json.dumps(found.to_json(), indent=1))
+        else:
+            console.print(analyse.tables(found))
+            console.print(f"wrote {self.out}", soft_wrap=True)
+        return 0

@@ -1,0 +1,122 @@
+"""Data that is not ours to ship: fetched from where its author put it, checked, and packed."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from envs.fewshot import omniglot, omniglot_pack
+from envs.fewshot.omniglot_pack import ARCHIVES, Arrays
+from metarl.errors import UserError
+
+SOURCE = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+MD5 = {  # as torchvision's Omniglot states them
+    "images_background.zip": "68d2efa1b9178cc56df9314c21c6e718",
+    "images_evaluation.zip": "6b91aef0f799c5bb55b94e3f2daec811",
+}
+MOST_BYTES = 64 * 2**20  # of an archive, chosen: they have 10 and 7 million
+BY_HAND = f"download {' and '.join(MD5)} from {SOURCE} by other means, and give their folder with --from"
+PATIENCE = 30.0  # s without a byte
+
+
+def missing_omniglot(folder: Path) -> list[Path]:
+    """The packed files that a folder has not, or not whole."""
+    return [folder / name for name in omniglot.FILES if not omniglot_pack.is_whole(folder / name)]
+
+
+def make_omniglot(paths: list[Path], given: Path | None, console: Console) -> None:
+    """Write packed files from the author's archives, or from those in the folder `given`.
+
+    Raises UserError for everything that can go wrong, and leaves what was there.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        archives = {
+            part: _checked(name, _read(given, name) if given else _download(name, progress))
+            for part, name in ARCHIVES.items()
+        }
+        packed = _pack(archives, progress)
+        files = omniglot_pack.contents(packed)
+        for path in paths:
+            _write(path, files[path.name])
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        with (folder / name).open("rb") as file:
+            return _bounded(name, file.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise UserError(
+            f"{folder / name} could not be read: {error.strerror}; --from wants {' and '.join(MD5)}"
+        ) from None
+
+
+def _download(name: str, progress: Progress) -> bytes:
+    url = f"{SOURCE}/{name}"
+    bar = progress.add_task(name)
+    content = bytearray()
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            progress.update(bar, total=int(answer.headers.get("Content-Length") or 0) or None)
+            while len(content) <= MOST_BYTES and (block := answer.read(2**16)):
+                content += block
+                progress.update(bar, completed=len(content))
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        raise UserError(f"{url} could not be fetched ({_reason(error)}): {BY_HAND}") from None
+    return _bounded(name, bytes(content))
+
+
+def _reason(error: Exception) -> str:
+    """What an answer, a name server or a wire said."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    reason = getattr(error, "reason", error)
+    return str(getattr(reason, "strerror", None) or reason) or type(error).__name__
+
+
+def _bounded(name: str, content: bytes) -> bytes:
+    if len(content) > MOST_BYTES:
+        raise UserError(f"{name} has more than {MOST_BYTES} bytes: it is not the archive of Omniglot")
+    return content
+
+
+def _checked(name: str, content: bytes) -> bytes:
+    """The archive itself, if it is the author's to the byte."""
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if digest != MD5[name]:
+        raise UserError(
+            f"{name} is cut off or another file: {len(content)} bytes with md5 {digest}, expected {MD5[name]}; "
+            "download it again"
+        )
+    return content
+
+
+def _pack(archives: dict[str, bytes], progress: Progress) -> Arrays:
+    bar = progress.add_task("packing", total=omniglot.CLASSES)
+    try:
+        return omniglot_pack.pack(archives, lambda classes: progress.advance(bar, classes))
+    except ValueError as error:
+        raise UserError(f"{error}; nothing was written") from None
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    """Beside its place first, then into it: it is there whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stub takes the first for allow_pickle
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
