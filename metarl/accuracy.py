@@ -6,21 +6,21 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
 from rich.table import Table
 from torch import Tensor
 
-from agents.embeddings import RUNNING
+from agents.embeddings import RUNNING, BatchNorm
 from agents.learner import FewShotLearner, Lesson, Params
 from agents.memory import MetaNet, Stream
 from agents.optimization import Supervised
 from envs.core import Tasks
 from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
-from metarl.build import build_images
+from metarl.build import build_few_shot_learner, build_images
 from metarl.errors import UserError
 from metarl.evaluate import SEED, seeded
 from metarl.runs import Run
@@ -98,10 +98,11 @@ def with_statistics(learner: FewShotLearner, bn: str | None) -> FewShotLearner:
     """The learner normalised as asked for, or as it is; UserError where it cannot be."""
     if bn is None:
         return learner
-    if isinstance(learner, Supervised) and bn != learner.bn:
-        raise UserError(f"gradient learners normalise by the batch: --bn is {bn}, expected {learner.bn}")
     if learner.bn == "none":
         raise UserError(f"--bn is {bn}, but this network has no batch normalisation: leave it out")
+    known = ("transductive", "support+1") if isinstance(learner, Supervised) else get_args(BatchNorm)
+    if bn not in known:
+        raise UserError(f"--bn is {bn}, expected {' or '.join(known)} of this learner")
     return dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
 
 
@@ -180,11 +181,28 @@ def by_presentation(
 def store(run: Run, judged: Judged) -> Path:
     """Write what was found into the run's folder; the same evaluation gives the same file."""
     first = judged.results[0]
-    shapes = "_".join(f"{r.way}w{r.shot}s" for r in judged.results)
-    name = f"accuracy_{judged.split}_iteration{judged.iteration}_{first.bn}_{shapes}_{first.episodes}_seed{judged.seed}"
-    path = run.path / f"{name}.json"
+    path = _path_of(run, judged.iteration, judged.split, judged.results, first.bn, first.episodes, judged.seed)
     path.write_text(json.dumps(judged.to_json(), indent=1))
     return path
+
+
+def stored(
+    run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
+) -> Judged | None:
+    """What `store` wrote of this evaluation of the newest checkpoint, if it did."""
+    learner = with_statistics(build_few_shot_learner(run.config), bn)
+    iteration = checkpoint.load_newest(run.checkpoints).iteration
+    asked = [Accuracy(way, shot, learner.bn, 0.0, 0.0, episodes) for way in ways for shot in shots]
+    path = _path_of(run, iteration, split, asked, learner.bn, episodes, seed)
+    if not path.is_file():
+        return None
+    read = json.loads(path.read_text())
+    return Judged(**{**read, **{k: [Accuracy(**r) for r in read[k]] for k in ("results", "presentations")}})
+
+
+def _path_of(run: Run, iteration: int, split: str, asked: list[Accuracy], bn: str, episodes: int, seed: int) -> Path:
+    shapes = "_".join(f"{r.way}w{r.shot}s" for r in asked)
+    return run.path / f"accuracy_{split}_iteration{iteration}_{bn}_{shapes}_{episodes}_seed{seed}.json"
 
 
 def table(rows: list[Judged]) -> Table:

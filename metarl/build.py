@@ -155,12 +155,13 @@ def _by_gradient(
     else:
         network, way, objective = RegressionMLP(), 1, mse
     if isinstance(s, schema.ReptileLearner):
-        return Supervised(Reptile(network, objective, s.inner_lr, s.inner_steps), way, s.test_steps or 50)
+        reptile = Reptile(network, objective, s.inner_lr, s.inner_steps, minibatch=s.minibatch)
+        return Supervised(reptile, way, s.test_steps or 50, s.bn)
     if isinstance(s, schema.LstmMetaLearner):
         recurrent = LstmMetaLearner(
             network, objective, objective, s.inner_steps, hidden=s.hidden, input_bias=s.input_bias
         )
-        return Supervised(recurrent, way, s.test_steps or s.inner_steps)
+        return Supervised(recurrent, way, s.test_steps or s.inner_steps, s.bn)
     learner = MAML(
         network,
         objective,
@@ -170,7 +171,7 @@ def _by_gradient(
         first_order=s.first_order,
         learn_inner_lr=s.learn_inner_lr,
     )
-    return Supervised(learner, way, s.test_steps or 3)
+    return Supervised(learner, way, s.test_steps or 3, s.bn)
 
 
 def _metanet(s: schema.MetaNetLearner, tasks: schema.Supervised) -> MetaNet[Tensor]:

@@ -11,6 +11,7 @@ from tyro.conf import subcommand
 from metarl import config as settings
 from metarl.commands.analyse import Analyse
 from metarl.commands.bench import Bench
+from metarl.commands.compare import Compare
 from metarl.commands.data import Data
 from metarl.commands.evaluate import Evaluate
 from metarl.commands.look import Doctor, List, Plot
@@ -22,6 +23,7 @@ COMMANDS: dict[str, type] = {
     "train": Train,
     "resume": Resume,
     "evaluate": Evaluate,
+    "compare": Compare,
     "record": Record,
     "plot": Plot,
     "list": List,

@@ -211,6 +211,9 @@ class EmbeddingNet(Record):
     down: Literal["pool", "stride"] = "pool"
 
 
+GradientBatchNorm = Literal["transductive", "support+1"]
+
+
 class MamlLearner(Record):
     """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD.
 
@@ -223,17 +226,23 @@ class MamlLearner(Record):
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
     first_order: bool = False
     learn_inner_lr: bool = False
+    bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
 class ReptileLearner(Record):
-    """Reptile (Nichol et al. 2018). Of images: as for MAML, with 50 steps when it is judged."""
+    """Reptile (Nichol et al. 2018). Of images: as for MAML, with 50 steps when it is judged.
+
+    minibatch: examples of a gradient step, of supervised tasks; by default all of the support, then all of the query.
+    """
 
     kind: Literal["reptile"]
     inner_lr: Positive = 0.1
     inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    minibatch: Annotated[int, Field(ge=0, le=100_000)] = 0
+    bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
 
@@ -251,6 +260,7 @@ class LstmMetaLearner(Record):
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
     hidden: Annotated[int, Field(ge=1, le=1000)] = 20
     input_bias: Annotated[float, Field(ge=-20, le=20)] = -4.5
+    bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
 
@@ -520,6 +530,10 @@ class Config(Record):
         if isinstance(self.learner, MamlLearner | ReptileLearner | LstmMetaLearner):
             if self.learner.embedding is not None and not images:
                 raise ValueError("learner.embedding is for tasks of kind fewshot")
+            if self.learner.bn != "transductive" and not images:
+                raise ValueError("learner.bn is for tasks of kind fewshot: nothing else is normalised by batches")
+            if getattr(self.learner, "minibatch", 0) and not supervised:
+                raise ValueError("learner.minibatch is for supervised tasks: an episode is no example")
             if self.learner.test_steps is not None and not supervised:
                 raise ValueError("learner.test_steps is for supervised tasks")
         return self

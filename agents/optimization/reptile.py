@@ -4,7 +4,11 @@ Carried from task to task: initial weights. Formed within one task: the weights 
 The meta-gradient is theta - phi_k, written as the gradient of 1/2 |theta - sg(phi_k)|^2.
 
 The query data serve as the last batch to adapt on, so `rounds` batches of support give k = (rounds + 1) *
-inner_steps gradient steps. Departure: the paper's experiments are supervised; here the inner loss is any objective.
+inner_steps gradient steps. With `minibatch` all examples of a task are gone through in that many at a time instead,
+which gives inner_steps * examples / minibatch steps, as in the paper's experiments.
+
+Departures: the paper's experiments are supervised, and here the inner loss is any objective; the inner optimiser is
+gradient descent, theirs on images was Adam without momentum.
 """
 
 from __future__ import annotations
@@ -17,17 +21,22 @@ from torch import Tensor
 
 from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params
 from agents.optimization.descent import descend
+from envs.core import Examples
 
 
 @dataclass(frozen=True)
 class Reptile(Generic[Out]):
-    """inner: objective of the inner steps; inner_lr: their rate; inner_steps: steps on each batch of data."""
+    """inner: objective of the inner steps; inner_lr: their rate; inner_steps: steps on each batch of data.
+
+    minibatch: examples of a batch; 0 keeps support and query as they are. Of examples alone: an episode is no example.
+    """
 
     network: Network[Out]
     inner: Objective
     inner_lr: float = 0.1
     inner_steps: int = 1
     rounds: int = 1
+    minibatch: int = 0
     sees_task = False
 
     def init(self, generator: torch.Generator) -> Params:
@@ -44,8 +53,17 @@ class Reptile(Generic[Out]):
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
         frozen = {k: v.detach() for k, v in theta.items()}
-        phi, batches = frozen, (*episode.support, episode.query)
-        for data in batches:
+        phi = frozen
+        for data in self.batches(episode):
             phi = self.adapt(frozen, phi, data)
         distance = [(theta[k] - phi[k].detach()).square().sum() for k in theta]
         return 0.5 * torch.stack(distance).sum()
+
+    def batches(self, episode: Episode | Lesson) -> tuple[Data, ...]:
+        """What is adapted on, batch by batch."""
+        if not self.minibatch:
+            return (*episode.support, episode.query)
+        together = [torch.cat(fields) for fields in zip(*episode.support, episode.query, strict=True)]
+        return tuple(
+            Examples(*parts) for parts in zip(*(torch.split(f, self.minibatch) for f in together), strict=True)
+        )

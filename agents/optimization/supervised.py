@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,19 +14,24 @@ from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
 from envs.core import Examples
 
+SHOWN = "shown"  # in phi: the support's pictures, with which each query is normalised
+
 
 @dataclass(frozen=True)
 class Supervised:
     """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when judged.
 
     The inner loss is a mean over the support. The authors' codes sum it, or use Adam: their rates are not these.
-    Batches of images are normalised by themselves: what is told of one query depends on the others (`transductive`).
+
+    bn: a batch of pictures is normalised by itself. Judged `transductive`, all queries are one batch, and what is told
+    of one depends on the others (Finn et al. 2017); with `support+1` each query goes with the whole support, alone
+    (Nichol et al. 2018). Training is transductive.
     """
 
     learner: MAML[Tensor] | Reptile[Tensor] | LstmMetaLearner[Tensor]
     way: int
     test_steps: int = 3
-    bn: str = "transductive"
+    bn: Literal["transductive", "support+1"] = "transductive"
 
     def init(self, generator: torch.Generator) -> Params:
         return self.learner.init(generator)
@@ -38,10 +44,17 @@ class Supervised:
         one_step = replace(self.learner, inner_steps=1)
         for _ in range(self.test_steps):
             phi = one_step.adapt(theta, phi, support)
-        return phi
+        return phi if self.bn == "transductive" else phi | {SHOWN: support.x}
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        return self.learner.apply(theta, phi, x)
+        if SHOWN not in phi:
+            return self.learner.apply(theta, phi, x)
+        weights = {k: v for k, v in phi.items() if k != SHOWN}
+
+        def alone(query: Tensor) -> Tensor:
+            return self.learner.apply(theta, weights, torch.cat([phi[SHOWN], query[None]]))[-1]
+
+        return torch.func.vmap(alone)(x)
 
     def loss(self, theta: Params, episode: Lesson) -> Tensor:
         return self.learner.loss(theta, episode)

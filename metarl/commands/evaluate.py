@@ -42,7 +42,7 @@ class Evaluate:
     """of few-shot runs: classes of a task; by default 5 and 20, or as many as the run's last layer has"""
     shots: tuple[int, ...] = (1, 5)
     """of few-shot runs: support drawings of a class"""
-    bn: Literal["transductive", "support", "running"] | None = None
+    bn: Literal["transductive", "support", "support+1", "running"] | None = None
     """of few-shot runs: which statistics normalise, by default the config's"""
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""

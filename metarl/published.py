@@ -1,0 +1,46 @@
+"""What others report, to stand beside what was measured here; none of it was run by this code.
+
+Accuracy in % on Omniglot, by (way, shot). Protocols differ in splits, episodes and length of training: `source` says
+where a row is from.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Shape = tuple[int, int]  # way, shot
+
+
+class Published(NamedTuple):
+    """Accuracies of one learner and where they stand."""
+
+    source: str
+    accuracy: dict[Shape, float]
+    presentations: dict[int, float] = {}  # by the number of times that a class was shown  # noqa: RUF012
+
+
+def _row(source: str, *values: float) -> Published:
+    shapes = ((5, 1), (5, 5), (20, 1), (20, 5))
+    return Published(source, dict(zip(shapes, values, strict=True)))
+
+
+OMNIGLOT: dict[str, Published] = {
+    "siamese": _row("Vinyals et al. 2016, fine-tuned", 97.3, 98.4, 88.1, 97.0),
+    "matching": _row("Snell et al. 2017, table 1", 98.1, 98.9, 93.8, 98.5),
+    "prototypical": _row("Snell et al. 2017, table 1", 98.8, 99.7, 96.0, 98.9),
+    "relation": _row("Sung et al. 2018, table 1", 99.6, 99.8, 97.6, 99.1),
+    "maml": _row("Finn et al. 2017, table 1", 98.7, 99.9, 95.8, 98.9),
+    "fomaml": _row("Nichol et al. 2018, transductive", 98.3, 99.2, 89.4, 97.9),
+    "reptile": _row("Nichol et al. 2018", 95.39, 98.90, 88.14, 96.65),
+    "reptile, transductive": _row("Nichol et al. 2018, transductive", 97.68, 99.48, 89.43, 97.12),
+    "metanet": Published("Munkhdalai and Yu 2017, table 1", {(5, 1): 98.95, (20, 1): 97.0}),
+    "mann": Published("Santoro et al. 2016, table 1", {}, {1: 36.4, 2: 82.8, 3: 91.0, 4: 92.6, 5: 94.9, 10: 98.1}),
+    "lstm": Published("Santoro et al. 2016, table 1", {}, {1: 24.4, 2: 49.5, 3: 55.3, 4: 61.0, 5: 63.6, 10: 62.5}),
+}
+LAKE = {"siamese": ("Koch et al. 2015, table 2", 92.0)}  # % of Lake's 400 one-shot trials
+WAVES = {"maml": ("Finn et al. 2017, table 2", {1: 0.67, 5: 0.38, 10: 0.35})}  # squared error, 5 points, by steps
+
+
+def omniglot(kind: str, bn: str) -> Published | None:
+    """The row of a learner, if there is one."""
+    return OMNIGLOT.get(f"{kind}, {bn}") or OMNIGLOT.get(kind)
