@@ -23,8 +23,6 @@ def batch_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 class _BatchNorm(torch.autograd.Function):
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return torch.native_batch_norm(x, scale, shift, None, None, True, 0.0, EPS)
@@ -39,10 +37,15 @@ class _BatchNorm(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         return _Backward.apply(grads[0], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
 
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> Any:
+        n = info.batch_size
+        x, scale, shift = (_side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
+        y, *stats = _BatchNorm.apply(x, scale, shift)  # type: ignore[no-untyped-call]
+        return (_apart(y, n), *(_apart(s, n) for s in stats)), (1, 0, 0)
+
 
 class _Backward(torch.autograd.Function):
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(grad: Tensor, x: Tensor, scale: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         kernel = torch.ops.aten.native_batch_norm_backward
@@ -59,6 +62,26 @@ class _Backward(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         pull = torch.func.vjp(_formula, *ctx.saved_tensors)[1]
         return *pull(grads), None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> Any:
+        n = info.batch_size
+        flat = (_side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
+        to_x, *others = _Backward.apply(*flat)  # type: ignore[no-untyped-call]
+        return (_apart(to_x, n), *(_apart(o, n) for o in others)), (1, 0, 0)
+
+
+def _side_by_side(t: Tensor, dim: int | None, n: int) -> Tensor:
+    """Tasks become channels, which is where a grouped convolution has them: [S, N * C, h, h], or [N * C]."""
+    at = 1 if t.dim() - (dim is not None) == 4 else 0
+    t = t.unsqueeze(at).expand(*t.shape[:at], n, *t.shape[at:]) if dim is None else t.movedim(dim, at)
+    return t.flatten(at, at + 1)
+
+
+def _apart(t: Tensor, n: int) -> Tensor:
+    """Back again: [S, N, C, h, h], or [N, C]."""
+    at = 1 if t.dim() == 4 else 0
+    return t.reshape(*t.shape[:at], n, -1, *t.shape[at + 1 :])
 
 
 def _formula(grad: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:

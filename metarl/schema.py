@@ -349,6 +349,7 @@ class MannLearner(Record):
     decay: Fraction = 0.95
     write: Literal["key", "add"] = "key"
     strength: bool = False
+    address: Literal["old", "new"] = "old"
 
     @model_validator(mode="after")
     def _writes_fit(self) -> Self:

@@ -25,10 +25,12 @@ SMALL: dict[str, Any] = {
 OWN: dict[str, dict[str, Any]] = {  # of tasks without a policy
     "fewshot": {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2},
     "sinusoid": {"tasks.shot": 3},
+    "copy": {"tasks.length": 3},
 }
 
 WIDE: dict[str, dict[str, Any]] = {  # of networks that are slow on few images already
     "siamese_koch": {"tasks.way": 2, "tasks.query": 1, "train.num_tasks": 1},
+    "mann_omniglot": {"tasks.shot": 3, "learner.hidden": 8},
 }
 
 

@@ -5,10 +5,12 @@ much each location is used, and the controller's own state.
 
 Each step: the controller reads the input and what was read before and emits keys. The locations least used so far are
 wiped; each head's key is written where that head last read or to the least used locations, as a gate says; then each
-head reads by content alone.
+head reads, by content alone.
 
 Named choices: `write`, whether the key itself is written (the paper, eq. 8) or a vector of its own (some codes);
-`strength`, whether the cosine has a strength as in the Turing machine (the paper: none).
+`address`, whether a key is compared with the memory before this step's writing or after it, when it would find itself
+(the paper says neither; what is read is the new memory in both); `strength`, whether the cosine has a strength as in
+the Turing machine (the paper: none).
 
 Departures: the gate is emitted at every step rather than one number; all locations about to be written as least used
 are wiped, not one. Which locations are least used has no derivative.
@@ -40,6 +42,7 @@ class LRUA:
     decay: float = 0.95
     write: Literal["key", "add"] = "key"
     strength: bool = False
+    address: Literal["old", "new"] = "old"
 
     @property
     def dim(self) -> int:
@@ -85,7 +88,7 @@ class LRUA:
         written = to_write.mT @ (vector.tanh() if self.write == "add" else key)
         stored = memory["memory"] * (1 - free[..., None]) + written
         sure = F.softplus(strength[..., 0]) if self.strength else torch.ones_like(key[..., 0])
-        to_read = addressing.by_content(key, sure, stored)
+        to_read = addressing.by_content(key, sure, memory["memory"] if self.address == "old" else stored)
         usage = self.decay * memory["usage"] + (to_read + to_write).sum(-2)  # eq. 5
         found = (to_read @ stored).flatten(-2)
         new = {"h": h, "c": c, "memory": stored, "read": found, "read_weights": to_read, "usage": usage}

@@ -175,9 +175,10 @@ def score_function(out: Gaussian, data: Transitions) -> Tensor:
 
 
 def item_gradients(loss: Callable[[Params], Tensor], weights: Params, count: int) -> Params:
-    """Each item's share [I, ...] of the gradient of `loss`, which runs every item on a copy of the weights."""
+    """Each item's share [I, ...] of the gradient of `loss`, which runs every item on a detached copy of the weights."""
     copies = {k: v.detach().expand(count, *v.shape) for k, v in weights.items()}
-    return {k: v.detach() for k, v in torch.func.grad(loss)(copies).items()}
+    shares: Params = torch.func.grad(loss)(copies)
+    return shares
 
 
 def slice_means(gradients: Tensor, slices: int) -> Tensor:

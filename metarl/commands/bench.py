@@ -15,6 +15,7 @@ from metarl.commands.common import (
     positive,
     within,
 )
+from metarl.errors import UserError
 
 
 @dataclass
@@ -23,9 +24,12 @@ class Bench:
 
     metarl bench sim                        every body, at 64 and 800 worlds
     metarl bench sim --config quickstart    one config's family, also with its policy acting
+    metarl bench fewshot                    MAML against a loop over tasks, a learner against its bare network
     """
 
-    what: Annotated[Positional[Literal["sim"]], arg(help="sim: stepping worlds")] = "sim"
+    what: Annotated[
+        Positional[Literal["sim", "fewshot"]], arg(help="sim: stepping worlds; fewshot: learning from images")
+    ] = "sim"
     config: str | None = None
     """measure this config's family alone"""
     worlds: tuple[int, ...] = (64, 800)
@@ -43,6 +47,8 @@ class Bench:
         if self.config is None:
             no_overrides(overrides)
         config = settings.load(settings.find(self.config), overrides) if self.config else None
+        if self.what == "fewshot":
+            return self._fewshot()
         from metarl import bench
 
         with console.status("measuring"):
@@ -54,4 +60,18 @@ class Bench:
             print(json.dumps({"rows": rows, "versions": bench.versions()}, indent=1))
         else:
             console.print(bench.table(rows, self.threads, self.repeats))
+        return 0
+
+    def _fewshot(self) -> int:
+        if self.config is not None or self.worlds != (64, 800):
+            raise UserError("bench fewshot has tasks of its own: --config and --worlds are for bench sim")
+        from metarl import bench_fewshot
+
+        with console.status("measuring"):
+            found = bench_fewshot.bench_fewshot(self.repeats, self.threads)
+        if self.json:
+            print(json.dumps(found, indent=1))
+        else:
+            for table in bench_fewshot.tables(found, self.threads, self.repeats):
+                console.print(table)
         return 0

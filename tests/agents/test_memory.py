@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -89,9 +91,10 @@ def test_the_turing_machine_reads_what_it_wrote() -> None:
     assert features[3:].tolist() == pytest.approx([1, -1], abs=1e-4)
 
 
-def test_least_recently_used_access_over_three_writes() -> None:
+@pytest.mark.parametrize("address", ["old", "new"])
+def test_least_recently_used_access_over_three_writes(address: Literal["old", "new"]) -> None:
     """Weights, usage and memory of every step against a loop in numpy (Santoro et al. 2016, eq. 2 to 8)."""
-    core = LRUA(3, 5, 6, 2, 2, decay=0.9)
+    core = LRUA(3, 5, 6, 2, 2, decay=0.9, address=address)
     theta = {k: v.double() for k, v in core.init(generator()).items()}
     x = torch.randn(3, 3, dtype=torch.float64, generator=generator())
     state = {k: v.double() for k, v in core.begin(theta).items()}
@@ -104,8 +107,9 @@ def test_least_recently_used_access_over_three_writes() -> None:
         free = np.zeros(6)
         free[torch.from_numpy(usage).topk(2, largest=False).indices.numpy()] = 1
         written = gate * read + (1 - gate) * free
-        memory = memory * (1 - free[:, None]) + written.T @ key
-        cosine = key @ memory.T / (np.linalg.norm(key, axis=1)[:, None] * np.linalg.norm(memory, axis=1) + 1e-8)
+        old, memory = memory, memory * (1 - free[:, None]) + written.T @ key
+        looked_up = old if address == "old" else memory
+        cosine = key @ looked_up.T / (np.linalg.norm(key, axis=1)[:, None] * np.linalg.norm(looked_up, axis=1) + 1e-8)
         read = np.exp(cosine) / np.exp(cosine).sum(1, keepdims=True)
         usage = 0.9 * usage + read.sum(0) + written.sum(0)
         assert state["memory"].numpy() == pytest.approx(memory, abs=1e-9)

@@ -14,7 +14,7 @@ from agents.learner import Episode, Lesson, Params, Transitions, over_tasks
 from agents.memory import MetaNet, as_it_is, conv_network, dense_network, gaussian, score_function
 from agents.memory.fast_weights import Conv, Dense, each, mixed, shared
 from agents.memory.meta_learners import init_d, log_and_sign, run_d, run_m
-from agents.memory.metanet import contrastive, part, slice_means
+from agents.memory.metanet import by_item, contrastive, part, slice_means
 from agents.objectives import cross_entropy, kl_to_sampling, mse
 from envs.core import Examples
 from tests.probes import random_transitions
@@ -167,6 +167,19 @@ def test_slow_and_fast_branches_pass_their_own_relu_and_meet() -> None:
     assert network.key(x, shared(slow), shared(fast)).item() == -2.0  # before any ReLU
 
 
+def test_every_layer_is_augmented_and_not_only_the_last_hidden_one(generator: torch.Generator) -> None:
+    """With fast weights that are the slow ones turned round, relu(x) + relu(-x) = |x|, where relu(x - x) = 0."""
+    network = conv_network(2, channels=3, blocks=1, size=4)
+    slow = network.init(generator)
+    turned = {k: -v if k == "conv0" else v for k, v in slow.items()}
+    x = torch.randn(2, 1, 4, 4, generator=generator)
+    seen = F.max_pool2d(F.conv2d(x, slow["conv0"], padding=1).abs(), 2).flatten(1)
+    assert torch.allclose(network.key(x, shared(slow), shared(turned)), 2 * seen @ slow["dense0"].T, atol=1e-5)
+    deep = dense_network(1, 1, (1, 1))
+    one, minus = ({f"dense{i}": torch.tensor([[w, 0.0]]) for i, w in enumerate((first, 1.0, 1.0))} for first in (1, -1))
+    assert deep.key(torch.tensor([[3.0]]), shared(one), shared(minus)).item() == 6.0  # (|3| as it is, twice)
+
+
 def test_with_zero_fast_weights_the_network_is_the_slow_one(generator: torch.Generator) -> None:
     theta, support = double(CLASSIFIER.init(generator)), pictures(generator)
     phi = CLASSIFIER.adapt(theta, {}, support)
@@ -221,19 +234,19 @@ def test_every_weight_learns_but_the_last_layer_of_the_representation(
 
 
 def test_nothing_is_differentiated_through_a_gradient(generator: torch.Generator) -> None:
-    """Fast weights depend on m and d, and on slow weights not at all."""
-    theta = {k: v.requires_grad_() for k, v in double(CLASSIFIER.init(generator)).items()}
-    support = pictures(generator)
-    for fast, own, of in (
-        (CLASSIFIER.example_level(theta, support), "base.", "m."),
-        (CLASSIFIER.task_level(theta, support), "embed.", "d."),
-    ):
-        total = torch.stack([v.sum() for v in fast.values()]).sum()
-        reached = torch.autograd.grad(total, list(theta.values()), allow_unused=True)
-        assert {k for k, g in zip(theta, reached, strict=True) if g is not None} == {
-            k for k in theta if k.startswith(of)
-        }
-        assert not any(k.startswith(own) and g is not None for k, g in zip(theta, reached, strict=True))
+    """Fast weights depend on m and d, and on slow weights, or on how much a policy explores, not at all."""
+    cases: list[tuple[MetaNet, Examples | Transitions]] = [
+        (CLASSIFIER, pictures(generator)),
+        (ACTOR, by_item(episodes(generator))),
+    ]
+    for learner, items in cases:
+        theta = {k: v.requires_grad_() for k, v in double(learner.init(generator)).items()}
+        made = {"m.": learner.example_level(theta, items), "d.": learner.task_level(theta, items)}
+        for by, fast in made.items():
+            total = torch.stack([v.sum() for v in fast.values()]).sum()
+            reached = torch.autograd.grad(total, list(theta.values()), allow_unused=True)
+            names = {k for k, g in zip(theta, reached, strict=True) if g is not None}
+            assert names == {k for k in theta if k.startswith(by)}
 
 
 @pytest.mark.parametrize(("slices", "free"), [(1, True), (3, False)])
