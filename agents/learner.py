@@ -145,6 +145,20 @@ def after_adaptation(learner: Learner, objective: Objective) -> Callable[[Params
     return judge
 
 
+def through_adaptation(
+    learner: Any, theta: Params, episode: Episode | Lesson, outer: Objective, penalty: Objective | None, coef: float
+) -> Tensor:
+    """`outer` on the query data after every adaptation round, plus coef times the mean of `penalty` over the rounds,
+    each on its support data under the weights that met it."""
+    phi, paid = learner.begin(theta), torch.zeros(())
+    for support in episode.support:
+        if penalty is not None:
+            paid = paid + penalty(learner.apply(theta, phi, support.x), support)
+        phi = learner.adapt(theta, phi, support)
+    judged = outer(learner.apply(theta, phi, episode.query.x), episode.query)
+    return judged + coef * paid / max(len(episode.support), 1)
+
+
 Experience = TypeVar("Experience", Episode, Lesson)
 
 

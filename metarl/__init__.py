@@ -4,7 +4,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Between its small operations torch's idle threads must not spin on the cores that the simulation's threads need
 # (measured: a fifth of a training's time); it is read when torch is first imported.

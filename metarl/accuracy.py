@@ -29,6 +29,7 @@ from metarl.train import FewShotTrainer
 
 CHUNK_PIXELS = 4000 * 28 * 28  # pixels judged at once
 CHUNK_NUMBERS = 25_000_000  # numbers that learners remember of the tasks judged at once
+CHUNK_ITEMS = 40  # items at once where each of them has a network of its own
 FIXED_WAY = (Supervised, MetaNet, Stream)  # learners whose last layer has a place for each class
 PRESENTATIONS = 10  # times that a class is shown in a stream (Santoro et al. 2016)
 CALIBRATION_IMAGES = 2000  # training images whose statistics are the running ones
@@ -67,6 +68,7 @@ def accuracy(
     per_episode = family.way * (family.shot + family.query)
     remembered = sum(v.numel() for v in learner.begin(theta).values())
     chunk = max(1, min(CHUNK_PIXELS // (per_episode * family.space.obs), CHUNK_NUMBERS // max(remembered, 1)))
+    chunk = max(1, min(chunk, CHUNK_ITEMS // (family.way * family.shot))) if isinstance(learner, MetaNet) else chunk
     right: list[Tensor] = []
     judge = torch.func.vmap(lambda s, q: _right(learner, theta, Lesson((s,), q)))
     tasks = family.sample(episodes, split, generator)

@@ -63,15 +63,8 @@ class LRUA:
 
     def begin(self, theta: Params) -> Params:
         like = theta["heads.bias"]
-        first = F.one_hot(like.new_zeros(1, dtype=torch.long), self.locations).to(like)  # [1, L]
-        return {
-            "h": like.new_zeros(self.hidden),
-            "c": like.new_zeros(self.hidden),
-            "memory": like.new_full((self.locations, self.width), addressing.FILL),
-            "read": like.new_zeros(self.reads * self.width),
-            "read_weights": first.expand(self.reads, -1),
-            "usage": first[0],
-        }
+        start = addressing.empty(like, self.hidden, self.locations, self.width, self.reads)
+        return start | {"usage": start["read_weights"][0]}
 
     def listen(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)

@@ -14,7 +14,9 @@ key is the mean over its steps; while acting, every observation attends. The pap
 Departures, after the authors' code where it says more than the paper: one generator for convolutions and another for
 dense layers; u is trained by cross entropy even where a class has several drawings (`verification` is the paper's
 pairwise loss for those, here over all pairs, an item's gradient being its share of it); attention has a scale; He's
-initial weights instead of LeCun's. Where there are several rounds of support, everything is formed anew from all.
+initial weights instead of LeCun's, and biases of m and d by which no gradient makes no weight; a mean over queries, not
+a sum. Where there are several rounds of support, everything is formed anew from all. Before any support b answers on
+its slow weights alone, which nothing trains it to do well: what counts is what it does afterwards.
 """
 
 from __future__ import annotations

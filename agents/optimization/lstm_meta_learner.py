@@ -29,7 +29,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params
+from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params, through_adaptation
 
 META = "meta."  # prefix in theta of the two recurrent layers
 STATE = "state."  # prefix in phi of what they remember
@@ -105,13 +105,7 @@ class LstmMetaLearner(Generic[Out]):
         return self.network(weights_of(phi), x)
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        phi, penalty = self.begin(theta), torch.zeros(())
-        for support in episode.support:
-            if self.support_penalty is not None:
-                penalty = penalty + self.support_penalty(self.apply(theta, phi, support.x), support)
-            phi = self.adapt(theta, phi, support)
-        judged = self.outer(self.apply(theta, phi, episode.query.x), episode.query)
-        return judged + self.penalty_coef * penalty / max(len(episode.support), 1)
+        return through_adaptation(self, theta, episode, self.outer, self.support_penalty, self.penalty_coef)
 
 
 def weights_of(phi: Params) -> Params:

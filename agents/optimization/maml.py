@@ -17,7 +17,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params
+from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params, through_adaptation
 from agents.optimization.descent import descend
 
 RATE = "inner_lr."  # prefix in theta of the learned inner rates
@@ -61,10 +61,4 @@ class MAML(Generic[Out]):
         return self.network(phi, x)
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        phi, penalty = self.begin(theta), torch.zeros(())
-        for support in episode.support:
-            if self.support_penalty is not None:
-                penalty = penalty + self.support_penalty(self.apply(theta, phi, support.x), support)
-            phi = self.adapt(theta, phi, support)
-        judged = self.outer(self.apply(theta, phi, episode.query.x), episode.query)
-        return judged + self.penalty_coef * penalty / max(len(episode.support), 1)
+        return through_adaptation(self, theta, episode, self.outer, self.support_penalty, self.penalty_coef)
