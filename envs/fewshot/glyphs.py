@@ -7,6 +7,8 @@ a seed.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ WIDTH = 1.1  # pixels, half width of a stroke
 Points = NDArray[np.float64]
 
 
+@lru_cache(maxsize=4)  # drawing takes a second, and an evaluation asks for it several times
 def load(num_alphabets: int = 20, seed: int = 0, size: int = SIZE) -> ImageSet:
     """`num_alphabets` alphabets of 20 characters; 60 % for training, 10 % for validation, 30 % for testing.
 

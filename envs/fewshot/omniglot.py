@@ -75,7 +75,7 @@ def load(
             torch.from_numpy(pixels),
             torch.from_numpy(split.astype(np.int64)),
             torch.from_numpy(file["alphabet"].astype(np.int64)),
-            levels=255 if resize == "area" else 1,
+            levels=255 if size == SMALL and resize == "area" else 1,
         )
 
 
