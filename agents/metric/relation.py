@@ -3,8 +3,8 @@
 Carried from task to task: an embedding that keeps its maps, and a module that judges pairs of them. Formed within one
 task: the sum of each class's maps. A query is judged by the learned relation of its maps to those of each class.
 
-Departures: five queries a class instead of 19, turns for each class instead of one for the whole episode, no clipped
-gradient. With `bn: support` the pairs, of which the support alone has none, are normalised by their own batch.
+Departures: ten queries a class instead of 19, and turns for each class instead of one for the whole episode. With
+`bn: support` the pairs, of which the support alone has none, are normalised by their own batch.
 """
 
 from __future__ import annotations
