@@ -17,6 +17,8 @@ from agents.memory.meta_learners import init_d, log_and_sign, run_d, run_m
 from agents.memory.metanet import by_item, contrastive, part, slice_means
 from agents.objectives import cross_entropy, kl_to_sampling, mse
 from envs.core import Examples
+from envs.fewshot import glyphs
+from envs.fewshot.episodes import FewShotImages
 from tests.probes import random_transitions
 
 WAY, SIZE = 3, 8
@@ -335,22 +337,25 @@ def test_it_acts_on_observations_of_any_shape(generator: torch.Generator) -> Non
 
 
 @pytest.mark.slow
-def test_it_learns_to_follow_waves() -> None:
-    """Half of the error of the network that has seen no point, after 500 steps."""
-    from envs.fewshot.sinusoid import Sinusoid
-
-    wave = dense_network(1, 1, (40, 40))
-    learner: MetaNet[Tensor] = MetaNet(wave, wave, as_it_is, mse, mse)
-    generator, family = torch.Generator().manual_seed(0), Sinusoid()
+def test_it_learns_to_tell_drawn_characters_apart() -> None:
+    """A hundred tasks of three ways and one shot take it from a third right to nearly all."""
+    network, family = conv_network(3, 16), FewShotImages(glyphs.load(), 3, 1, 5)
+    learner: MetaNet[Tensor] = MetaNet(
+        network, network, as_it_is, cross_entropy, cross_entropy, 3, attention_scale=10.0
+    )
+    generator = torch.Generator().manual_seed(0)
     theta = {k: v.requires_grad_() for k, v in learner.init(generator).items()}
-    optimizer = torch.optim.Adam(theta.values(), 1e-3)
-    for _ in range(500):
-        support, query = family.lesson(family.sample(10, "train", generator))
+    optimizer = torch.optim.Adam(theta.values(), 3e-3)
+    for _ in range(100):
+        support, query = family.lesson(family.sample(1, "train", generator))
         optimizer.zero_grad()
         over_tasks(learner.loss, theta, Lesson((support,), query)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(theta.values(), 10)
         optimizer.step()
-    support, query = family.lesson(family.sample(200, "test", generator))
+
+    def right(s: Examples, q: Examples) -> Tensor:
+        told = learner.apply(theta, learner.adapt(theta, {}, s), q.x).argmax(-1)
+        return (told == q.y).float().mean()
+
     with torch.no_grad():
-        error = over_tasks(learner.loss, theta, Lesson((support,), query))
-        assert error < 0.5 * query.y.square().mean()
+        assert torch.func.vmap(right)(*family.lesson(family.sample(30, "test", generator))).mean() > 0.8
