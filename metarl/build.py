@@ -128,6 +128,7 @@ def _siamese(s: schema.SiameseLearner, tasks: schema.FewShotTasks) -> Siamese:
     return Siamese(Conv4(s.embedding.channels, s.embedding.down), tasks.way, s.bn or "running", "near", l2)
 
 
+CHUNK = 8  # tasks on images that are differentiated at once; measured, see `metarl bench fewshot`
 CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU}
 
 
@@ -255,6 +256,7 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params) -> Gr
         optimizer=s.optimizer,
         max_grad_norm=s.max_grad_norm,
         halve_every=s.halve_every,
+        chunk=CHUNK if isinstance(config.tasks, schema.FewShotTasks) and isinstance(learner, Supervised) else 0,
     )
 
 

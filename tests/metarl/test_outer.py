@@ -8,10 +8,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from agents.learner import Episode, Params, after_adaptation, over_tasks
-from agents.objectives import kl_to_sampling, policy_gradient
+from agents.learner import Episode, Lesson, Params, after_adaptation, over_tasks
+from agents.networks import RegressionMLP
+from agents.objectives import kl_to_sampling, mse, policy_gradient
+from agents.optimization import MAML, Supervised
+from envs.fewshot.sinusoid import Sinusoid
 from metarl.collect import live
-from metarl.outer import TRPO, _unflatten, conjugate_gradient, hessian_product
+from metarl.outer import TRPO, Gradient, _unflatten, conjugate_gradient, hessian_product
 from metarl.schema import Config
 from metarl.train import Trainer
 
@@ -142,3 +145,19 @@ def test_reptile_moves_to_the_mean_adapted_weights(small: Callable[..., Config])
     phi = torch.func.vmap(adapted)(episodes)
     moved, _ = trainer.outer.step(theta, episodes)
     assert all(torch.allclose(moved[k], phi[k].mean(0), atol=1e-5) for k in theta)
+
+
+def test_chunks_of_tasks_give_the_same_step() -> None:
+    """Seven tasks in chunks of three, the last of one, against all at once."""
+    learner = Supervised(MAML(RegressionMLP(std=0.3), mse, mse, inner_lr=0.05), way=1)
+    theta = learner.init(torch.Generator().manual_seed(0))
+    family = Sinusoid()
+    support, query = family.lesson(family.sample(7, "train", torch.Generator().manual_seed(1)))
+    (whole, one), (parts, several) = (
+        Gradient(learner, theta, outer_lr=0.1, optimizer="sgd", chunk=chunk).step(theta, Lesson((support,), query))
+        for chunk in (0, 3)
+    )
+    assert one["loss"] == pytest.approx(several["loss"], rel=1e-5)
+    for k in theta:
+        torch.testing.assert_close(whole[k], parts[k], rtol=1e-4, atol=1e-5)
+        assert not torch.equal(whole[k], theta[k])
