@@ -22,7 +22,7 @@ from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
 from metarl.build import build_few_shot_learner, build_images
 from metarl.errors import UserError
-from metarl.evaluate import SEED, seeded
+from metarl.evaluate import seeded
 from metarl.runs import Run
 from metarl.schema import FewShotTasks
 from metarl.train import FewShotTrainer
@@ -143,8 +143,8 @@ def evaluate(
             family = build_images(tasks.model_copy(update={"way": way, "shot": shot}))
             if learner.bn == "running":  # of pairs they depend on the shots
                 alike = build_images(tasks.model_copy(update={"shot": shot}))
-                theta = calibrate(learner, theta, alike, torch.Generator().manual_seed(SEED))
-            generator = torch.Generator().manual_seed(SEED + seed)
+                theta = calibrate(learner, theta, alike, seeded(0))
+            generator = seeded(seed)
             results.append(accuracy(learner, theta, family, split, episodes, generator))
     presentations: list[Accuracy] = []
     if isinstance(learner, Stream):

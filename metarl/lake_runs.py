@@ -22,7 +22,7 @@ from metarl import checkpoint
 from metarl.accuracy import FIXED_WAY, answers, as_asked, calibrate, with_statistics
 from metarl.build import build_images
 from metarl.errors import UserError
-from metarl.evaluate import SEED, seeded
+from metarl.evaluate import seeded
 from metarl.runs import Run
 from metarl.schema import FewShotTasks
 from metarl.statistics import Estimate, mean_interval
@@ -100,7 +100,7 @@ def evaluate(run: Run, seed: int, bn: str | None) -> OneShot:
     family = build_images(tasks.model_copy(update={"shot": 1}))
     theta = trainer.state.theta
     if learner.bn == "running":
-        theta = calibrate(learner, theta, family, torch.Generator().manual_seed(SEED))
+        theta = calibrate(learner, theta, family, seeded(0))
     try:
         given = lessons(family.images, omniglot.one_shot_runs(), seeded(seed))
     except ValueError as error:
