@@ -76,9 +76,7 @@ class Conv4:
             x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
             x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}", measures)
             used |= mine
-            x = F.relu(x)
-            if self.down == "pool":
-                x = F.max_pool2d(x, 2)
+            x = F.relu(F.max_pool2d(x, 2) if self.down == "pool" else x)  # a maximum may be cut off after it is found
         return Embedded(x.mean((2, 3)) if self.down == "stride" else x.flatten(1), used)
 
 

@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import subcommand
 
 from metarl import config as settings
+from metarl.allocator import keep_freed_memory
 from metarl.commands.analyse import Analyse
 from metarl.commands.bench import Bench
 from metarl.commands.compare import Compare
@@ -55,6 +56,7 @@ def main(words: list[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> int:
+    keep_freed_memory()
     own, overrides = settings.split_overrides(words)
     chosen = tyro.cli(
         _ANY_COMMAND,

@@ -71,7 +71,7 @@ class Gradient:
         self.max_grad_norm = max_grad_norm
         self.leaves = {k: v.detach().clone().requires_grad_() for k, v in theta.items()}
         kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-        self.optimizer = kinds[optimizer](list(self.leaves.values()), lr=outer_lr)
+        self.optimizer = kinds[optimizer](list(self.leaves.values()), lr=outer_lr, fused=True)
 
     def step(self, theta: Params, episodes: Experience) -> tuple[Params, Metrics]:
         losses, norms = [], []
