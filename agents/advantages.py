@@ -60,9 +60,24 @@ def standardised(adv: Tensor, alive: Tensor) -> Tensor:
     return centred / ((centred.square().sum() / count).sqrt() + 1e-8)
 
 
-def advantages(obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float) -> Tensor:
-    """Standardised advantages of one task against a baseline fitted on the same task's data, [T, E] float32."""
+def advantages(
+    obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float
+) -> tuple[Tensor, Tensor]:
+    """Standardised advantages of one task against a baseline fitted on the same task's data, and returns, [T, E]."""
     rew = rew.double()
     ret = discounted(rew, gamma)
     value = fit_linear_baseline(obs, ret, alive)
-    return standardised(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float()
+    return standardised(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float(), ret.float()
+
+
+def trial_advantages(
+    rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float
+) -> tuple[Tensor, Tensor]:
+    """Standardised advantages and lambda-returns of trials [L, B] whose steps taken come first, against given values.
+
+    The end of an episode is nothing special: credit flows across it, back to what was found out before. With the end of
+    the trial all is over.
+    """
+    value = torch.where(alive, value, 0.0)
+    raw = gae(rew, value, torch.zeros_like(alive), alive, gamma, gae_lambda)
+    return standardised(raw, alive), raw + value

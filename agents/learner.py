@@ -10,7 +10,7 @@ pure: the task axis is added outside by `torch.func.vmap`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -37,6 +37,7 @@ class Transitions(NamedTuple):
     log_std: Tensor  # [T, E, A] of the sampling policy
     adv: Tensor  # [T, E]
     alive: Tensor  # [T, E] bool
+    ret: Tensor  # [T, E] the return to come, which a value head is to tell
 
 
 class Episode(NamedTuple):
@@ -95,6 +96,25 @@ class Learner(Protocol):
 
     def loss(self, theta: Params, episode: Episode) -> Tensor:
         """The meta-objective of one task, a scalar."""
+
+
+@runtime_checkable
+class Recalling(Learner, Protocol):
+    """A learner that adapts while it acts: its memory moves with every step of a trial of `rounds` + 1 episodes.
+
+    What it sees, I wide, is the observation, its last action, the reward for that, and whether an episode ended with
+    it: zeros at the start of a trial.
+    """
+
+    @property
+    def reset(self) -> str:
+        """Whether the memory lasts for a `trial` of several episodes, or for one `episode`."""
+
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Gaussian, Tensor]:
+        """What is seen [..., I] -> a new memory, how to act, and the return expected from here [...]."""
+
+    def watch(self, theta: Params, data: Transitions) -> Params:
+        """theta with the statistics of what was seen and of the returns, brought up to date with data [L, B]."""
 
 
 class FewShotLearner(Protocol):

@@ -40,15 +40,11 @@ class RegressionMLP:
         return x
 
 
-class GaussianMLP:
-    """A tanh perceptron for the mean and a free log standard deviation, as in rllab and ProMP.
+class TanhMLP:
+    """A tanh perceptron with a linear last layer: Xavier-uniform weights, zero biases."""
 
-    Xavier-uniform weights, zero biases, standard deviation `init_std` in policy units.
-    """
-
-    def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64), init_std: float = 1.0) -> None:
-        self.sizes = (obs, *hidden, act)
-        self.init_std = init_std
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = sizes
 
     def init(self, generator: torch.Generator) -> Params:
         params: Params = {}
@@ -56,15 +52,32 @@ class GaussianMLP:
             weight = torch.empty(fan_out, fan_in)
             torch.nn.init.xavier_uniform_(weight, generator=generator)
             params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
-        params["log_std"] = torch.full((self.sizes[-1],), math.log(self.init_std))
         return params
 
-    def __call__(self, params: Params, x: Tensor) -> Gaussian:
-        """x [..., O] -> mean and log_std [..., A]."""
+    def __call__(self, params: Params, x: Tensor) -> Tensor:
+        """x [..., first size] -> [..., last size]."""
         depth = len(self.sizes) - 1
         h = x.reshape(-1, x.shape[-1])  # flat, so that a batch of tasks is one batched matrix product
         for i in range(depth):
             h = torch.addmm(params[f"layer{i}.bias"], h, params[f"layer{i}.weight"].t())
             h = h.tanh() if i < depth - 1 else h
-        mean = h.reshape(*x.shape[:-1], self.sizes[-1])
+        return h.reshape(*x.shape[:-1], self.sizes[-1])
+
+
+class GaussianMLP:
+    """A tanh perceptron for the mean and a free log standard deviation, as in rllab and ProMP.
+
+    The standard deviation is `init_std` at the start, in policy units.
+    """
+
+    def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64), init_std: float = 1.0) -> None:
+        self.mean = TanhMLP(obs, *hidden, act)
+        self.init_std = init_std
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.mean.init(generator) | {"log_std": torch.full(self.mean.sizes[-1:], math.log(self.init_std))}
+
+    def __call__(self, params: Params, x: Tensor) -> Gaussian:
+        """x [..., O] -> mean and log_std [..., A]."""
+        mean = self.mean(params, x)
         return Gaussian(mean, params["log_std"].clamp_min(MIN_LOG_STD).expand_as(mean))

@@ -7,7 +7,7 @@ parameters, `W = N * E` worlds of a simulator, task-major. The task axis is alwa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -61,6 +61,17 @@ class Trajectories(NamedTuple):
 
 Policy = Callable[[Tensor, torch.Generator], Action]
 """obs [N, E, O] -> Action."""
+
+
+@runtime_checkable
+class Feeling(Protocol):
+    """A policy that is told what came of its actions."""
+
+    def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
+        """obs [N, E, O] -> Action."""
+
+    def feel(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
+        """Of the step just taken: the reward, whether it was really taken, whether the episode ended, all [N, E]."""
 
 
 class Tasks(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from envs.core import Policy, Space, Trajectories, Worlds
+from envs.core import Feeling, Policy, Space, Trajectories, Worlds
 
 
 @torch.no_grad()
@@ -28,6 +28,7 @@ def rollout(
         diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool),
     )
     alive = torch.ones(num_tasks, episodes, dtype=torch.bool)
+    feel = policy.feel if isinstance(policy, Feeling) else None
     obs = worlds.reset(generator).float()
     for t in range(horizon):
         action = policy(obs, generator)
@@ -38,5 +39,7 @@ def rollout(
         data.diverged.logical_or_(diverged & alive)
         data.rew[:, t] = torch.where(alive & ~diverged, rew.float(), 0.0)
         data.terminated[:, t] = alive & (terminated | diverged)
+        if feel is not None:
+            feel(data.rew[:, t], alive, data.terminated[:, t])
         alive = alive & ~(terminated | diverged)
     return data

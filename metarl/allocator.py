@@ -10,7 +10,7 @@ EVERYTHING, RESERVE = 2**31 - 1, 64 * 2**20  # bytes
 
 
 def keep_freed_memory() -> None:
-    """Large tensors reuse memory of earlier ones, where glibc would hand it back and fetch fresh, zeroed pages each time.
+    """Large tensors reuse memory of earlier ones, where glibc would hand it back and fetch fresh pages each time.
 
     A training step on images is up to a third shorter for it, one on robots a twentieth; the peak of memory is the
     same. It is a setting of the whole process, so that programs make it and no library does. Without glibc nothing

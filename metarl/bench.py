@@ -25,8 +25,8 @@ from envs.locomotion import Locomotion
 from envs.robots import ROBOTS
 from envs.robots.robot import Physics
 from envs.sb3 import TaskVecEnv
+from metarl.acting import Acting
 from metarl.build import build_family, build_learner
-from metarl.collect import Acting
 from metarl.errors import UserError
 from metarl.schema import Config
 from metarl.train import usable_cores

@@ -15,6 +15,7 @@ from agents.memory import (
     LRUA,
     LSTM,
     NTM,
+    RL2,
     Core,
     MetaNet,
     Stream,
@@ -27,8 +28,16 @@ from agents.memory import (
 )
 from agents.memory.stream import SIDE, see_numbers, see_pictures, tell_classes, tell_numbers
 from agents.metric import Matching, Prototypical, Relation, Siamese
-from agents.networks import GaussianMLP, RegressionMLP
-from agents.objectives import clipped_policy_gradient, cross_entropy, kl_to_sampling, mse, policy_gradient, with_penalty
+from agents.networks import GaussianMLP, RegressionMLP, TanhMLP
+from agents.objectives import (
+    clipped_policy_gradient,
+    cross_entropy,
+    entropy,
+    kl_to_sampling,
+    mse,
+    policy_gradient,
+    with_penalty,
+)
 from agents.optimization import MAML, LstmMetaLearner, Reptile, Supervised
 from envs import families
 from envs.core import Lessons, TaskDistribution, Variable
@@ -132,9 +141,13 @@ CHUNK = 8  # tasks on images that are differentiated at once; measured, see `met
 CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU}
 
 
+def _core(s: schema.MemoryLearner, inputs: int) -> Core:
+    return CORES[s.kind](inputs, **s.model_dump(exclude={"kind", "rounds", "reset"}))
+
+
 def _by_memory(s: schema.MemoryLearner, tasks: schema.Supervised) -> Stream | Transcriber:
     def core(inputs: int) -> Core:
-        return CORES[s.kind](inputs, **s.model_dump(exclude={"kind"}))
+        return _core(s, inputs)
 
     if isinstance(tasks, schema.FewShotTasks):
         inputs = SIDE * SIDE + tasks.way
@@ -194,6 +207,11 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     if isinstance(s, schema.ReptileLearner):
         return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
     penalty = outer.kl_coef if isinstance(outer, schema.PpoOuter) else 0.0
+    if isinstance(outer, schema.PpoOuter):
+        judged = with_penalty(judged, entropy, -outer.entropy_coef)
+    if isinstance(s, schema.MemoryLearner):
+        assert isinstance(outer, schema.PpoOuter)  # the schema sees to it
+        return _rl2(s, family, config.policy, with_penalty(judged, kl_to_sampling, penalty), outer.value_coef)
     if isinstance(s, schema.LstmMetaLearner):
         return LstmMetaLearner(
             network,
@@ -227,6 +245,17 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     return Joint(network, with_penalty(judged, kl_to_sampling, penalty), sees_task)
 
 
+def _rl2(
+    s: schema.MemoryLearner, family: TaskDistribution, policy: schema.PolicyNet, judged: Objective, value_coef: float
+) -> RL2:
+    act = family.space.act
+    seen = family.space.obs + act + 2  # with the last action, the last reward, and whether an episode ended
+    core = _core(s, seen)
+    known = core.dim + seen
+    acting, value = GaussianMLP(known, act, policy.hidden, policy.init_std), TanhMLP(known, *policy.hidden, 1)
+    return RL2(core, seen, acting, value, judged, value_coef, s.rounds, s.reset)
+
+
 def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer:
     """The outer step."""
     s = config.outer
@@ -240,7 +269,13 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer
         )
     if isinstance(s, schema.PpoOuter):
         return Gradient(
-            learner, theta, outer_lr=s.outer_lr, num_epochs=s.num_epochs, max_grad_norm=s.max_grad_norm, max_kl=s.max_kl
+            learner,
+            theta,
+            outer_lr=s.outer_lr,
+            num_epochs=s.num_epochs,
+            minibatches=s.minibatches,
+            max_grad_norm=s.max_grad_norm,
+            max_kl=s.max_kl,
         )
     return build_gradient(config, learner, theta)
 

@@ -8,13 +8,12 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 from torch.func import vmap
 
 from agents.advantages import advantages
 from agents.learner import Episode, Learner, Params, Transitions
-from agents.objectives import log_prob
-from envs.core import Action, TaskDistribution, Tasks, Trajectories
+from envs.core import TaskDistribution, Tasks, Trajectories
+from metarl.acting import Acting, Remembering, recalls
 
 
 @dataclass
@@ -40,38 +39,14 @@ class Credit(NamedTuple):
         """
         data = data._replace(alive=data.alive & ~data.diverged[:, None])
         one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda)
-        adv = vmap(one_task)(data.obs, data.rew, data.terminated, data.alive)
-        return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive)
-
-
-class Acting:
-    """A learner's adapted policies [N] as one policy over all worlds; keeps its own time."""
-
-    def __init__(self, learner: Learner, theta: Params, phi: Params, descriptor: Tensor | None) -> None:
-        self.learner, self.theta, self.phi, self.descriptor = learner, theta, phi, descriptor
-        self.seconds = 0.0
-
-    def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
-        start = time.perf_counter()
-        out = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, self.see(obs))
-        noise = torch.randn(out.mean.shape, generator=generator)
-        act = out.mean + out.log_std.exp() * noise
-        action = Action(act, log_prob(out, act), out.mean, out.log_std)
-        self.seconds += time.perf_counter() - start
-        return action
-
-    def see(self, obs: Tensor) -> Tensor:
-        """obs [N, ..., O], for the oracle with the true task [P] behind it."""
-        if self.descriptor is None:
-            return obs
-        told = self.descriptor[(slice(None), *(None,) * (obs.dim() - 2))]  # [N, 1, ..., P]
-        return torch.cat([obs, told.expand(*obs.shape[:-1], -1)], -1)
+        adv, ret = vmap(one_task)(data.obs, data.rew, data.terminated, data.alive)
+        return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive, ret)
 
 
 class Lived(NamedTuple):
     """An episode for the learner, and what happened in it, round by round."""
 
-    episode: Episode  # every tensor [N, ...]
+    episode: Episode  # every tensor [N, ...]; of a learner that adapts while it acts, one task of all trials [1, ...]
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
 
 
@@ -88,24 +63,34 @@ def live(
     rounds: int | None = None,
     clock: Clock | None = None,
 ) -> Lived:
-    """Live through `tasks`: `rounds` (the learner's own by default) times collect and adapt, then collect once more."""
+    """Live through `tasks`: `rounds` (the learner's own by default) times collect and adapt, then collect once more.
+
+    Of a learner that adapts while it acts a round is one episode, and `episodes` trials of every task run side by side.
+    """
     clock = clock or Clock()
     theta = {k: v.detach() for k, v in theta.items()}
+    rounds = learner.rounds if rounds is None else rounds
+    recalling = Remembering(learner, theta, (len(tasks), episodes), family.space.act) if recalls(learner) else None
     phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.begin(theta).items()}
     descriptor = family.descriptor(tasks) if learner.sees_task else None
     data: list[Transitions] = []
     trajectories: list[Trajectories] = []
-    rounds = learner.rounds if rounds is None else rounds
     for k in range(rounds + 1):
-        policy = Acting(learner, theta, phi, descriptor)
-        start = time.perf_counter()
+        policy = recalling or Acting(learner, theta, phi, descriptor)
+        start, thought = time.perf_counter(), policy.seconds
         lived = family.experience(tasks, policy, episodes, generator)
-        clock.add("simulation", start + policy.seconds)
-        clock.seconds["policy"] = clock.seconds.get("policy", 0.0) + policy.seconds
-        start = time.perf_counter()
-        data.append(credit(lived._replace(obs=policy.see(lived.obs))))
+        clock.add("simulation", start + policy.seconds - thought)
+        clock.seconds["policy"] = clock.seconds.get("policy", 0.0) + policy.seconds - thought
         trajectories.append(lived)
+        start = time.perf_counter()
+        if isinstance(policy, Remembering):
+            policy.next_episode()
+            continue
+        data.append(credit(lived._replace(obs=policy.see(lived.obs))))
         if k < rounds:
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, data[-1])
         clock.add("learning", start)
+    if recalling is not None:
+        trials = recalling.trials(trajectories, credit.gamma, credit.gae_lambda)
+        return Lived(Episode((), trials), tuple(trajectories))
     return Lived(Episode(tuple(data[:-1]), data[-1]), tuple(trajectories))

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from envs.core import TaskDistribution, Tasks, Variable
 from metarl import checkpoint
+from metarl.acting import episodes_a_round
 from metarl.collect import live
 from metarl.errors import UserError
 from metarl.runs import Run
@@ -38,6 +39,7 @@ class Evaluation(NamedTuple):
     tasks: list[dict[str, float]]
     returns: NDArray[np.float64]  # [K + 1, N], row k after k rounds of adaptation
     diverged: int  # worlds whose simulation broke down
+    adapts_on: int  # episodes of a round that it adapts on: all of them, or its own where each has a memory
 
     def to_json(self) -> dict[str, Any]:
         returns = [[None if np.isnan(x) else round(x, 3) for x in row] for row in self.returns.tolist()]
@@ -92,9 +94,9 @@ def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, s
     )
     returns = torch.stack([t.returns.nanmean(1) for t in lived.trajectories]).double().numpy()  # [K + 1, N]
     diverged = sum(int(t.diverged.sum()) for t in lived.trajectories)
-    kind = run.config.learner.kind
+    kind, adapts_on = run.config.learner.kind, episodes_a_round(trainer.learner, episodes)
     return Evaluation(
-        run.name, kind, split, seed, episodes, trainer.state.iteration, tasks.to_json(), returns, diverged
+        run.name, kind, split, seed, episodes, trainer.state.iteration, tasks.to_json(), returns, diverged, adapts_on
     )
 
 
@@ -188,9 +190,10 @@ def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evalua
         cells += [str(gain(evaluation, group.members))] if adapts else []
         cells += [str(mean_interval(other.returns[-1, group.members])) for other in against]
         out.add_row(f"{group.label} ({group.members.sum()})", *map(escape, cells))
+    partly = f", adapting on {evaluation.adapts_on} of them" if evaluation.adapts_on < evaluation.episodes else ""
     out.caption = (
-        f"mean return [95 % bootstrap interval over tasks], {evaluation.episodes} episodes a task and round; "
-        f"one training seed; {evaluation.diverged} diverged worlds"
+        f"mean return [95 % bootstrap interval over tasks], {evaluation.episodes} episodes a task and round"
+        f"{partly}; one training seed; {evaluation.diverged} diverged worlds"
     )
     return out
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Experience, Learner, Lesson, Params, after_adaptation, over_tasks
+from agents.learner import Episode, Experience, Learner, Lesson, Params, Transitions, after_adaptation, over_tasks
 from agents.objectives import kl_to_sampling, policy_gradient
 from envs.core import Examples
 
@@ -47,6 +48,8 @@ class Gradient:
     max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
         this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
         alone does not hold it: without a bound a long training ends in a collapse.
+    minibatches: parts of the experience, each of which takes a step in every epoch, drawn anew: of its tasks, or of its
+        episodes where all is one task.
     chunk: how many supervised tasks are differentiated at once; 0 takes all. Where each has weights of its own for many
         pictures, fewer stay in the caches. The gradient is the same but for the order of its sums.
     """
@@ -61,13 +64,14 @@ class Gradient:
         optimizer: str = "adam",
         max_grad_norm: float = 0.0,
         max_kl: float = 0.0,
+        minibatches: int = 1,
         halve_every: int = 0,
         chunk: int = 0,
     ) -> None:
         self.learner, self.chunk = learner, chunk
         self.outer_lr, self.halve_every, self.steps = outer_lr, halve_every, 0
         self.max_kl = max_kl
-        self.num_epochs = num_epochs
+        self.num_epochs, self.minibatches = num_epochs, minibatches
         self.max_grad_norm = max_grad_norm
         self.leaves = {k: v.detach().clone().requires_grad_() for k, v in theta.items()}
         kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
@@ -81,19 +85,31 @@ class Gradient:
         with torch.no_grad():
             for k, v in theta.items():
                 self.leaves[k].copy_(v)
-        for _ in range(self.num_epochs):
+        for part in self._parts(episodes):
             self.optimizer.zero_grad()
-            loss = self._differentiate(episodes)
+            loss = self._differentiate(part)
             norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
             self.optimizer.step()
             losses.append(loss)
             norms.append(norm.item())
-        metrics = {"loss": losses[-1], "grad_norm": sum(norms) / len(norms)}
+        metrics = {"loss": sum(losses[-self.minibatches :]) / self.minibatches, "grad_norm": sum(norms) / len(norms)}
         new = {k: v.detach().clone() for k, v in self.leaves.items()}
         if not self.max_kl:
             return new, metrics
         new, kl, halvings = self._within_bound(theta, new, episodes)
         return new, metrics | {"kl": kl, "halvings": halvings}
+
+    def _parts(self, episodes: Any) -> Iterator[Any]:
+        """The experience, or minibatches of it, as often as there are epochs."""
+        if self.minibatches == 1:
+            yield from itertools.repeat(episodes, self.num_epochs)
+            return
+        generator = torch.Generator().manual_seed(self.steps)
+        axis = 0 if len(episodes.query.alive) > 1 else 2  # [N, T, E]
+        for _ in range(self.num_epochs):
+            order = torch.randperm(episodes.query.alive.shape[axis], generator=generator)
+            for chosen in order.tensor_split(self.minibatches):
+                yield _some(episodes, axis, chosen)
 
     def _differentiate(self, episodes: Any) -> float:
         """Add the gradient of the mean loss over tasks to the leaves; that loss."""
@@ -206,6 +222,15 @@ def _chunks(lessons: Lesson, size: int) -> list[tuple[Lesson, float]]:
     starts, count = range(0, len(lessons.query.y), size), len(lessons.query.y)
     parts = [Lesson(tuple(part(s, a) for s in lessons.support), part(lessons.query, a)) for a in starts]
     return [(p, len(p.query.y) / count) for p in parts]
+
+
+def _some(episodes: Episode, axis: int, chosen: Tensor) -> Episode:
+    """The tasks, or episodes, of those numbers."""
+    support, query = (
+        tuple(Transitions(*(t.index_select(axis, chosen) for t in data)) for data in part)
+        for part in (episodes.support, (episodes.query,))
+    )
+    return Episode(support, query[0])
 
 
 def hessian_product(value: Tensor, leaf: Tensor, damping: float) -> Callable[[Tensor], Tensor]:

@@ -87,7 +87,9 @@ def _curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, agains
         axes.axhline(level.mean, color="gray", linestyle=(0, (4, 2 + j)), label=f"{other.learner}, all tasks")
         axes.axhspan(level.low, level.high, color="gray", alpha=0.12, linewidth=0)
     axes.set_xticks(rounds)
-    axes.set(xlabel=f"rounds of adaptation ({evaluation.episodes} episodes each)", ylabel="mean return, 95 % interval")
+    axes.set(
+        xlabel=f"rounds of adaptation (episodes each: {evaluation.adapts_on})", ylabel="mean return, 95 % interval"
+    )
     _finish(axes)
 
 

@@ -29,6 +29,7 @@ from envs.locomotion import Locomotion, LocomotionWorlds
 from envs.rollout import rollout
 from envs.scenery import Stage
 from metarl import config as settings
+from metarl.acting import episodes_a_round
 from metarl.build import build_family
 from metarl.collect import live
 from metarl.errors import UserError, nearest
@@ -112,7 +113,8 @@ class RunSource:
         """One task before and after adaptation, or `count` tasks after it."""
         tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
         filmed, lived = self._live(tasks, seed)
-        kind, adapted = self.trainer.config.learner.kind, f"after {self.rounds * self.episodes} episodes"
+        a_round = episodes_a_round(self.trainer.learner, self.episodes)
+        kind, adapted = self.trainer.config.learner.kind, f"after {_episodes(self.rounds * a_round)}"
         if grid:
             title = adapted if self.rounds else kind
             return [filmed.take(title, tasks, lived[self.rounds], self.rounds, i) for i in range(count)]
@@ -172,6 +174,10 @@ def of_tasks(name: str, policy: str) -> TaskSource:
         advice = known if known.startswith("did you mean") else "see `metarl list tasks` and `metarl list configs`"
         raise UserError(f"there are no tasks and no config named {name!r}: {advice}")
     return TaskSource(_with_a_body(build_family(settings.load(settings.find(name)))), policy)
+
+
+def _episodes(count: int) -> str:
+    return "1 episode" if count == 1 else f"{count} episodes"
 
 
 def _with_a_body(family: TaskDistribution) -> Locomotion:

@@ -338,7 +338,17 @@ class MetaNetLearner(Record):
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
 
 
-class MannLearner(Record):
+class Recurrent(Record):
+    """What every core with a memory has. On robots it is the memory of a policy (RL^2, Duan et al. 2016).
+
+    rounds: episodes of a trial before its last. reset: whether the memory lasts for a trial, or for an episode.
+    """
+
+    rounds: Annotated[int, Field(ge=1, le=100)] = 1
+    reset: Literal["trial", "episode"] = "trial"
+
+
+class MannLearner(Recurrent):
     """Memory with least recently used access (Santoro et al. 2016); see `agents.memory.mann.LRUA`."""
 
     kind: Literal["mann"]
@@ -358,7 +368,7 @@ class MannLearner(Record):
         return self
 
 
-class NtmLearner(Record):
+class NtmLearner(Recurrent):
     """Neural Turing machine (Graves et al. 2014); see `agents.memory.ntm.NTM`."""
 
     kind: Literal["ntm"]
@@ -369,15 +379,15 @@ class NtmLearner(Record):
     writes: Annotated[int, Field(ge=1, le=100)] = 1
 
 
-class LstmLearner(Record):
-    """A plain LSTM that reads the examples (Hochreiter et al. 2001), the baseline of the memories."""
+class LstmLearner(Recurrent):
+    """A plain LSTM (Hochreiter et al. 2001), the baseline of the memories."""
 
     kind: Literal["lstm"]
     hidden: Count = 200
 
 
-class GruLearner(Record):
-    """A plain GRU that reads the examples."""
+class GruLearner(Recurrent):
+    """A plain GRU, the core of RL^2 (Duan et al. 2016)."""
 
     kind: Literal["gru"]
     hidden: Count = 200
@@ -396,13 +406,20 @@ class OracleLearner(Record):
 
 
 class PpoOuter(Record):
-    """See `metarl.outer.Gradient`: several clipped epochs with a KL penalty to the sampling policy, as in ProMP."""
+    """See `metarl.outer.Gradient`: several clipped epochs with a KL penalty to the sampling policy, as in ProMP.
+
+    minibatches: parts of the experience, by tasks, or by trials of a policy with a memory, each of which takes a step
+    in every epoch. value_coef: of the squared error of the return that a policy with a memory expects.
+    """
 
     kind: Literal["ppo"]
     outer_lr: Positive = 1e-3
     num_epochs: Annotated[int, Field(ge=1, le=1000)] = 5
     clip_coef: Positive = 0.3
     kl_coef: NonNegative = 5e-4
+    entropy_coef: NonNegative = 0.0
+    value_coef: NonNegative = 0.5
+    minibatches: Annotated[int, Field(ge=1, le=1000)] = 1
     max_grad_norm: NonNegative = 0.0
     max_kl: NonNegative = 0.0
 
@@ -512,14 +529,23 @@ class Config(Record):
         return self
 
     @model_validator(mode="after")
+    def _memory_fits_tasks(self) -> Self:
+        remembers, supervised = self.learner.kind in MEMORY, self.tasks.kind in SUPERVISED
+        if remembers and not supervised and self.outer.kind != "ppo":
+            raise ValueError(f"learner {self.learner.kind} acts by PPO: outer.kind is {self.outer.kind}")
+        if supervised and getattr(self.learner, "reset", "trial") != "trial":
+            raise ValueError("learner.reset is for policies: supervised tasks have no episodes")
+        if isinstance(self.outer, PpoOuter) and not remembers and self.outer.value_coef != 0.5:
+            raise ValueError(f"outer.value_coef is for policies with a memory: {self.learner.kind} tells no returns")
+        return self
+
+    @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
         images, supervised = self.tasks.kind == "fewshot", self.tasks.kind in SUPERVISED
         if supervised and self.learner.kind in ("joint", "oracle"):
             raise ValueError(f"learner {self.learner.kind} acts: tasks of kind {self.tasks.kind} want none that does")
         if not images and self.learner.kind in METRIC:
             raise ValueError(f"learner {self.learner.kind} tells classes apart: it wants tasks of kind fewshot")
-        if not supervised and self.learner.kind in MEMORY:
-            raise ValueError(f"learner {self.learner.kind} reads examples: it wants tasks of kind fewshot or sinusoid")
         if self.tasks.kind == "copy" and self.learner.kind not in MEMORY:
             raise ValueError(f"learner {self.learner.kind} reads no sequences: copying wants {' or '.join(MEMORY)}")
         wants_gradient = supervised or self.learner.kind == "reptile"

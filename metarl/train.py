@@ -16,6 +16,7 @@ from rich.console import Console
 from agents.learner import Lesson, Params
 from envs.core import TaskDistribution, Trajectories
 from metarl import checkpoint
+from metarl.acting import recalls
 from metarl.build import (
     build_credit,
     build_family,
@@ -92,6 +93,8 @@ class Trainer(_Training):
         )
         learning = time.perf_counter()
         theta, metrics = self.outer.step(s.theta, lived.episode)
+        if recalls(self.learner):
+            theta = self.learner.watch(theta, lived.episode.query)
         clock.add("learning", learning)
         steps = sum(t.rew.numel() for t in lived.trajectories)
         progress = self._move(theta, self.outer.state(), steps, start)

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from agents.learner import Gaussian, Params, Transitions
+from envs.core import Policy, Space, Tasks, Trajectories, Variable
+from envs.rollout import rollout
+from envs.variables import Varied
 
 
 class Point:
@@ -36,6 +39,7 @@ def transitions(act: Tensor, adv: Tensor | None = None, logp: Tensor | None = No
         log_std=zeros[..., None],
         adv=zeros if adv is None else adv.reshape(1, -1),
         alive=torch.ones_like(steps, dtype=torch.bool),
+        ret=zeros,
     )
 
 
@@ -47,4 +51,31 @@ def random_transitions(num_tasks: int, obs: int, act: int, generator: torch.Gene
         return torch.randn(*shape, *tail, generator=generator, dtype=torch.float64)
 
     alive = torch.rand(shape, generator=generator) < 0.8
-    return Transitions(normal(obs), normal(act), normal() - 3, normal(act), 0.1 * normal(act), normal(), alive)
+    mean, log_std = normal(act), 0.1 * normal(act)
+    return Transitions(normal(obs), normal(act), normal() - 3, mean, log_std, normal(), alive, normal())
+
+
+class Guess(Varied):
+    """A number, +1 or -1, is to be guessed in one step: the reward is minus the squared error. -1 is what one gets
+    without knowing it, 0 is the best."""
+
+    space = Space(obs=1, act=1)
+    horizon = 1
+
+    def __init__(self) -> None:
+        super().__init__((Variable("number", ((-1.0, -1.0), (1.0, 1.0))),))
+
+    def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        return rollout(_Guesses(tasks, episodes), policy, self.space, (len(tasks), 1, episodes), generator)
+
+
+class _Guesses:
+    def __init__(self, tasks: Tasks, episodes: int) -> None:
+        self.number = tasks.column("number")[:, None].float().expand(-1, episodes)
+
+    def reset(self, generator: torch.Generator) -> Tensor:
+        return torch.zeros(*self.number.shape, 1)
+
+    def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        no = torch.zeros_like(self.number, dtype=torch.bool)
+        return torch.zeros_like(act), -(act[..., 0] - self.number).square(), no, no

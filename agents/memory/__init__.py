@@ -5,6 +5,7 @@ from agents.memory.fast_weights import conv_network, dense_network
 from agents.memory.mann import LRUA
 from agents.memory.metanet import MetaNet, as_it_is, gaussian, score_function
 from agents.memory.ntm import NTM
+from agents.memory.rl2 import RL2
 from agents.memory.stream import Stream
 from agents.memory.transcriber import Transcriber
 
@@ -13,6 +14,7 @@ __all__ = [
     "LRUA",
     "LSTM",
     "NTM",
+    "RL2",
     "Core",
     "MetaNet",
     "Stream",

@@ -59,7 +59,7 @@ def test_each_task_has_a_baseline_of_its_own(generator: torch.Generator) -> None
     terminated = ~alive
 
     def one(*data: torch.Tensor) -> torch.Tensor:
-        return advantages.advantages(*data, 0.99, 0.97)  # type: ignore[call-arg]
+        return advantages.advantages(*data, 0.99, 0.97)[0]  # type: ignore[call-arg]
 
     mapped = vmap(one)(obs, rew, terminated, alive)
     looped = torch.stack([one(*data) for data in zip(obs, rew, terminated, alive, strict=True)])

@@ -1,0 +1,143 @@
+"""Learning to reinforcement learn: a policy whose memory is what it learns with.
+
+Y. Duan et al., 2016, arXiv 1611.02779 (RL^2); J. X. Wang et al., 2016, arXiv 1611.05763. Any core takes the place of
+their GRU and LSTM: with `agents.memory.mann.LRUA` or `agents.memory.ntm.NTM` it is a memory-augmented policy.
+
+Carried from task to task: the core, the heads for action and value, and what is usual of inputs and returns. Formed
+within one task: the core's memory, over a trial of several episodes. Trained by PPO on whole trials, with the return of
+the whole trial as the goal: what an episode finds out pays in the next.
+
+Departures: actions and value come from perceptrons that see the core's features and its input, so that reflexes need no
+memory; inputs and returns are normalised by running statistics, which the last layer of the value follows (H. van
+Hasselt et al., 2016, arXiv 1602.07714, section 2.2).
+
+Axes: `L` steps of a trial, `B` trials, `I` what is seen: observation, last action, last reward, and whether an episode
+ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.learner import Episode, Gaussian, Objective, Params, Transitions
+from agents.memory.cores import Core, run
+from agents.networks import GaussianMLP, TanhMLP
+from agents.objectives import mean_alive
+
+MAX_SEEN = 10.0  # deviations from what is usual; chosen, as in common PPO codes
+MAX_COUNT = 1e7  # steps that count for what is usual: float32 still counts them, and older ones fade
+SMALL = 1e-8
+WATCHED = ("seen", "ret")  # prefixes in theta of what is measured and not learned
+
+
+@dataclass(frozen=True)
+class RL2:
+    """core: of inputs I. policy and value: of inputs core.dim + I. outer: what is minimised of the policy.
+
+    rounds: episodes of a trial before its last. reset: whether the memory lasts for a `trial`, or for one `episode`
+    (the baseline that cannot learn from one episode for the next).
+    """
+
+    core: Core
+    inputs: int
+    policy: GaussianMLP
+    value: TanhMLP
+    outer: Objective
+    value_coef: float = 0.5
+    rounds: int = 1
+    reset: str = "trial"
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        learned = self.core.init(generator) | _named("policy", self.policy.init(generator))
+        learned |= _named("value", self.value.init(generator))
+        return learned | _named("seen", _nothing(self.inputs)) | _named("ret", _nothing(1))
+
+    def begin(self, theta: Params) -> Params:
+        return self.core.begin(theta)
+
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Gaussian, Tensor]:
+        """What is seen [..., I] -> a new memory, how to act, and the return expected [...]."""
+        x = _usual(theta, x)
+        phi, features = self.core.step(theta, phi, self.core.listen(theta, x))
+        return phi, *self._heads(theta, features, x)
+
+    def follow(self, theta: Params, phi: Params, x: Tensor) -> tuple[Gaussian, Tensor]:
+        """The same for a sequence [L, ..., I] at once, from the memory at its start."""
+        x = _usual(theta, x)
+        return self._heads(theta, run(self.core, theta, phi, x)[1], x)
+
+    def _heads(self, theta: Params, features: Tensor, x: Tensor) -> tuple[Gaussian, Tensor]:
+        known = torch.cat([features, x], -1)
+        value = self.value(_of("value", theta), known)[..., 0]
+        return self.policy(_of("policy", theta), known), value * _deviation(theta, "ret")[0] + theta[
+            "ret.mean"
+        ].detach()[0]
+
+    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+        """The memory after an episode, whose steps that were not taken it does not see."""
+        for x, alive in zip(support.x, support.alive, strict=True):
+            phi = kept(self.step(theta, phi, x)[0], phi, alive)
+        return phi
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+        """How to act at every step of a sequence x [L, ..., I] that follows on `phi`."""
+        return self.follow(theta, phi, x)[0]
+
+    def loss(self, theta: Params, episode: Episode) -> Tensor:
+        data = episode.query
+        out, value = self.follow(theta, self.begin(theta), data.x)
+        error = ((value - data.ret) / _deviation(theta, "ret")[0]).square()
+        return self.outer(out, data) + 0.5 * self.value_coef * mean_alive(error, data)
+
+    def watch(self, theta: Params, data: Transitions) -> Params:
+        """theta with its statistics brought up to date; the value head says the same of every state as before."""
+        seen, ret = data.x[data.alive], data.ret[data.alive][:, None]
+        new = theta | _updated(theta, "seen", seen) | _updated(theta, "ret", ret)
+        before, after = _deviation(theta, "ret"), _deviation(new, "ret")
+        last = f"value.layer{len(self.value.sizes) - 2}"
+        shifted = (before * theta[f"{last}.bias"] + theta["ret.mean"] - new["ret.mean"]) / after
+        return new | {f"{last}.weight": theta[f"{last}.weight"] * before / after, f"{last}.bias": shifted}
+
+
+def kept(new: Params, old: Params, where: Tensor) -> Params:
+    """`new` memories of those trials `where` [...] is true, `old` ones of the others."""
+    return {k: torch.where(where[(..., *(None,) * (v.dim() - where.dim()))], v, old[k]) for k, v in new.items()}
+
+
+def _named(name: str, params: Params) -> Params:
+    return {f"{name}.{k}": v for k, v in params.items()}
+
+
+def _of(name: str, theta: Params) -> Params:
+    return {k.removeprefix(f"{name}."): v for k, v in theta.items() if k.startswith(f"{name}.")}
+
+
+def _nothing(size: int) -> Params:
+    """Statistics of no data: what is usual is 0 with deviation 1."""
+    return {"mean": torch.zeros(size), "var": torch.ones(size), "count": torch.zeros(1)}
+
+
+def _deviation(theta: Params, name: str) -> Tensor:
+    return (theta[f"{name}.var"].detach() + SMALL).sqrt()
+
+
+def _usual(theta: Params, x: Tensor) -> Tensor:
+    """x [..., I] in deviations from what is usual."""
+    return ((x - theta["seen.mean"].detach()) / _deviation(theta, "seen")).clamp(-MAX_SEEN, MAX_SEEN)
+
+
+def _updated(theta: Params, name: str, data: Tensor) -> Params:
+    """Mean and variance of all data so far and `data` [M, size] (Chan et al. 1979)."""
+    if not len(data):
+        return {}
+    mean, var, count = (theta[f"{name}.{k}"] for k in ("mean", "var", "count"))
+    m = float(len(data))
+    share = m / (count + m)
+    delta = data.mean(0) - mean
+    merged = (1 - share) * var + share * data.var(0, correction=0) + share * (1 - share) * delta.square()
+    merged = torch.where(merged > SMALL, merged, 1.0)  # what never varies is left as it is
+    return _named(name, {"mean": mean + share * delta, "var": merged, "count": (count + m).clamp_max(MAX_COUNT)})

@@ -1,0 +1,141 @@
+"""Learners as policies over all worlds of all tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TypeGuard
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from agents.advantages import trial_advantages
+from agents.learner import Gaussian, Learner, Params, Recalling, Transitions
+from agents.memory.rl2 import kept
+from agents.objectives import log_prob
+from envs.core import Action, Trajectories
+
+
+def drawn(out: Gaussian, generator: torch.Generator) -> Action:
+    """An action of every policy."""
+    act = out.mean + out.log_std.exp() * torch.randn(out.mean.shape, generator=generator)
+    return Action(act, log_prob(out, act), out.mean, out.log_std)
+
+
+class Acting:
+    """A learner's adapted policies [N] as one policy over all worlds; keeps its own time."""
+
+    def __init__(self, learner: Learner, theta: Params, phi: Params, descriptor: Tensor | None) -> None:
+        self.learner, self.theta, self.phi, self.descriptor = learner, theta, phi, descriptor
+        self.seconds = 0.0
+
+    def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
+        start = time.perf_counter()
+        out = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, self.see(obs))
+        action = drawn(out, generator)
+        self.seconds += time.perf_counter() - start
+        return action
+
+    def see(self, obs: Tensor) -> Tensor:
+        """obs [N, ..., O], for the oracle with the true task [P] behind it."""
+        if self.descriptor is None:
+            return obs
+        told = self.descriptor[(slice(None), *(None,) * (obs.dim() - 2))]  # [N, 1, ..., P]
+        return torch.cat([obs, told.expand(*obs.shape[:-1], -1)], -1)
+
+
+def recalls(learner: Learner) -> TypeGuard[Recalling]:
+    """Whether it adapts while it acts."""
+    return isinstance(learner, Recalling)
+
+
+def episodes_a_round(learner: Learner, episodes: int) -> int:
+    """Episodes that it adapts on in a round of `episodes`: all of them, or one where each trial has its own memory."""
+    return 1 if recalls(learner) else episodes
+
+
+class Remembering:
+    """A learner that adapts while it acts, with a memory for each world that lasts from episode to episode.
+
+    It keeps what it saw and the returns it expected, and its own time.
+    """
+
+    def __init__(self, learner: Recalling, theta: Params, worlds: tuple[int, int], act: int) -> None:
+        self.learner, self.theta, self.worlds, self.act_dim = learner, theta, worlds, act
+        self.seconds = 0.0
+        self.seen: list[Tensor] = []  # [N, E, I] of every step
+        self.values: list[Tensor] = []  # [N, E]
+        self._forget()
+
+    def _forget(self) -> None:
+        self.memory = {k: v.expand(*self.worlds, *v.shape) for k, v in self.learner.begin(self.theta).items()}
+        self.last = torch.zeros(*self.worlds, self.act_dim + 2)  # action, reward, whether an episode ended with it
+
+    def next_episode(self) -> None:
+        """Every episode is over, by its end or by the horizon."""
+        self.last = torch.cat([self.last[..., :-1], torch.ones(*self.worlds, 1)], -1)
+        if self.learner.reset == "episode":
+            self._forget()
+
+    def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
+        start = time.perf_counter()
+        x = torch.cat([obs, self.last], -1)
+        self.moved, out, value = self.learner.step(self.theta, self.memory, x)
+        self.seen.append(x)
+        self.values.append(value)
+        action = drawn(out, generator)
+        self.act = action.act
+        self.seconds += time.perf_counter() - start
+        return action
+
+    def feel(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
+        """Only a step that was really taken is remembered."""
+        start = time.perf_counter()
+        last = torch.cat([self.act, rew[..., None], ended[..., None].float()], -1)
+        if alive.all():
+            self.memory, self.last = self.moved, last
+        else:
+            self.memory = kept(self.moved, self.memory, alive)
+            self.last = torch.where(alive[..., None], last, self.last)
+        self.seconds += time.perf_counter() - start
+
+    def trials(self, lived: Sequence[Trajectories], gamma: float, gae_lambda: float) -> Transitions:
+        """All that was lived through, as one task of `B = N * E` trials [1, L, B, ...] whose steps taken come first.
+
+        Where the memory lasts for an episode, each is a trial. Nothing is learned from a trial whose simulation broke
+        down.
+        """
+        at_once = self.learner.reset == "trial"
+        broken = torch.stack([t.diverged for t in lived])  # [K, N, E]
+        broken = broken.any(0).expand_as(broken) if at_once else broken
+        alive = [t.alive & ~b[:, None] for t, b in zip(lived, broken, strict=True)]
+
+        def in_a_row(steps: Tensor) -> Tensor:
+            """[K * T, N, E, ...] -> [L, B, ...]."""
+            steps = steps.flatten(1, 2)
+            return steps if at_once else steps.view(len(lived), -1, *steps.shape[1:]).transpose(0, 1).flatten(1, 2)
+
+        def of(rounds: Iterable[Tensor]) -> Tensor:
+            """[N, T, E, ...] of every round -> [L, B, ...]."""
+            return in_a_row(torch.cat([t.transpose(0, 1) for t in rounds]))
+
+        taken, x, value = of(alive), in_a_row(torch.stack(self.seen)), in_a_row(torch.stack(self.values))
+        act, logp, mean = of(t.act for t in lived), of(t.logp for t in lived), of(t.mean for t in lived)
+        log_std, rew = of(t.log_std for t in lived), of(t.rew for t in lived)
+        packed = taken_first((x, act, logp, mean, log_std, rew, value, taken), taken)
+        x, act, logp, mean, log_std, rew, value, taken = packed
+        adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda)
+        return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret)))
+
+
+def taken_first(data: Sequence[Tensor], taken: Tensor) -> list[Tensor]:
+    """Every tensor [L, B, ...] with the steps taken [L, B] first, in their order, then zeros; as few as will do."""
+    order = (~taken).byte().argsort(dim=0, stable=True)[: int(taken.sum(0).max().clamp_min(1))]  # [l, B]
+    there = taken.gather(0, order)
+
+    def packed(x: Tensor) -> Tensor:
+        tail = (..., *(None,) * (x.dim() - 2))
+        return torch.where(there[tail], x.take_along_dim(order[tail], 0), torch.zeros((), dtype=x.dtype))
+
+    return [packed(x) for x in data]
