@@ -64,7 +64,7 @@ class List:
             "tasks": _task_names,
             "robots": lambda: catalogue.ROBOTS,
             "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.QUANTITIES.items()},
-            "learners": schema.learners,
+            "learners": schema.describe_learners,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
         rows = listings[self.what]()

@@ -1,0 +1,47 @@
+"""The settings of an experiment as frozen records: what there is to set, and what is allowed.
+
+Nothing here imports torch or mujoco, so that the command line answers at once.
+"""
+
+from metarl.schema.experiment import SUPERVISED, Config, MemoryLearner, MetricLearner, Supervised, describe_learners
+from metarl.schema.learners import (
+    EmbeddingNet,
+    LstmMetaLearner,
+    MamlLearner,
+    MatchingLearner,
+    MetaNetLearner,
+    PolicyNet,
+    RelationLearner,
+    ReptileLearner,
+    SiameseLearner,
+)
+from metarl.schema.tasks import CopyTasks, FewShotTasks, LocomotionTasks, NamedTasks, PointTasks, SinusoidTasks, Vary
+from metarl.schema.training import GradientOuter, PpoOuter, TrpoOuter
+
+__all__ = [
+    "SUPERVISED",
+    "Config",
+    "CopyTasks",
+    "EmbeddingNet",
+    "FewShotTasks",
+    "GradientOuter",
+    "LocomotionTasks",
+    "LstmMetaLearner",
+    "MamlLearner",
+    "MatchingLearner",
+    "MemoryLearner",
+    "MetaNetLearner",
+    "MetricLearner",
+    "NamedTasks",
+    "PointTasks",
+    "PolicyNet",
+    "PpoOuter",
+    "RelationLearner",
+    "ReptileLearner",
+    "SiameseLearner",
+    "SinusoidTasks",
+    "Supervised",
+    "TrpoOuter",
+    "Vary",
+    "describe_learners",
+]
