@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Gaussian, Network, Objective, Params, Transitions
+from agents.distributions import Policy
+from agents.learner import Episode, Network, Objective, Params, Transitions
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Joint:
     was possible with this network and this optimiser.
     """
 
-    network: Network[Gaussian]
+    network: Network[Policy]
     outer: Objective
     sees_task: bool = False
     rounds = 0
@@ -32,7 +33,7 @@ class Joint:
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
         return phi
 
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Policy:
         return self.network(phi, x)
 
     def loss(self, theta: Params, episode: Episode) -> Tensor:

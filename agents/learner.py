@@ -15,16 +15,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from agents.distributions import Policy
 from envs.core import Examples
 
 Params = dict[str, Tensor]
-
-
-class Gaussian(NamedTuple):
-    """A diagonal normal distribution over actions."""
-
-    mean: Tensor  # [..., A]
-    log_std: Tensor  # [..., A]
 
 
 class Transitions(NamedTuple):
@@ -55,7 +49,7 @@ class Lesson(NamedTuple):
 
 
 Data = Transitions | Examples
-Out = TypeVar("Out", Gaussian, Tensor, covariant=True)
+Out = TypeVar("Out", Policy, Tensor, covariant=True)
 """What a network answers: a distribution over actions, or logits."""
 
 
@@ -69,6 +63,11 @@ class Network(Protocol[Out]):
 
 Objective = Callable[[Any, Any], Tensor]
 """(out, data) -> scalar to be minimised: of distributions and transitions, or of logits and examples."""
+
+
+Exploration = Callable[[Any, Any, Any], Tensor]
+"""(out on the support, support, query) -> scalar to be minimised: of what was done before adaptation, by what came of
+it."""
 
 
 class Learner(Protocol):
@@ -91,7 +90,7 @@ class Learner(Protocol):
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
         """phi after one more batch of experience."""
 
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Policy:
         """How to act on x [..., O]."""
 
     def loss(self, theta: Params, episode: Episode) -> Tensor:
@@ -110,7 +109,7 @@ class Recalling(Learner, Protocol):
     def reset(self) -> str:
         """Whether the memory lasts for a `trial` of several episodes, or for one `episode`."""
 
-    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Gaussian, Tensor]:
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy, Tensor]:
         """What is seen [..., I] -> a new memory, how to act, and the return expected from here [...]."""
 
     def watch(self, theta: Params, data: Transitions) -> Params:
@@ -166,17 +165,25 @@ def after_adaptation(learner: Learner, objective: Objective) -> Callable[[Params
 
 
 def through_adaptation(
-    learner: Any, theta: Params, episode: Episode | Lesson, outer: Objective, penalty: Objective | None, coef: float
+    learner: Any,
+    theta: Params,
+    episode: Episode | Lesson,
+    outer: Objective,
+    penalty: Objective | None,
+    coef: float,
+    exploration: Exploration | None = None,
 ) -> Tensor:
     """`outer` on the query data after every adaptation round, plus coef times the mean of `penalty` over the rounds,
-    each on its support data under the weights that met it."""
-    phi, paid = learner.begin(theta), torch.zeros(())
+    each on its support data under the weights that met it, plus the sum of `exploration` over them."""
+    phi, paid, explored = learner.begin(theta), torch.zeros(()), torch.zeros(())
     for support in episode.support:
         if penalty is not None:
             paid = paid + penalty(learner.apply(theta, phi, support.x), support)
+        if exploration is not None:
+            explored = explored + exploration(learner.apply(theta, phi, support.x), support, episode.query)
         phi = learner.adapt(theta, phi, support)
     judged = outer(learner.apply(theta, phi, episode.query.x), episode.query)
-    return judged + coef * paid / max(len(episode.support), 1)
+    return judged + coef * paid / max(len(episode.support), 1) + explored
 
 
 Experience = TypeVar("Experience", Episode, Lesson)

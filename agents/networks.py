@@ -8,7 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from agents.learner import Gaussian, Params
+from agents.distributions import Categorical, Gaussian
+from agents.learner import Params
 
 MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
 
@@ -81,3 +82,17 @@ class GaussianMLP:
         """x [..., O] -> mean and log_std [..., A]."""
         mean = self.mean(params, x)
         return Gaussian(mean, params["log_std"].clamp_min(MIN_LOG_STD).expand_as(mean))
+
+
+class CategoricalMLP:
+    """A tanh perceptron for the logits of one of several actions."""
+
+    def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64)) -> None:
+        self.logits = TanhMLP(obs, *hidden, act)
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.logits.init(generator)
+
+    def __call__(self, params: Params, x: Tensor) -> Categorical:
+        """x [..., O] -> logits [..., A]."""
+        return Categorical(self.logits(params, x))

@@ -11,21 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Gaussian, Objective, Transitions
+from agents.distributions import Policy, entropy_of, kl_divergence, like, log_prob
+from agents.learner import Objective, Transitions
 from envs.core import Examples
 
-
-def log_prob(out: Gaussian, act: Tensor) -> Tensor:
-    """Log-density of actions, summed over action dimensions, [...]."""
-    z = (act - out.mean) * (-out.log_std).exp()
-    return (-0.5 * z.square() - out.log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
-
-
-def kl_divergence(p: Gaussian, q: Gaussian) -> Tensor:
-    """KL(p || q) of diagonal normals, summed over action dimensions, [...]."""
-    var_ratio = (2 * (p.log_std - q.log_std)).exp()
-    distance = ((p.mean - q.mean) * (-q.log_std).exp()).square()
-    return 0.5 * (var_ratio + distance - 1 - var_ratio.log()).sum(-1)
+SMALL = 1e-8
 
 
 def mean_alive(values: Tensor, data: Transitions) -> Tensor:
@@ -33,12 +23,12 @@ def mean_alive(values: Tensor, data: Transitions) -> Tensor:
     return torch.where(data.alive, values, 0.0).sum() / data.alive.sum().clamp_min(1)
 
 
-def likelihood_ratio(out: Gaussian, data: Transitions) -> Tensor:
+def likelihood_ratio(out: Policy, data: Transitions) -> Tensor:
     """pi(a|s) / pi_sampling(a|s), [T, E]; 1 where no step was taken."""
     return torch.where(data.alive, log_prob(out, data.act) - data.logp, 0.0).exp()
 
 
-def policy_gradient(out: Gaussian, data: Transitions) -> Tensor:
+def policy_gradient(out: Policy, data: Transitions) -> Tensor:
     """-E[ratio * A]: the surrogate whose derivatives are the policy gradient.
 
     The likelihood-ratio form has the same first derivative as -E[log pi * A]; its second derivative keeps the term
@@ -48,10 +38,47 @@ def policy_gradient(out: Gaussian, data: Transitions) -> Tensor:
     return -mean_alive(likelihood_ratio(out, data) * data.adv, data)
 
 
+def score_function(out: Policy, data: Transitions) -> Tensor:
+    """-E[log pi * A] (Williams 1992). As an inner objective it loses the credit of the actions taken before adaptation:
+    of the Hessian of the return only E[A Hess log pi] is left (Foerster et al. 2018, arXiv 1802.05098, section 3.1).
+    """
+    return -mean_alive(torch.where(data.alive, log_prob(out, data.act), 0.0) * data.adv, data)
+
+
+def dice(out: Policy, data: Transitions) -> Tensor:
+    """The infinitely differentiable estimator, with advantages in place of returns (Foerster et al. 2018, arXiv
+    1802.05098, eq. 4; Farquhar et al. 2019, arXiv 1909.10549, eq. 12 with lambda 1).
+
+    Each advantage is weighed by how likely the actions up to it are, less how likely those before it: every derivative
+    is unbiased if the advantages are, and of high variance. Episodes are along the second axis.
+    """
+    logp = torch.where(data.alive, log_prob(out, data.act), 0.0).cumsum(0)
+    magic = (logp - logp.detach()).exp()
+    before = torch.cat([torch.ones_like(magic[:1]), magic[:-1]])
+    return -mean_alive((magic - before) * data.adv, data)
+
+
+def exploration_credit(out: Policy, support: Transitions, query: Transitions, normalise: bool = True) -> Tensor:
+    """-E[log pi(support) * (return after adaptation - b)]: the actions before adaptation are paid by what came after it
+    (Stadie et al. 2018, E-MAML, arXiv 1803.01118, eq. 3).
+
+    An episode's b is the mean return of the other support episodes, which its own actions do not touch; with a single
+    one it is zero. normalise: in deviations of the returns after adaptation, as advantages are; otherwise as it is.
+    """
+    logp = torch.where(support.alive, log_prob(out, support.act), 0.0).sum(0)  # [E]
+    before, after = support.ret[0], query.ret[0]  # [E]
+    others = (before.sum() - before) / max(len(before) - 1, 1)
+    credit = after.mean() - others
+    if normalise:
+        credit = credit / (after.std(correction=0) + SMALL)
+    steps = support.alive.sum().clamp_min(1) / len(logp)  # of an episode: objectives are means over steps
+    return -(logp * credit.detach()).sum() / steps
+
+
 def clipped_policy_gradient(clip_coef: float) -> Objective:
     """-E[min(ratio A, clip(ratio, 1 +- clip_coef) A)] (Schulman et al. 2017, PPO, eq. 7)."""
 
-    def objective(out: Gaussian, data: Transitions) -> Tensor:
+    def objective(out: Policy, data: Transitions) -> Tensor:
         ratio = likelihood_ratio(out, data)
         clipped = ratio.clamp(1 - clip_coef, 1 + clip_coef)
         return -mean_alive(torch.minimum(ratio * data.adv, clipped * data.adv), data)
@@ -81,11 +108,11 @@ def with_penalty(objective: Objective, penalty: Objective, coef: float) -> Objec
     return lambda out, data: objective(out, data) + coef * penalty(out, data)
 
 
-def kl_to_sampling(out: Gaussian, data: Transitions) -> Tensor:
+def kl_to_sampling(out: Policy, data: Transitions) -> Tensor:
     """E[KL(pi_sampling || pi)], nats."""
-    return mean_alive(kl_divergence(Gaussian(data.mean, data.log_std), out), data)
+    return mean_alive(kl_divergence(like(out, data.mean, data.log_std), out), data)
 
 
-def entropy(out: Gaussian, data: Transitions) -> Tensor:
+def entropy(out: Policy, data: Transitions) -> Tensor:
     """Entropy of the policy averaged over the steps taken, nats."""
-    return mean_alive((out.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1), data)
+    return mean_alive(entropy_of(out), data)

@@ -18,10 +18,11 @@ Law = Literal["uniform", "log", "area"]
 
 
 class Space(NamedTuple):
-    """Sizes of what a policy sees and does."""
+    """Sizes of what a policy sees and does; discrete: an action is one of `act`, a row of zeros and a one."""
 
     obs: int
     act: int
+    discrete: bool = False
 
 
 class Action(NamedTuple):

@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.func import vmap
 
 from agents.advantages import trial_advantages
-from agents.learner import Gaussian, Learner, Params, Recalling, Transitions
+from agents.distributions import Policy, draw, log_prob
+from agents.learner import Learner, Params, Recalling, Transitions
 from agents.memory.rl2 import kept
-from agents.objectives import log_prob
 from envs.core import Action, Trajectories
 
 
-def drawn(out: Gaussian, generator: torch.Generator) -> Action:
+def drawn(out: Policy, generator: torch.Generator) -> Action:
     """An action of every policy."""
-    act = out.mean + out.log_std.exp() * torch.randn(out.mean.shape, generator=generator)
+    act = draw(out, generator)
     return Action(act, log_prob(out, act), out.mean, out.log_std)
 
 

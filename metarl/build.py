@@ -24,7 +24,6 @@ from agents.memory import (
     conv_network,
     dense_network,
     gaussian,
-    score_function,
 )
 from agents.memory.stream import SIDE, see_numbers, see_pictures, tell_classes, tell_numbers
 from agents.metric import Matching, Prototypical, Relation, Siamese
@@ -32,10 +31,13 @@ from agents.networks import GaussianMLP, RegressionMLP, TanhMLP
 from agents.objectives import (
     clipped_policy_gradient,
     cross_entropy,
+    dice,
     entropy,
+    exploration_credit,
     kl_to_sampling,
     mse,
     policy_gradient,
+    score_function,
     with_penalty,
 )
 from agents.optimization import MAML, LstmMetaLearner, Reptile, Supervised
@@ -197,6 +199,15 @@ def _metanet(s: schema.MetaNetLearner, tasks: schema.Supervised) -> MetaNet[Tens
     return MetaNet(wave, wave, as_it_is, mse, mse, **options)
 
 
+ESTIMATORS: dict[str, Objective] = {
+    "lvc": policy_gradient,
+    "loglik": score_function,
+    "dice": dice,
+    "emaml": score_function,
+    "first_order": policy_gradient,
+}
+
+
 def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     """The learner with its network and objectives."""
     s, outer = config.learner, config.outer
@@ -232,13 +243,14 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     if isinstance(s, schema.MamlLearner):
         return MAML(
             network,
-            policy_gradient,
+            ESTIMATORS[s.estimator],
             judged,
             s.inner_lr,
             s.inner_steps,
             s.rounds,
-            s.first_order,
+            s.first_order or s.estimator == "first_order",
             s.learn_inner_lr,
+            exploration=exploration_credit if s.estimator == "emaml" else None,
             support_penalty=kl_to_sampling if penalty else None,
             penalty_coef=penalty,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.learner import Gaussian, Params, Transitions
+from agents.distributions import Gaussian
+from agents.learner import Params, Transitions
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 from envs.variables import Varied

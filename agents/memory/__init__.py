@@ -3,7 +3,7 @@
 from agents.memory.cores import GRU, LSTM, Core
 from agents.memory.fast_weights import conv_network, dense_network
 from agents.memory.mann import LRUA
-from agents.memory.metanet import MetaNet, as_it_is, gaussian, score_function
+from agents.memory.metanet import MetaNet, as_it_is, gaussian
 from agents.memory.ntm import NTM
 from agents.memory.rl2 import RL2
 from agents.memory.stream import Stream
@@ -23,5 +23,4 @@ __all__ = [
     "conv_network",
     "dense_network",
     "gaussian",
-    "score_function",
 ]

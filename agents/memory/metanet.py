@@ -29,11 +29,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Data, Episode, Gaussian, Lesson, Objective, Out, Params, Transitions
+from agents.distributions import Gaussian
+from agents.learner import Data, Episode, Lesson, Objective, Out, Params, Transitions
 from agents.memory.fast_weights import Augmented, each, mixed, shared
 from agents.memory.meta_learners import init_d, init_m, log_and_sign, run_d, run_m
 from agents.networks import MIN_LOG_STD
-from agents.objectives import log_prob, mean_alive
 from envs.core import Examples
 
 Representation = Literal["task", "verification"]
@@ -169,11 +169,6 @@ def as_it_is(theta: Params, out: Tensor) -> Tensor:
 def gaussian(theta: Params, out: Tensor) -> Gaussian:
     """A mean and a free log standard deviation, which is no fast weight."""
     return Gaussian(out, theta[LOG_STD].clamp_min(MIN_LOG_STD).expand_as(out))
-
-
-def score_function(out: Gaussian, data: Transitions) -> Tensor:
-    """-E[log pi(a|s) A]: the policy gradient of a policy near the one that sampled, whatever the ratio of the two."""
-    return -mean_alive(log_prob(out, data.act) * data.adv, data)
 
 
 def item_gradients(loss: Callable[[Params], Tensor], weights: Params, count: int) -> Params:

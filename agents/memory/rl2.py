@@ -22,9 +22,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Gaussian, Objective, Params, Transitions
+from agents.distributions import Policy
+from agents.learner import Episode, Network, Objective, Params, Transitions
 from agents.memory.cores import Core, run
-from agents.networks import GaussianMLP, TanhMLP
+from agents.networks import TanhMLP
 from agents.objectives import mean_alive
 
 MAX_SEEN = 10.0  # deviations from what is usual; chosen, as in common PPO codes
@@ -43,7 +44,7 @@ class RL2:
 
     core: Core
     inputs: int
-    policy: GaussianMLP
+    policy: Network[Policy]
     value: TanhMLP
     outer: Objective
     value_coef: float = 0.5
@@ -59,18 +60,18 @@ class RL2:
     def begin(self, theta: Params) -> Params:
         return self.core.begin(theta)
 
-    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Gaussian, Tensor]:
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy, Tensor]:
         """What is seen [..., I] -> a new memory, how to act, and the return expected [...]."""
         x = _usual(theta, x)
         phi, features = self.core.step(theta, phi, self.core.listen(theta, x))
         return phi, *self._heads(theta, features, x)
 
-    def follow(self, theta: Params, phi: Params, x: Tensor) -> tuple[Gaussian, Tensor]:
+    def follow(self, theta: Params, phi: Params, x: Tensor) -> tuple[Policy, Tensor]:
         """The same for a sequence [L, ..., I] at once, from the memory at its start."""
         x = _usual(theta, x)
         return self._heads(theta, run(self.core, theta, phi, x)[1], x)
 
-    def _heads(self, theta: Params, features: Tensor, x: Tensor) -> tuple[Gaussian, Tensor]:
+    def _heads(self, theta: Params, features: Tensor, x: Tensor) -> tuple[Policy, Tensor]:
         known = torch.cat([features, x], -1)
         value = self.value(_of("value", theta), known)[..., 0]
         return self.policy(_of("policy", theta), known), value * _deviation(theta, "ret")[0] + theta[
@@ -83,7 +84,7 @@ class RL2:
             phi = kept(self.step(theta, phi, x)[0], phi, alive)
         return phi
 
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Gaussian:
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Policy:
         """How to act at every step of a sequence x [L, ..., I] that follows on `phi`."""
         return self.follow(theta, phi, x)[0]
 

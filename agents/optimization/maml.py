@@ -17,7 +17,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params, through_adaptation
+from agents.learner import Data, Episode, Exploration, Lesson, Network, Objective, Out, Params, through_adaptation
 from agents.optimization.descent import descend
 
 RATE = "inner_lr."  # prefix in theta of the learned inner rates
@@ -31,6 +31,7 @@ class MAML(Generic[Out]):
     first_order: drop the derivative of the inner gradient (FOMAML).
     learn_inner_lr: alpha becomes a tensor a parameter, carried in theta.
     support_penalty, penalty_coef: objective added for the support data under the weights that met it.
+    exploration: what pays the actions before adaptation by the return after it (E-MAML).
     """
 
     network: Network[Out]
@@ -43,6 +44,7 @@ class MAML(Generic[Out]):
     learn_inner_lr: bool = False
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
+    exploration: Exploration | None = None
     sees_task = False
 
     def init(self, generator: torch.Generator) -> Params:
@@ -61,4 +63,6 @@ class MAML(Generic[Out]):
         return self.network(phi, x)
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        return through_adaptation(self, theta, episode, self.outer, self.support_penalty, self.penalty_coef)
+        return through_adaptation(
+            self, theta, episode, self.outer, self.support_penalty, self.penalty_coef, self.exploration
+        )

@@ -30,6 +30,9 @@ GradientBatchNorm = Literal["transductive", "support+1"]
 class MamlLearner(Record):
     """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD.
 
+    estimator: of robots, how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019),
+    `loglik` (the usual one, which loses a part of it), `dice` (Foerster et al. 2018), `emaml` (Stadie et al. 2018), or
+    `first_order`, not at all.
     Of images: the embedding (stride 2 by default), and test_steps gradient steps when it is judged (3 by default).
     """
 
@@ -38,6 +41,7 @@ class MamlLearner(Record):
     inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
     first_order: bool = False
+    estimator: Literal["lvc", "loglik", "dice", "emaml", "first_order"] = "lvc"
     learn_inner_lr: bool = False
     bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None

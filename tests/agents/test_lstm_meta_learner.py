@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Episode, Gaussian, Lesson, Params, Transitions, over_tasks
+from agents.distributions import Gaussian
+from agents.learner import Episode, Lesson, Params, Transitions, over_tasks
 from agents.networks import GaussianMLP, RegressionMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, mse, policy_gradient
 from agents.optimization import LstmMetaLearner

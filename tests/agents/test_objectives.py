@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from agents import objectives
-from agents.learner import Gaussian
+from agents import distributions, objectives
+from agents.distributions import Gaussian, log_prob
 from tests.probes import Point, random_transitions, transitions
 
 
@@ -20,14 +20,14 @@ def gaussians(generator: torch.Generator) -> tuple[Gaussian, Gaussian, torch.Ten
 def test_log_prob_is_the_sum_over_action_dimensions(generator: torch.Generator) -> None:
     p, _, act = gaussians(generator)
     expected = Normal(p.mean, p.log_std.exp()).log_prob(act).sum(-1)
-    assert torch.allclose(objectives.log_prob(p, act), expected, atol=1e-12)
+    assert torch.allclose(log_prob(p, act), expected, atol=1e-12)
 
 
 def test_kl_agrees_with_torch(generator: torch.Generator) -> None:
     p, q, _ = gaussians(generator)
     expected = kl_divergence(Normal(p.mean, p.log_std.exp()), Normal(q.mean, q.log_std.exp())).sum(-1)
-    assert torch.allclose(objectives.kl_divergence(p, q), expected, atol=1e-12)
-    assert torch.allclose(objectives.kl_divergence(p, p), torch.zeros(5, dtype=torch.float64), atol=1e-14)
+    assert torch.allclose(distributions.kl_divergence(p, q), expected, atol=1e-12)
+    assert torch.allclose(distributions.kl_divergence(p, p), torch.zeros(5, dtype=torch.float64), atol=1e-14)
 
 
 def test_policy_gradient_keeps_the_credit_in_its_second_derivative() -> None:
@@ -40,7 +40,7 @@ def test_policy_gradient_keeps_the_credit_in_its_second_derivative() -> None:
     adv = torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64)
     w = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
     u = act - w.detach()
-    logp = objectives.log_prob(Gaussian(w.detach().expand(3, 1), torch.zeros(3, 1)), act[:, None])
+    logp = log_prob(Gaussian(w.detach().expand(3, 1), torch.zeros(3, 1)), act[:, None])
     data = transitions(act, adv, logp)
     loss = objectives.policy_gradient(Point()({"w": w}, data.x), data)
     (first,) = torch.autograd.grad(loss, w, create_graph=True)
@@ -56,7 +56,7 @@ def test_clipping_stops_the_gradient_beyond_the_bound_only_on_the_greedy_side() 
     adv = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
     act = torch.ones(4, dtype=torch.float64)
     w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    now = objectives.log_prob(Gaussian(torch.zeros(4, 1), torch.zeros(4, 1)), act[:, None])
+    now = log_prob(Gaussian(torch.zeros(4, 1), torch.zeros(4, 1)), act[:, None])
     data = transitions(act, adv, now - ratio.log())
     per_step = []
     for i in range(4):

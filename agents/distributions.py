@@ -1,0 +1,80 @@
+"""What a policy is at one observation: a distribution over actions."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Gaussian(NamedTuple):
+    """A diagonal normal distribution over actions."""
+
+    mean: Tensor  # [..., A]
+    log_std: Tensor  # [..., A]
+
+
+class Categorical(NamedTuple):
+    """One of `A` actions, each a row of zeros and a one. It is kept like a Gaussian: logits as mean, no deviation."""
+
+    logits: Tensor  # [..., A]
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits
+
+    @property
+    def log_std(self) -> Tensor:
+        return torch.zeros_like(self.logits)
+
+
+Policy = Gaussian | Categorical
+
+
+def like(out: Policy, mean: Tensor, log_std: Tensor) -> Policy:
+    """The policy of the kind of `out` that was kept as `mean` and `log_std`."""
+    return Gaussian(mean, log_std) if isinstance(out, Gaussian) else Categorical(mean)
+
+
+def log_prob(out: Policy, act: Tensor) -> Tensor:
+    """Log-density or log-probability of actions [..., A], [...]."""
+    if isinstance(out, Categorical):
+        return (out.logits.log_softmax(-1) * act).sum(-1)
+    z = (act - out.mean) * (-out.log_std).exp()
+    return (-0.5 * z.square() - out.log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+def kl_divergence(p: Policy, q: Policy) -> Tensor:
+    """KL(p || q) in nats, [...]; of two policies of one kind."""
+    if isinstance(p, Categorical):
+        logs = p.logits.log_softmax(-1)
+        return (logs.exp() * (logs - q.mean.log_softmax(-1))).sum(-1)
+    var_ratio = (2 * (p.log_std - q.log_std)).exp()
+    distance = ((p.mean - q.mean) * (-q.log_std).exp()).square()
+    return 0.5 * (var_ratio + distance - 1 - var_ratio.log()).sum(-1)
+
+
+def entropy_of(out: Policy) -> Tensor:
+    """Entropy in nats, [...]."""
+    if isinstance(out, Categorical):
+        logs = out.logits.log_softmax(-1)
+        return -(logs.exp() * logs).sum(-1)
+    return (out.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
+
+
+def draw(out: Policy, generator: torch.Generator) -> Tensor:
+    """An action of every policy, [..., A]."""
+    if isinstance(out, Categorical):
+        noise = -torch.log(-torch.rand(out.logits.shape, generator=generator).clamp_min(1e-20).log())  # Gumbel's
+        best = (out.logits + noise).argmax(-1)
+        return torch.nn.functional.one_hot(best, out.logits.shape[-1]).to(out.logits)
+    return out.mean + out.log_std.exp() * torch.randn(out.mean.shape, generator=generator)
+
+
+def most_likely(out: Policy) -> Tensor:
+    """The mean of a Gaussian, the likeliest of several actions, [..., A]."""
+    if isinstance(out, Categorical):
+        return torch.nn.functional.one_hot(out.logits.argmax(-1), out.logits.shape[-1]).to(out.logits)
+    return out.mean
