@@ -114,7 +114,7 @@ def meta_gradient(
     support = _several(data, episodes)
 
     def adapted(logits: Tensor, some: Transitions, inner: Objective) -> Tensor:
-        step = grad(lambda at: mdp.horizon * inner(mdp({"logits": at}, some.x), some))(logits)
+        step: Tensor = grad(lambda at: mdp.horizon * inner(mdp({"logits": at}, some.x), some))(logits)
         return logits - rate * (step.detach() if first_order and inner is objective else step)
 
     def after(logits: Tensor, some: Transitions, inner: Objective) -> Tensor:

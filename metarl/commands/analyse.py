@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from metarl.commands.common import console, images_from, positive, within, writable
+from metarl.commands.common import console, images_from, no_overrides, positive, within, writable
 from metarl.errors import UserError
 
 MOST_BATCHES = 10  # of a task: the work grows with their cube
@@ -22,22 +22,28 @@ class Analyse:
 
     metarl analyse gradients maml_sinusoid                  at a config's initial weights
     metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
+    metarl analyse estimators                               ways to differentiate a policy gradient, beside the truth
     """
 
-    what: Annotated[Positional[Literal["gradients"]], arg(help="gradients: meta-gradients of one network")]
-    subject: Annotated[Positional[str], arg(help="a config's name or path, or a run's folder", metavar="CONFIG_OR_RUN")]
+    what: Annotated[
+        Positional[Literal["gradients", "estimators"]],
+        arg(help="gradients: meta-gradients of one network; estimators: of policy gradients, on small processes"),
+    ]
+    subject: Annotated[
+        Positional[str], arg(help="of gradients: a config's name or path, or a run's folder", metavar="CONFIG_OR_RUN")
+    ] = ""
     steps: int = 2
     """k: batches of a task; the first k - 1 are descended, MAML is judged on the last"""
     alphas: tuple[float, ...] = ()
     """inner rates; by default twelve from 3e-7 to 0.1 of |A| / |B|, where the law's two terms are equally long"""
     tasks: int = 16
-    """training tasks to average over"""
+    """training tasks to average over; of estimators, random processes"""
     seed: int = 0
     """of the tasks"""
     json: bool = False
     """print JSON instead of tables"""
-    out: Path = Path("gradients.png")
-    """the picture to write"""
+    out: Path | None = None
+    """the picture to write; by default gradients.png or estimators.png"""
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
 
@@ -45,6 +51,12 @@ class Analyse:
         positive(tasks=self.tasks)
         within("steps", self.steps, 2, MOST_BATCHES)
         within("seed", self.seed, 0, 2**31 - 1)
+        out = self.out or Path(f"{self.what}.png")
+        writable(out, (".png", ".svg", ".pdf"))
+        if self.what == "estimators":
+            return self._estimators(out, overrides)
+        if not self.subject:
+            raise UserError("analyse gradients of what? name a config or a run (see `metarl list configs`)")
         different = set(self.alphas)
         if self.alphas and (len(different) < 2 or not all(math.isfinite(a) and a > 0 for a in different)):
             told = " ".join(f"{a:g}" for a in self.alphas)
@@ -53,13 +65,28 @@ class Analyse:
 
         subject = analyse.of(self.subject, overrides)
         images_from(self.data, subject.config)
-        writable(self.out, (".png", ".svg", ".pdf"))
         with console.status("differentiating"):
             found = analyse.analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
-        analyse.plot(found, self.out)
+        analyse.plot(found, out)
         if self.json:
             print(json.dumps(found.to_json(), indent=1))
         else:
             console.print(analyse.tables(found))
-            console.print(f"wrote {self.out}", soft_wrap=True)
+            console.print(f"wrote {out}", soft_wrap=True)
+        return 0
+
+    def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        if self.subject or self.alphas:
+            raise UserError("analyse estimators works on processes of its own: leave out the config and --alphas")
+        from metarl import estimators
+
+        with console.status("writing every episode down"):
+            found = estimators.measure(self.tasks, self.seed)
+        estimators.plot(found, out)
+        if self.json:
+            print(json.dumps(found.to_json(), indent=1))
+        else:
+            console.print(estimators.tables(found))
+            console.print(f"wrote {out}", soft_wrap=True)
         return 0
