@@ -16,6 +16,7 @@ from agents.memory import (
     LSTM,
     NTM,
     RL2,
+    SNAIL,
     Core,
     MetaNet,
     Stream,
@@ -140,7 +141,7 @@ def _siamese(s: schema.SiameseLearner, tasks: schema.FewShotTasks) -> Siamese:
 
 
 CHUNK = 8  # tasks on images that are differentiated at once; measured, see `metarl bench fewshot`
-CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU}
+CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU, "snail": SNAIL}
 
 
 def _core(s: schema.MemoryLearner, inputs: int) -> Core:

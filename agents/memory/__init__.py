@@ -6,6 +6,7 @@ from agents.memory.mann import LRUA
 from agents.memory.metanet import MetaNet, as_it_is, gaussian
 from agents.memory.ntm import NTM
 from agents.memory.rl2 import RL2
+from agents.memory.snail import SNAIL
 from agents.memory.stream import Stream
 from agents.memory.transcriber import Transcriber
 
@@ -15,6 +16,7 @@ __all__ = [
     "LSTM",
     "NTM",
     "RL2",
+    "SNAIL",
     "Core",
     "MetaNet",
     "Stream",

@@ -9,7 +9,7 @@ that all start from the same memory. Axes: `I` input, `H` hidden units,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -36,6 +36,14 @@ class Core(Protocol):
 
     def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
         """heard [..., J] -> a new memory, and features [..., dim]."""
+
+
+@runtime_checkable
+class AtOnce(Protocol):
+    """A core that needs no loop over time."""
+
+    def run(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
+        """heard [T, ..., J] -> the memory after it, and features [T, ..., dim]."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,11 @@ class GRU:
 
 def run(core: Core, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
     """A whole sequence x [T, ..., I] -> the last memory, and the features of every step [T, ..., dim]."""
+    heard_all = core.listen(theta, x)
+    if isinstance(core, AtOnce):
+        return core.run(theta, memory, heard_all)
     features = []
-    for heard in core.listen(theta, x):
+    for heard in heard_all:
         memory, out = core.step(theta, memory, heard)
         features.append(out)
     return memory, torch.stack(features)

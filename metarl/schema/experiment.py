@@ -23,6 +23,7 @@ from metarl.schema.learners import (
     RelationLearner,
     ReptileLearner,
     SiameseLearner,
+    SnailLearner,
 )
 from metarl.schema.tasks import CopyTasks, FewShotTasks, LocomotionTasks, NamedTasks, PointTasks, SinusoidTasks
 from metarl.schema.training import Credit, GradientOuter, PpoOuter, Training, TrpoOuter
@@ -44,15 +45,16 @@ Learner = Annotated[
     | MannLearner
     | NtmLearner
     | LstmLearner
-    | GruLearner,
+    | GruLearner
+    | SnailLearner,
     Field(discriminator="kind"),
 ]
 MetricLearner = PrototypicalLearner | MatchingLearner | RelationLearner | SiameseLearner
-MemoryLearner = MannLearner | NtmLearner | LstmLearner | GruLearner
+MemoryLearner = MannLearner | NtmLearner | LstmLearner | GruLearner | SnailLearner
 Supervised = FewShotTasks | SinusoidTasks | CopyTasks
 SUPERVISED = ("fewshot", "sinusoid", "copy")
 METRIC = ("prototypical", "matching", "relation", "siamese")
-MEMORY = ("mann", "ntm", "lstm", "gru")
+MEMORY = ("mann", "ntm", "lstm", "gru", "snail")
 Outer = Annotated[PpoOuter | TrpoOuter | GradientOuter, Field(discriminator="kind")]
 
 

@@ -161,7 +161,7 @@ class Recurrent(Record):
     rounds: episodes of a trial before its last. reset: whether the memory lasts for a trial, or for an episode.
     """
 
-    rounds: Annotated[int, Field(ge=1, le=100)] = 1
+    rounds: Annotated[int, Field(ge=0, le=100)] = 1
     reset: Literal["trial", "episode"] = "trial"
 
 
@@ -208,6 +208,16 @@ class GruLearner(Recurrent):
 
     kind: Literal["gru"]
     hidden: Count = 200
+
+
+class SnailLearner(Recurrent):
+    """Temporal convolutions and attention (Mishra et al. 2018); see `agents.memory.snail.SNAIL`."""
+
+    kind: Literal["snail"]
+    filters: Count = 32
+    keys: Count = 32
+    blocks: Annotated[int, Field(ge=1, le=10)] = 1
+    length: Annotated[int, Field(ge=2, le=10_000)] = 256
 
 
 class JointLearner(Record):

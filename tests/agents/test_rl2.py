@@ -10,7 +10,7 @@ from torch import Tensor
 
 from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
-from agents.memory import GRU, LRUA, LSTM, NTM, RL2, Core
+from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
 from agents.memory.rl2 import MAX_COUNT, kept
 from agents.networks import GaussianMLP, TanhMLP
 from agents.objectives import clipped_policy_gradient
@@ -22,6 +22,7 @@ CORES: dict[str, Core] = {
     "lstm": LSTM(SEEN, 5),
     "mann": LRUA(SEEN, 5, 6, 3, 2, strength=True),
     "ntm": NTM(SEEN, 5, 6, 3),
+    "snail": SNAIL(SEEN, 3, 4, 2, 4),
 }
 
 

@@ -26,7 +26,10 @@ CONFIG: dict[str, Any] = {
 
 
 def trainer(**learner: Any) -> Trainer:
-    return Trainer(Config.model_validate(CONFIG | {"learner": CONFIG["learner"] | learner}))
+    given = CONFIG["learner"] | learner
+    if given["kind"] == "snail":
+        del given["hidden"]
+    return Trainer(Config.model_validate(CONFIG | {"learner": given}))
 
 
 def lived(t: Trainer, near: bool = False) -> Lived:
@@ -44,12 +47,12 @@ def test_taken_first() -> None:
     assert x.tolist() == [[0, 3], [4, 0]]
 
 
-@pytest.mark.parametrize("kind", ["gru", "lstm", "mann", "ntm"])
+@pytest.mark.parametrize("kind", ["gru", "lstm", "mann", "ntm", "snail"])
 @pytest.mark.parametrize("reset", ["trial", "episode"])
 def test_learning_sees_what_acting_saw(kind: str, reset: str) -> None:
     """Run over again at once, the trials give the very policies that sampled, whatever ended and whenever."""
-    small = {} if kind in ("gru", "lstm") else {"locations": 5, "width": 4}
-    t = trainer(kind=kind, reset=reset, **small)
+    small = {"mann": {"locations": 5, "width": 4}, "ntm": {"locations": 5, "width": 4}, "snail": {"length": 16}}
+    t = trainer(kind=kind, reset=reset, **small.get(kind, {}))
     told = lived(t, near=True)
     taken = torch.stack([x.alive for x in told.trajectories])
     assert 0 < (~taken).sum() < 0.9 * taken.numel()  # some episodes ended early
