@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from agents.baselines import Joint
+from agents.distributions import Policy
 from agents.embeddings import Conv4, ConvClassifier
 from agents.embeddings_koch import Koch
 from agents.learner import FewShotLearner, Learner, Network, Objective, Params
@@ -28,7 +29,7 @@ from agents.memory import (
 )
 from agents.memory.stream import SIDE, see_numbers, see_pictures, tell_classes, tell_numbers
 from agents.metric import Matching, Prototypical, Relation, Siamese
-from agents.networks import GaussianMLP, RegressionMLP, TanhMLP
+from agents.networks import CategoricalMLP, GaussianMLP, RegressionMLP, TanhMLP
 from agents.objectives import (
     clipped_policy_gradient,
     cross_entropy,
@@ -43,7 +44,8 @@ from agents.objectives import (
 )
 from agents.optimization import MAML, LstmMetaLearner, Reptile, Supervised
 from envs import families
-from envs.core import Lessons, TaskDistribution, Variable
+from envs.bandit import BernoulliBandit
+from envs.core import Lessons, Space, TaskDistribution, Variable
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.copying import Copying
 from envs.fewshot.episodes import FewShotImages
@@ -67,7 +69,11 @@ def build_family(config: schema.Config) -> TaskDistribution:
         raise UserError(f"tasks: {error}") from None
 
 
-def _family(tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTasks, threads: int) -> TaskDistribution:
+def _family(
+    tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTasks | schema.BanditTasks, threads: int
+) -> TaskDistribution:
+    if isinstance(tasks, schema.BanditTasks):
+        return BernoulliBandit(tasks.arms, tasks.pulls)
     if isinstance(tasks, schema.PointTasks):
         return PointNavigation(tasks.horizon, tasks.action_scale)
     if isinstance(tasks, schema.NamedTasks):
@@ -214,7 +220,7 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     s, outer = config.learner, config.outer
     sees_task = s.kind == "oracle"
     inputs = family.space.obs + (len(family.descriptor_names) if sees_task else 0)
-    network = GaussianMLP(inputs, family.space.act, config.policy.hidden, config.policy.init_std)
+    network = _policy(inputs, family.space, config.policy)
     judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, schema.PpoOuter) else policy_gradient
     if isinstance(s, schema.ReptileLearner):
         return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
@@ -258,14 +264,19 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     return Joint(network, with_penalty(judged, kl_to_sampling, penalty), sees_task)
 
 
+def _policy(inputs: int, space: Space, policy: schema.PolicyNet) -> Network[Policy]:
+    if space.discrete:
+        return CategoricalMLP(inputs, space.act, policy.hidden)
+    return GaussianMLP(inputs, space.act, policy.hidden, policy.init_std)
+
+
 def _rl2(
     s: schema.MemoryLearner, family: TaskDistribution, policy: schema.PolicyNet, judged: Objective, value_coef: float
 ) -> RL2:
-    act = family.space.act
-    seen = family.space.obs + act + 2  # with the last action, the last reward, and whether an episode ended
+    seen = family.space.obs + family.space.act + 2  # with the last action and reward, and whether an episode ended
     core = _core(s, seen)
     known = core.dim + seen
-    acting, value = GaussianMLP(known, act, policy.hidden, policy.init_std), TanhMLP(known, *policy.hidden, 1)
+    acting, value = _policy(known, family.space, policy), TanhMLP(known, *policy.hidden, 1)
     return RL2(core, seen, acting, value, judged, value_coef, s.rounds, s.reset)
 
 

@@ -15,11 +15,21 @@ from metarl.schema.learners import (
     ReptileLearner,
     SiameseLearner,
 )
-from metarl.schema.tasks import CopyTasks, FewShotTasks, LocomotionTasks, NamedTasks, PointTasks, SinusoidTasks, Vary
+from metarl.schema.tasks import (
+    BanditTasks,
+    CopyTasks,
+    FewShotTasks,
+    LocomotionTasks,
+    NamedTasks,
+    PointTasks,
+    SinusoidTasks,
+    Vary,
+)
 from metarl.schema.training import GradientOuter, PpoOuter, TrpoOuter
 
 __all__ = [
     "SUPERVISED",
+    "BanditTasks",
     "Config",
     "CopyTasks",
     "EmbeddingNet",

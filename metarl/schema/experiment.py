@@ -25,11 +25,20 @@ from metarl.schema.learners import (
     SiameseLearner,
     SnailLearner,
 )
-from metarl.schema.tasks import CopyTasks, FewShotTasks, LocomotionTasks, NamedTasks, PointTasks, SinusoidTasks
+from metarl.schema.tasks import (
+    BanditTasks,
+    CopyTasks,
+    FewShotTasks,
+    LocomotionTasks,
+    NamedTasks,
+    PointTasks,
+    SinusoidTasks,
+)
 from metarl.schema.training import Credit, GradientOuter, PpoOuter, Training, TrpoOuter
 
 Tasks = Annotated[
-    LocomotionTasks | NamedTasks | PointTasks | FewShotTasks | SinusoidTasks | CopyTasks, Field(discriminator="kind")
+    LocomotionTasks | NamedTasks | PointTasks | BanditTasks | FewShotTasks | SinusoidTasks | CopyTasks,
+    Field(discriminator="kind"),
 ]
 Learner = Annotated[
     MamlLearner

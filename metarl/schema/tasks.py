@@ -143,6 +143,14 @@ class PointTasks(Record):
     action_scale: Positive = 10.0
 
 
+class BanditTasks(Record):
+    """Arms that pay with probabilities to be found out within `pulls` pulls."""
+
+    kind: Literal["bandit"]
+    arms: Annotated[int, Field(ge=2, le=1000, strict=True)] = 5
+    pulls: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 10
+
+
 class FewShotTasks(Record):
     """Images of characters: `way` classes a task, `shot` support and `query` query drawings of each."""
 
