@@ -71,10 +71,3 @@ def draw(out: Policy, generator: torch.Generator) -> Tensor:
         best = (out.logits + noise).argmax(-1)
         return torch.nn.functional.one_hot(best, out.logits.shape[-1]).to(out.logits)
     return out.mean + out.log_std.exp() * torch.randn(out.mean.shape, generator=generator)
-
-
-def most_likely(out: Policy) -> Tensor:
-    """The mean of a Gaussian, the likeliest of several actions, [..., A]."""
-    if isinstance(out, Categorical):
-        return torch.nn.functional.one_hot(out.logits.argmax(-1), out.logits.shape[-1]).to(out.logits)
-    return out.mean
