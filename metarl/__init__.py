@@ -6,9 +6,9 @@ from pathlib import Path
 
 __version__ = "0.3.0"
 
-# Between two operations torch's idle threads wait on their cores for about a millisecond and then sleep (measured on two
+# Between two operations torch's idle threads wait for about a millisecond on their cores, then sleep. Measured on two
 # cores: asleep at once, a training takes a fifth to a half longer, for they wake slowly; awake for ever, they take the
-# cores that the simulation's threads need, and it takes a fifth longer too). It is read when torch is first imported.
+# cores that the simulation's threads need, and it takes a fifth longer too. It is read when torch is first imported.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
