@@ -83,6 +83,8 @@ class Conv4:
 class ConvClassifier:
     """An embedding and a linear layer to `way` logits; normalised by each batch, which is transductive."""
 
+    head = ("last.weight", "last.bias")
+
     def __init__(self, embedding: Conv4, way: int) -> None:
         self.embedding, self.way = embedding, way
 

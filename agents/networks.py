@@ -14,6 +14,11 @@ from agents.learner import Params
 MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
 
 
+def last_layer(sizes: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of the parameters of a perceptron's last layer."""
+    return f"layer{len(sizes) - 2}.weight", f"layer{len(sizes) - 2}.bias"
+
+
 class RegressionMLP:
     """A ReLU perceptron from one number to one number (Finn et al. 2017, section 5.1: two layers of 40).
 
@@ -31,6 +36,11 @@ class RegressionMLP:
             torch.nn.init.trunc_normal_(weight, std=self.std, a=-2 * self.std, b=2 * self.std, generator=generator)
             params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
         return params
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the last layer's parameters."""
+        return last_layer(self.sizes)
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """x [S, 1] -> [S, 1]."""
@@ -55,6 +65,11 @@ class TanhMLP:
             params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
         return params
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the last layer's parameters."""
+        return last_layer(self.sizes)
+
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """x [..., first size] -> [..., last size]."""
         depth = len(self.sizes) - 1
@@ -78,6 +93,11 @@ class GaussianMLP:
     def init(self, generator: torch.Generator) -> Params:
         return self.mean.init(generator) | {"log_std": torch.full(self.mean.sizes[-1:], math.log(self.init_std))}
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the last layer's parameters; the deviation is not among them."""
+        return self.mean.head
+
     def __call__(self, params: Params, x: Tensor) -> Gaussian:
         """x [..., O] -> mean and log_std [..., A]."""
         mean = self.mean(params, x)
@@ -92,6 +112,11 @@ class CategoricalMLP:
 
     def init(self, generator: torch.Generator) -> Params:
         return self.logits.init(generator)
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the last layer's parameters."""
+        return self.logits.head
 
     def __call__(self, params: Params, x: Tensor) -> Categorical:
         """x [..., O] -> logits [..., A]."""

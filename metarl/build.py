@@ -7,10 +7,9 @@ from collections.abc import Callable
 from torch import Tensor
 
 from agents.baselines import Joint
-from agents.distributions import Policy
 from agents.embeddings import Conv4, ConvClassifier
 from agents.embeddings_koch import Koch
-from agents.learner import FewShotLearner, Learner, Network, Objective, Params
+from agents.learner import FewShotLearner, Learner, Objective, Params
 from agents.memory import (
     GRU,
     LRUA,
@@ -42,7 +41,7 @@ from agents.objectives import (
     score_function,
     with_penalty,
 )
-from agents.optimization import MAML, LstmMetaLearner, Reptile, Supervised
+from agents.optimization import CAVIA, MAML, LstmMetaLearner, Reptile, Supervised
 from envs import families
 from envs.bandit import BernoulliBandit
 from envs.core import Lessons, Space, TaskDistribution, Variable
@@ -173,7 +172,7 @@ def _by_gradient(
     objective: Objective
     if isinstance(tasks, schema.FewShotTasks):
         embedding = s.embedding or schema.EmbeddingNet(down="stride")
-        network: Network[Tensor] = ConvClassifier(Conv4(embedding.channels, embedding.down), tasks.way)
+        network: ConvClassifier | RegressionMLP = ConvClassifier(Conv4(embedding.channels, embedding.down), tasks.way)
         way, objective = tasks.way, cross_entropy
     else:
         network, way, objective = RegressionMLP(), 1, mse
@@ -193,6 +192,7 @@ def _by_gradient(
         s.inner_steps,
         first_order=s.first_order,
         learn_inner_lr=s.learn_inner_lr,
+        adapted=network.head if s.adapts == "head" else (),
     )
     return Supervised(learner, way, s.test_steps or 3, s.bn)
 
@@ -247,6 +247,20 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
         judged = with_penalty(judged, kl_to_sampling, penalty)
         options = s.model_dump(exclude={"kind", "channels"})
         return MetaNet(policy, policy, gaussian, score_function, judged, init_std=config.policy.init_std, **options)
+    if isinstance(s, schema.CaviaLearner):
+        return CAVIA(
+            _policy(inputs + s.context, family.space, config.policy),
+            s.context,
+            ESTIMATORS[s.estimator],
+            judged,
+            s.inner_lr,
+            s.inner_steps,
+            s.rounds,
+            s.estimator == "first_order",
+            exploration=exploration_credit if s.estimator == "emaml" else None,
+            support_penalty=kl_to_sampling if penalty else None,
+            penalty_coef=penalty,
+        )
     if isinstance(s, schema.MamlLearner):
         return MAML(
             network,
@@ -257,6 +271,7 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
             s.rounds,
             s.first_order or s.estimator == "first_order",
             s.learn_inner_lr,
+            network.head if s.adapts == "head" else (),
             exploration=exploration_credit if s.estimator == "emaml" else None,
             support_penalty=kl_to_sampling if penalty else None,
             penalty_coef=penalty,
@@ -264,7 +279,7 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     return Joint(network, with_penalty(judged, kl_to_sampling, penalty), sees_task)
 
 
-def _policy(inputs: int, space: Space, policy: schema.PolicyNet) -> Network[Policy]:
+def _policy(inputs: int, space: Space, policy: schema.PolicyNet) -> GaussianMLP | CategoricalMLP:
     if space.discrete:
         return CategoricalMLP(inputs, space.act, policy.hidden)
     return GaussianMLP(inputs, space.act, policy.hidden, policy.init_std)

@@ -99,9 +99,9 @@ class RL2:
         seen, ret = data.x[data.alive], data.ret[data.alive][:, None]
         new = theta | _updated(theta, "seen", seen) | _updated(theta, "ret", ret)
         before, after = _deviation(theta, "ret"), _deviation(new, "ret")
-        last = f"value.layer{len(self.value.sizes) - 2}"
-        shifted = (before * theta[f"{last}.bias"] + theta["ret.mean"] - new["ret.mean"]) / after
-        return new | {f"{last}.weight": theta[f"{last}.weight"] * before / after, f"{last}.bias": shifted}
+        weight, bias = (f"value.{name}" for name in self.value.head)
+        shifted = (before * theta[bias] + theta["ret.mean"] - new["ret.mean"]) / after
+        return new | {weight: theta[weight] * before / after, bias: shifted}
 
 
 def kept(new: Params, old: Params, where: Tensor) -> Params:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Network, Objective, Out, Params
+from agents.learner import Data, Objective, Out, Params
 
 
 def descend(
-    network: Network[Out],
+    network: Callable[[Params, Tensor], Out],
     objective: Objective,
     phi: Params,
     data: Data,

@@ -3,6 +3,8 @@
 Carried from task to task: initial weights (and, on request, one inner rate a parameter). Formed within one task: the
 weights after a few gradient steps on its support data. The outer gradient passes through those steps.
 
+With `adapted` only some of the weights are: of the last layer, it is ANIL (Raghu et al. 2020, arXiv 1909.09157).
+
 Departures: the inner policy gradient is in likelihood-ratio form, so that the derivative of the step keeps the credit
 of the actions taken before it (Rothfuss et al. 2019, arXiv 1810.06784), and the outer objective may add ProMP's KL
 penalty on the support data (same paper, eq. 13). Learned inner rates are Meta-SGD's (Li et al. 2017, arXiv
@@ -30,6 +32,7 @@ class MAML(Generic[Out]):
     inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
     first_order: drop the derivative of the inner gradient (FOMAML).
     learn_inner_lr: alpha becomes a tensor a parameter, carried in theta.
+    adapted: names of the weights that are adapted, the last layer's for ANIL; all of them by default.
     support_penalty, penalty_coef: objective added for the support data under the weights that met it.
     exploration: what pays the actions before adaptation by the return after it (E-MAML).
     """
@@ -42,6 +45,7 @@ class MAML(Generic[Out]):
     rounds: int = 1
     first_order: bool = False
     learn_inner_lr: bool = False
+    adapted: tuple[str, ...] = ()
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
     exploration: Exploration | None = None
@@ -49,18 +53,28 @@ class MAML(Generic[Out]):
 
     def init(self, generator: torch.Generator) -> Params:
         weights = self.network.init(generator)
-        rates = {RATE + k: torch.full_like(v, self.inner_lr) for k, v in weights.items()}
+        rates = {RATE + k: torch.full_like(v, self.inner_lr) for k, v in weights.items() if k in self._names(weights)}
         return weights | (rates if self.learn_inner_lr else {})
 
+    def _names(self, weights: Params) -> tuple[str, ...]:
+        return self.adapted or tuple(weights)
+
     def begin(self, theta: Params) -> Params:
-        return {k: v for k, v in theta.items() if not k.startswith(RATE)}
+        """The weights that are adapted; the others stay in theta."""
+        weights = {k: v for k, v in theta.items() if not k.startswith(RATE)}
+        return {k: weights[k] for k in self._names(weights)}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         learned = {k: theta[RATE + k] for k in phi} if self.learn_inner_lr else self.inner_lr
-        return descend(self.network, self.inner, phi, support, learned, self.inner_steps, self.first_order)
+        fixed = {k: v.detach() for k, v in theta.items()} if self.first_order else theta
+
+        def network(weights: Params, x: Tensor) -> Out:
+            return self.apply(fixed, weights, x)
+
+        return descend(network, self.inner, phi, support, learned, self.inner_steps, self.first_order)
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
-        return self.network(phi, x)
+        return self.network(theta | phi if self.adapted else phi, x)
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
         return through_adaptation(

@@ -5,6 +5,7 @@ Nothing here imports torch or mujoco, so that the command line answers at once.
 
 from metarl.schema.experiment import SUPERVISED, Config, MemoryLearner, MetricLearner, Supervised, describe_learners
 from metarl.schema.learners import (
+    CaviaLearner,
     EmbeddingNet,
     LstmMetaLearner,
     MamlLearner,
@@ -30,6 +31,7 @@ from metarl.schema.training import GradientOuter, PpoOuter, TrpoOuter
 __all__ = [
     "SUPERVISED",
     "BanditTasks",
+    "CaviaLearner",
     "Config",
     "CopyTasks",
     "EmbeddingNet",

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from metarl.schema.fields import Record
 from metarl.schema.learners import (
+    CaviaLearner,
     GruLearner,
     JointLearner,
     LstmLearner,
@@ -42,6 +43,7 @@ Tasks = Annotated[
 ]
 Learner = Annotated[
     MamlLearner
+    | CaviaLearner
     | ReptileLearner
     | LstmMetaLearner
     | MetaNetLearner
@@ -119,7 +121,7 @@ class Config(Record):
     @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
         images, supervised = self.tasks.kind == "fewshot", self.tasks.kind in SUPERVISED
-        if supervised and self.learner.kind in ("joint", "oracle"):
+        if supervised and self.learner.kind in ("joint", "oracle", "cavia"):
             raise ValueError(f"learner {self.learner.kind} acts: tasks of kind {self.tasks.kind} want none that does")
         if not images and self.learner.kind in METRIC:
             raise ValueError(f"learner {self.learner.kind} tells classes apart: it wants tasks of kind fewshot")

@@ -28,7 +28,7 @@ GradientBatchNorm = Literal["transductive", "support+1"]
 
 
 class MamlLearner(Record):
-    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD.
+    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD, adapts `head` is ANIL.
 
     estimator: of robots, how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019),
     `loglik` (the usual one, which loses a part of it), `dice` (Foerster et al. 2018), `emaml` (Stadie et al. 2018), or
@@ -43,9 +43,21 @@ class MamlLearner(Record):
     first_order: bool = False
     estimator: Literal["lvc", "loglik", "dice", "emaml", "first_order"] = "lvc"
     learn_inner_lr: bool = False
+    adapts: Literal["all", "head"] = "all"
     bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class CaviaLearner(Record):
+    """CAVIA (Zintgraf et al. 2019): a vector of `context` numbers beside the input is all that is adapted."""
+
+    kind: Literal["cavia"]
+    context: Annotated[int, Field(ge=1, le=10_000)] = 5
+    inner_lr: Positive = 1.0
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    estimator: Literal["lvc", "loglik", "dice", "emaml", "first_order"] = "lvc"
 
 
 class ReptileLearner(Record):

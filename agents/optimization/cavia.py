@@ -1,0 +1,64 @@
+"""Fast context adaptation: L. M. Zintgraf, K. Shiarlis, V. Kurin, K. Hofmann, S. Whiteson, 2019, arXiv 1810.03642.
+
+Carried from task to task: the weights. Formed within one task: a short vector, zero at the start, that the network sees
+beside its input. Only it follows the gradient of the support data; the weights learn to make something of it.
+
+Departure: the inner policy gradient is differentiated as the config says (see `agents.objectives`), by default with
+the credit that the authors' code loses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+from torch import Tensor
+
+from agents.learner import Data, Episode, Exploration, Lesson, Network, Objective, Out, Params, through_adaptation
+from agents.optimization.descent import descend
+
+CONTEXT = "context"
+
+
+@dataclass(frozen=True)
+class CAVIA(Generic[Out]):
+    """network: of inputs I + context. context: numbers that are adapted (5 in the paper's 2-D navigation, 50 on the
+    cheetah). The rest as for MAML; inner_lr is 1 in the paper's 2-D navigation, 10 on the cheetah.
+    """
+
+    network: Network[Out]
+    context: int
+    inner: Objective
+    outer: Objective
+    inner_lr: float = 1.0
+    inner_steps: int = 1
+    rounds: int = 1
+    first_order: bool = False
+    support_penalty: Objective | None = None
+    penalty_coef: float = 0.0
+    exploration: Exploration | None = None
+    sees_task = False
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.network.init(generator)
+
+    def begin(self, theta: Params) -> Params:
+        like = next(iter(theta.values()))
+        return {CONTEXT: like.new_zeros(self.context)}
+
+    def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
+        fixed = {k: v.detach() for k, v in theta.items()} if self.first_order else theta
+
+        def told(context: Params, x: Tensor) -> Out:
+            return self.apply(fixed, context, x)
+
+        return descend(told, self.inner, phi, support, self.inner_lr, self.inner_steps, self.first_order)
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
+        return self.network(theta, torch.cat([x, phi[CONTEXT].expand(*x.shape[:-1], -1)], -1))
+
+    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
+        return through_adaptation(
+            self, theta, episode, self.outer, self.support_penalty, self.penalty_coef, self.exploration
+        )
