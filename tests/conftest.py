@@ -22,7 +22,8 @@ SMALL: dict[str, Any] = {
     "train.num_threads": 1,
 }
 
-OWN: dict[str, dict[str, Any]] = {  # of tasks without a policy
+OWN: dict[str, dict[str, Any]] = {  # of tasks without a horizon, most of them without a policy
+    "bandit": {"tasks.pulls": 5, "policy.hidden": [8]},
     "fewshot": {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2},
     "sinusoid": {"tasks.shot": 3},
     "copy": {"tasks.length": 3},

@@ -29,6 +29,8 @@ OUTERS: dict[str, Any] = {
     "reptile_cheetah_direction": {"outer": {"kind": "gradient", "optimizer": "adam"}},
     "quickstart_oracle": {},
     "maml_point": {},
+    "gru_point": {},
+    "snail_bandit": {},
     "prototypical_omniglot": {"outer__halve_every": 1},
 }
 
