@@ -192,11 +192,11 @@ Experience = TypeVar("Experience", Episode, Lesson)
 def over_tasks(loss: Callable[[Params, Experience], Tensor], theta: Params, episodes: Experience) -> Tensor:
     """Mean of a one-task loss over the task axis of `episodes` [N, ...]: the only place where that axis is added."""
     if len(episodes.query[0]) == 1:  # faster without an axis
-        return loss(theta, _only(episodes))
+        return loss(theta, change_all(episodes, lambda t: t[0]))
     return torch.func.vmap(loss, in_dims=(None, 0))(theta, episodes).mean()
 
 
-def _only(episodes: Experience) -> Experience:
-    """The experience of the only task, without its axis."""
-    first = [type(data)(*(t[0] for t in data)) for data in (*episodes.support, episodes.query)]
-    return type(episodes)(tuple(first[:-1]), first[-1])
+def change_all(episodes: Experience, change: Callable[[Tensor], Tensor]) -> Experience:
+    """The same experience with every tensor changed alike."""
+    changed = [type(data)(*map(change, data)) for data in (*episodes.support, episodes.query)]
+    return type(episodes)(tuple(changed[:-1]), changed[-1])

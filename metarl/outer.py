@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
+from operator import itemgetter
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Experience, Learner, Lesson, Params, Transitions, after_adaptation, over_tasks
+from agents.learner import Episode, Experience, Learner, Lesson, Params, after_adaptation, change_all, over_tasks
 from agents.objectives import kl_to_sampling, policy_gradient
-from envs.core import Examples
 
 Metrics = dict[str, float]
 MAX_HALVINGS = 15  # chosen: a step of 1/30,000 is none
@@ -109,7 +110,7 @@ class Gradient:
         for _ in range(self.num_epochs):
             order = torch.randperm(episodes.query.alive.shape[axis], generator=generator)
             for chosen in order.tensor_split(self.minibatches):
-                yield _some(episodes, axis, chosen)
+                yield change_all(episodes, partial(torch.index_select, dim=axis, index=chosen))
 
     def _differentiate(self, episodes: Any) -> float:
         """Add the gradient of the mean loss over tasks to the leaves; that loss."""
@@ -215,22 +216,9 @@ class TRPO:
 
 def _chunks(lessons: Lesson, size: int) -> list[tuple[Lesson, float]]:
     """Up to `size` tasks each, and their share of all."""
-
-    def part(data: Examples, start: int) -> Examples:
-        return Examples(*(t[start : start + size] for t in data))
-
-    starts, count = range(0, len(lessons.query.y), size), len(lessons.query.y)
-    parts = [Lesson(tuple(part(s, a) for s in lessons.support), part(lessons.query, a)) for a in starts]
+    count = len(lessons.query.y)
+    parts = [change_all(lessons, itemgetter(slice(a, a + size))) for a in range(0, count, size)]
     return [(p, len(p.query.y) / count) for p in parts]
-
-
-def _some(episodes: Episode, axis: int, chosen: Tensor) -> Episode:
-    """The tasks, or episodes, of those numbers."""
-    support, query = (
-        tuple(Transitions(*(t.index_select(axis, chosen) for t in data)) for data in part)
-        for part in (episodes.support, (episodes.query,))
-    )
-    return Episode(support, query[0])
 
 
 def hessian_product(value: Tensor, leaf: Tensor, damping: float) -> Callable[[Tensor], Tensor]:

@@ -31,7 +31,6 @@ from agents.objectives import mean_alive
 MAX_SEEN = 10.0  # deviations from what is usual; chosen, as in common PPO codes
 MAX_COUNT = 1e7  # steps that count for what is usual: float32 still counts them, and older ones fade
 SMALL = 1e-8
-WATCHED = ("seen", "ret")  # prefixes in theta of what is measured and not learned
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,8 @@ class RL2:
 
     def _heads(self, theta: Params, features: Tensor, x: Tensor) -> tuple[Policy, Tensor]:
         known = torch.cat([features, x], -1)
-        value = self.value(_of("value", theta), known)[..., 0]
-        return self.policy(_of("policy", theta), known), value * _deviation(theta, "ret")[0] + theta[
-            "ret.mean"
-        ].detach()[0]
+        told, mean = self.value(_of("value", theta), known)[..., 0], theta["ret.mean"].detach()[0]
+        return self.policy(_of("policy", theta), known), told * _deviation(theta, "ret")[0] + mean
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
         """The memory after an episode, whose steps that were not taken it does not see."""

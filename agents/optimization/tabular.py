@@ -16,6 +16,7 @@ from torch.func import grad, hessian, vmap
 
 from agents.distributions import Categorical, log_prob
 from agents.learner import Exploration, Objective, Params, Transitions
+from agents.objectives import score_function
 
 
 class Tabular:
@@ -113,15 +114,12 @@ def meta_gradient(
     data = mdp.episodes(params, baseline=True)
     support = _several(data, episodes)
 
-    def adapted(logits: Tensor, some: Transitions, inner: Objective) -> Tensor:
+    def after(logits: Tensor, some: Transitions, inner: Objective, fixed: bool = False) -> Tensor:
         step: Tensor = grad(lambda at: mdp.horizon * inner(mdp({"logits": at}, some.x), some))(logits)
-        return logits - rate * (step.detach() if first_order and inner is objective else step)
-
-    def after(logits: Tensor, some: Transitions, inner: Objective) -> Tensor:
-        return mdp.expected_return({"logits": adapted(logits, some, inner)})
+        return mdp.expected_return({"logits": logits - rate * (step.detach() if fixed else step)})
 
     def judged(logits: Tensor, some: Transitions) -> Tensor:
-        reached = after(logits, some, objective)
+        reached = after(logits, some, objective, first_order)
         if exploration is None:
             return reached
         query = some._replace(ret=reached.detach().expand_as(some.ret))
@@ -130,16 +128,11 @@ def meta_gradient(
     def whole(logits: Tensor) -> Tensor:
         each = mdp.likelihood({"logits": logits}, data)
         together = _products(each, episodes)
-        return together @ vmap(lambda some: after(logits, some, _usual))(support)
+        return together @ vmap(lambda some: after(logits, some, score_function))(support)
 
     at = params["logits"]
     weights = _products(mdp.likelihood(params, data), episodes)
     return moments(vmap(grad(judged), in_dims=(None, 0))(at, support), weights, grad(whole)(at))
-
-
-def _usual(out: Categorical, data: Transitions) -> Tensor:
-    """The step as it is taken: its derivative for given episodes."""
-    return -(log_prob(out, data.act) * data.adv).mean()
 
 
 def _several(data: Transitions, count: int) -> Transitions:
