@@ -1,4 +1,4 @@
-"""What needs no meta-learning: one policy for every task, blind to the task or told what it is."""
+"""What needs no meta-learning: one policy for every task, blind to the task, told what it is, or tuned to it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from agents.distributions import Policy
 from agents.learner import Episode, Network, Objective, Params, Transitions
+from agents.optimization.descent import descend
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,18 @@ class Joint:
 
     def loss(self, theta: Params, episode: Episode) -> Tensor:
         return self.outer(self.apply(theta, theta, episode.query.x), episode.query)
+
+
+@dataclass(frozen=True)
+class FineTuned(Joint):
+    """The same, which goes on learning on the episodes of a task: `inner_steps` gradient steps on each batch.
+
+    Trained as joint training is; of weights that were never trained it is learning from scratch.
+    """
+
+    inner_lr: float = 0.1
+    inner_steps: int = 1
+    rounds = 1
+
+    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
+        return descend(self.network, self.outer, phi, support, self.inner_lr, self.inner_steps)

@@ -64,6 +64,13 @@ def entropy_of(out: Policy) -> Tensor:
     return (out.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
 
 
+def mode(out: Policy) -> Tensor:
+    """The likeliest action of every policy, [..., A]."""
+    if isinstance(out, Categorical):
+        return torch.nn.functional.one_hot(out.logits.argmax(-1), out.logits.shape[-1]).to(out.logits)
+    return out.mean
+
+
 def draw(out: Policy, generator: torch.Generator) -> Tensor:
     """An action of every policy, [..., A]."""
     if isinstance(out, Categorical):

@@ -11,29 +11,34 @@ from torch import Tensor
 from torch.func import vmap
 
 from agents.advantages import trial_advantages
-from agents.distributions import Policy, draw, log_prob
+from agents.distributions import Policy, draw, log_prob, mode
 from agents.learner import Learner, Params, Recalling, Transitions
 from agents.memory.rl2 import kept
 from envs.core import Action, Trajectories
 
 
-def drawn(out: Policy, generator: torch.Generator) -> Action:
-    """An action of every policy."""
+def drawn(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
+    """An action of every policy [N, E]; in the last `greedy` worlds of a task the likeliest one."""
     act = draw(out, generator)
+    if greedy:
+        act[:, -greedy:] = mode(out)[:, -greedy:]
     return Action(act, log_prob(out, act), out.mean, out.log_std)
 
 
 class Acting:
     """A learner's adapted policies [N] as one policy over all worlds; keeps its own time."""
 
-    def __init__(self, learner: Learner, theta: Params, phi: Params, descriptor: Tensor | None) -> None:
+    def __init__(
+        self, learner: Learner, theta: Params, phi: Params, descriptor: Tensor | None, greedy: int = 0
+    ) -> None:
         self.learner, self.theta, self.phi, self.descriptor = learner, theta, phi, descriptor
+        self.greedy = greedy
         self.seconds = 0.0
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         start = time.perf_counter()
         out = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, self.see(obs))
-        action = drawn(out, generator)
+        action = drawn(out, generator, self.greedy)
         self.seconds += time.perf_counter() - start
         return action
 
@@ -61,8 +66,8 @@ class Remembering:
     It keeps what it saw and the returns it expected, and its own time.
     """
 
-    def __init__(self, learner: Recalling, theta: Params, worlds: tuple[int, int], act: int) -> None:
-        self.learner, self.theta, self.worlds, self.act_dim = learner, theta, worlds, act
+    def __init__(self, learner: Recalling, theta: Params, worlds: tuple[int, int], act: int, greedy: int = 0) -> None:
+        self.learner, self.theta, self.worlds, self.act_dim, self.greedy = learner, theta, worlds, act, greedy
         self.seconds = 0.0
         self.seen: list[Tensor] = []  # [N, E, I] of every step
         self.values: list[Tensor] = []  # [N, E]
@@ -84,7 +89,7 @@ class Remembering:
         self.moved, out, value = self.learner.step(self.theta, self.memory, x)
         self.seen.append(x)
         self.values.append(value)
-        action = drawn(out, generator)
+        action = drawn(out, generator, self.greedy)
         self.act = action.act
         self.seconds += time.perf_counter() - start
         return action

@@ -17,6 +17,7 @@ from metarl.commands.data import Data
 from metarl.commands.evaluate import Evaluate
 from metarl.commands.look import Doctor, List, Plot
 from metarl.commands.record import Record
+from metarl.commands.study import Study
 from metarl.commands.train import Quickstart, Resume, Train
 from metarl.errors import UserError
 
@@ -25,6 +26,7 @@ COMMANDS: dict[str, type] = {
     "resume": Resume,
     "evaluate": Evaluate,
     "compare": Compare,
+    "study": Study,
     "record": Record,
     "plot": Plot,
     "list": List,

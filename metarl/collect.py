@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -56,27 +57,29 @@ def live(
     theta: Params,
     family: TaskDistribution,
     tasks: Tasks,
-    episodes: int,
+    plan: Sequence[int],
     credit: Credit,
     generator: torch.Generator,
     *,
-    rounds: int | None = None,
+    greedy: int = 0,
     clock: Clock | None = None,
 ) -> Lived:
-    """Live through `tasks`: `rounds` (the learner's own by default) times collect and adapt, then collect once more.
+    """Live through `tasks`: collect and adapt round by round, then collect once more.
 
-    Of a learner that adapts while it acts a round is one episode, and `episodes` trials of every task run side by side.
+    plan: the episodes of each round, and behind them those that the adapted policy is judged on. Of a learner that
+    adapts while it acts a round is one episode, of as many trials of every task as the plan says, side by side.
+    greedy: in so many of the last ones it takes the likeliest action; a learner with rounds acts by chance in those.
     """
     clock = clock or Clock()
     theta = {k: v.detach() for k, v in theta.items()}
-    rounds = learner.rounds if rounds is None else rounds
-    recalling = Remembering(learner, theta, (len(tasks), episodes), family.space.act) if recalls(learner) else None
+    rounds, worlds = len(plan) - 1, (len(tasks), plan[-1])
+    recalling = Remembering(learner, theta, worlds, family.space.act, greedy) if recalls(learner) else None
     phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.begin(theta).items()}
     descriptor = family.descriptor(tasks) if learner.sees_task else None
     data: list[Transitions] = []
     trajectories: list[Trajectories] = []
-    for k in range(rounds + 1):
-        policy = recalling or Acting(learner, theta, phi, descriptor)
+    for k, episodes in enumerate(plan):
+        policy = recalling or Acting(learner, theta, phi, descriptor, greedy if k == rounds else 0)
         start, thought = time.perf_counter(), policy.seconds
         lived = family.experience(tasks, policy, episodes, generator)
         clock.add("simulation", start + policy.seconds - thought)

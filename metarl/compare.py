@@ -6,15 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from rich.table import Table
-
 from metarl import accuracy, published
 from metarl.accuracy import FIXED_WAY, Accuracy, Judged
 from metarl.build import build_few_shot_learner
 from metarl.errors import UserError
 from metarl.published import Published
 from metarl.runs import Run
-from metarl.schema import Config, FewShotTasks
+from metarl.schema import FewShotTasks, without_seed
+from metarl.tables import Lines
 
 Shape = tuple[int, int]  # way, shot
 
@@ -49,28 +48,6 @@ class Row(NamedTuple):
         return {**self._asdict(), **found, "published": source}
 
 
-class Lines(NamedTuple):
-    """A table as text, for any format."""
-
-    title: str
-    headers: list[str]
-    rows: list[list[str]]
-    notes: list[str]
-
-    def to_terminal(self) -> Table:
-        out = Table(title=self.title)
-        for header in self.headers:
-            out.add_column(header)
-        for row in self.rows:
-            out.add_row(*row)
-        out.caption = "\n".join(self.notes)
-        return out
-
-    def to_markdown(self) -> str:
-        rows = [self.headers, ["---"] * len(self.headers), *self.rows]
-        return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", *(f"{n}  " for n in self.notes)]) + "\n"
-
-
 def compare(
     runs: Sequence[Run], split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
 ) -> list[Row]:
@@ -83,7 +60,7 @@ def compare(
         raise UserError("the runs are on different images, splits or sizes: they cannot be compared")
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(_without_seed(run.config), []).append(run)
+        groups.setdefault(without_seed(run.config), []).append(run)
     return [_row(group, split, ways, shots, episodes, seed, bn) for group in groups.values()]
 
 
@@ -94,10 +71,6 @@ def _data_of(run: Run) -> dict[str, Any]:
             f"{run.name} is on tasks of kind {tasks.kind}: put it beside others by metarl evaluate --against"
         )
     return tasks.model_dump(include={"data", "splits", "resize", "size", "turn_test_classes"})
-
-
-def _without_seed(config: Config) -> str:
-    return config.model_copy(update={"seed": 0}).model_dump_json()
 
 
 def _row(

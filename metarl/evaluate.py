@@ -1,11 +1,11 @@
-"""How well a run adapts to tasks it never saw: return after 0, 1, 2, ... rounds of adaptation."""
+"""How well a run adapts to tasks it never saw: return after 0, 1, 2, 3, 5, 10, 20 episodes of adaptation."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,36 +14,65 @@ import torch
 from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
+from torch import Tensor
 
 from envs.core import TaskDistribution, Tasks, Variable
-from metarl import checkpoint
-from metarl.acting import episodes_a_round
-from metarl.collect import live
+from metarl import checkpoint, tuning
+from metarl.acting import recalls
+from metarl.adaptation import judge
 from metarl.errors import UserError
 from metarl.runs import Run
+from metarl.schema import Config
 from metarl.statistics import Estimate, mean_interval
 from metarl.train import Trainer
 
 SEED = 1_000_003  # chosen: far from training seeds; with the odd-draw rule no training task can come back anyway
+AFTER = (0, 1, 2, 3, 5, 10, 20)  # episodes of adaptation
+TRIALS = 4  # chosen: adaptations of each task, each judged on an episode of its own
 
 
 class Evaluation(NamedTuple):
-    """Returns of one run on tasks of one split, averaged over the episodes of a task and round."""
+    """Returns of one run on tasks of one split, each the mean over the trials of a task.
+
+    A trial is an adaptation of its own, judged on one episode in which actions are drawn, and on one in which the
+    likeliest is taken. Of a learner that adapts while it acts, whole trials are acted in one way or the other.
+    """
 
     run: str
     learner: str
     split: str
     seed: int
-    episodes: int
+    trials: int
     iteration: int
+    env_steps: int  # of training
+    minutes: float  # of training
     tasks: list[dict[str, float]]
-    returns: NDArray[np.float64]  # [K + 1, N], row k after k rounds of adaptation
-    diverged: int  # worlds whose simulation broke down
-    adapts_on: int  # episodes of a round that it adapts on: all of them, or its own where each has a memory
+    after: tuple[int, ...]  # B: episodes of adaptation
+    trained_after: int  # episodes that it was trained to adapt on
+    returns: NDArray[np.float64]  # [B, N]
+    greedy: NDArray[np.float64]  # [B, N], of the likeliest actions
+    adapting_ms: tuple[float, ...]  # [B]: computation of a trial's adaptation, without simulation
+    diverged: float  # share of episodes whose simulation broke down
+    chosen: str  # what was tuned on training tasks
 
     def to_json(self) -> dict[str, Any]:
-        returns = [[None if np.isnan(x) else round(x, 3) for x in row] for row in self.returns.tolist()]
-        return {**self._asdict(), "returns": returns}
+        tables = {"returns": _rows(self.returns), "greedy": _rows(self.greedy)}
+        return {**self._asdict(), **tables}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Evaluation:
+        tables = {k: np.array(stored[k], dtype=np.float64) for k in ("returns", "greedy")}
+        tuples = {k: tuple(stored[k]) for k in ("after", "adapting_ms")}
+        return cls(**{**stored, **tables, **tuples})
+
+    @property
+    def adapted(self) -> int:
+        """Where in `after` it has adapted on as many episodes as in training."""
+        return self.after.index(self.trained_after)
+
+
+def _rows(returns: NDArray[np.float64]) -> list[list[float | None]]:
+    return [[None if np.isnan(x) else round(x, 3) for x in row] for row in returns.tolist()]
 
 
 def load_trainer(run: Run) -> Trainer:
@@ -75,36 +104,94 @@ def complete_tasks(family: TaskDistribution, given: dict[str, float], split: str
     return tasks
 
 
-def evaluate(run: Run, split: str, num_tasks: int, episodes: int, rounds: int, seed: int) -> Evaluation:
-    """Returns before adaptation and after each of `rounds` rounds of `episodes` episodes, on unseen tasks.
+def evaluate(
+    run: Run,
+    split: str,
+    num_tasks: int,
+    *,
+    after: Sequence[int] = AFTER,
+    trials: int = TRIALS,
+    seed: int = 0,
+    tuned: tuning.Start | None = None,
+) -> Evaluation:
+    """Returns after so many episodes of adaptation each, on unseen tasks.
 
-    A learner that does not adapt is run once. The policy acts stochastically, as it does while it adapts.
+    The number that it was trained for is always among them; a learner that does not adapt has none but 0.
+    tuned: a policy of joint training goes on learning, from its weights or from fresh ones (see `metarl.tuning`).
     """
     trainer, generator = load_trainer(run), seeded(seed)
     tasks = sample_tasks(trainer.family, num_tasks, split, generator)
-    lived = live(
-        trainer.learner,
-        trainer.state.theta,
-        trainer.family,
-        tasks,
-        episodes,
-        trainer.credit,
-        generator,
-        rounds=rounds if trainer.learner.rounds else 0,
-    )
-    returns = torch.stack([t.returns.nanmean(1) for t in lived.trajectories]).double().numpy()  # [K + 1, N]
-    diverged = sum(int(t.diverged.sum()) for t in lived.trajectories)
-    kind, adapts_on = run.config.learner.kind, episodes_a_round(trainer.learner, episodes)
+    learner, theta, batch = trainer.learner, trainer.state.theta, run.config.train.episodes
+    trained_after = learner.rounds * (1 if recalls(learner) else batch)
+    after = tuple(sorted({*after, trained_after} if learner.rounds or tuned else {0}))
+    learners, chosen = dict.fromkeys(after, learner), ""
+    if tuned is not None:
+        best = tuning.tune(trainer, tuned, after)
+        theta, learners, batch, chosen = best.theta, dict(best.learners), tuning.BATCH, str(best)
+    judged = judge(learners, theta, trainer.family, tasks, trials, batch, trainer.credit, generator).values()
     return Evaluation(
-        run.name, kind, split, seed, episodes, trainer.state.iteration, tasks.to_json(), returns, diverged, adapts_on
+        run.name,
+        called(run.config, tuned),
+        split,
+        seed,
+        trials,
+        trainer.state.iteration,
+        trainer.state.env_steps,
+        round(trainer.state.seconds / 60, 2),
+        tasks.to_json(),
+        after,
+        max(after) if tuned else trained_after,
+        np.stack([_mean_of_trials(j.drawn) for j in judged]),
+        np.stack([_mean_of_trials(j.likeliest) for j in judged]),
+        tuple(round(1e3 * j.adapting, 3) for j in judged),
+        float(np.mean([j.diverged for j in judged])),
+        chosen,
     )
+
+
+def _mean_of_trials(returns: Tensor) -> NDArray[np.float64]:
+    return np.asarray(returns.nanmean(1).double())
+
+
+def called(config: Config, tuned: tuning.Start | None = None) -> str:
+    """A learner's usual name, by its settings."""
+    s = config.learner
+    if tuned is not None:
+        return {"trained": "joint, fine-tuned", "scratch": "from scratch"}[tuned]
+    if s.kind == "maml":
+        first = s.first_order or s.estimator == "first_order"
+        base = "ANIL" if s.adapts == "head" else "FOMAML" if first else "Meta-SGD" if s.learn_inner_lr else "MAML"
+        return base if first or s.estimator == "lvc" else f"{base}, {s.estimator}"
+    if getattr(s, "reset", "trial") == "episode":
+        return f"{s.kind}, forgetting"
+    return s.kind
+
+
+def stored_evaluation(
+    run: Run, split: str, num_tasks: int, after: Sequence[int], trials: int, seed: int, tuned: tuning.Start | None
+) -> Evaluation | None:
+    """The same evaluation of the run as it is now, if it was written down before."""
+    wanted = {"split": split, "seed": seed, "trials": trials, "learner": called(run.config, tuned)}
+    iteration = run.records()[-1]["iteration"]
+    for path in sorted(run.path.glob(f"evaluation_{split}_*.json")):
+        try:
+            found = Evaluation.from_json(json.loads(path.read_text()))
+        except (ValueError, KeyError, TypeError):
+            continue  # of another version
+        same = all(getattr(found, k) == v for k, v in wanted.items())
+        enough = found.after == (0,) or set(after) <= set(found.after)
+        if same and enough and len(found.tasks) == num_tasks and found.iteration == iteration:
+            return found
+    return None
 
 
 def store(run: Run, evaluation: Evaluation) -> Path:
     """Write the evaluation into its run folder; the same evaluation gives the same file."""
     e = evaluation
-    rounds = len(e.returns) - 1
-    name = f"evaluation_{e.split}_iteration{e.iteration}_{len(e.tasks)}x{e.episodes}_rounds{rounds}_seed{e.seed}.json"
+    who = e.learner.replace(", ", "_").replace(" ", "_")
+    name = (
+        f"evaluation_{e.split}_{who}_iteration{e.iteration}_{len(e.tasks)}x{e.trials}_to{e.after[-1]}_seed{e.seed}.json"
+    )
     path = run.path / name
     beside = path.with_suffix(f".{os.getpid()}.tmp")
     beside.write_text(json.dumps(e.to_json(), indent=1, allow_nan=False))
@@ -158,8 +245,8 @@ def _parts_of(variable: Variable, evaluation: Evaluation) -> Iterator[Group]:
 
 
 def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:
-    """Return after one round minus return before, task by task."""
-    return mean_interval(evaluation.returns[1, members] - evaluation.returns[0, members])
+    """Return after as much adaptation as in training minus return before any, task by task."""
+    return mean_interval(evaluation.returns[evaluation.adapted, members] - evaluation.returns[0, members])
 
 
 def describe_tasks(family: TaskDistribution, evaluation: Evaluation) -> str:
@@ -174,26 +261,32 @@ def describe_tasks(family: TaskDistribution, evaluation: Evaluation) -> str:
 
 
 def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> Table:
-    """Mean return and 95 % interval over tasks, a row for each group of tasks, a column for each round."""
+    """Mean return and 95 % interval over tasks, a row for each group of tasks, a column for each number of episodes."""
     out = Table(title=f"{evaluation.run}, iteration {evaluation.iteration}: {describe_tasks(family, evaluation)}")
-    out.add_column("tasks", no_wrap=True)
-    for k in range(len(evaluation.returns)):
+    out.add_column("tasks")
+    for k in evaluation.after:
         out.add_column(f"after {k}" if k else "before", justify="right")
-    adapts = len(evaluation.returns) > 1
+    adapts = len(evaluation.after) > 1
     if adapts:
-        out.add_column("gain of the first", justify="right")
+        out.add_column(f"gain after {evaluation.trained_after}", justify="right")
     for other in against:
         alone = [o.learner for o in against].count(other.learner) == 1
         out.add_column(other.learner if alone else other.run, justify="right")
     for group in groups(family, evaluation):
-        cells = [str(mean_interval(row[group.members])) for row in evaluation.returns]
-        cells += [str(gain(evaluation, group.members))] if adapts else []
-        cells += [str(mean_interval(other.returns[-1, group.members])) for other in against]
-        out.add_row(f"{group.label} ({group.members.sum()})", *map(escape, cells))
-    partly = f", adapting on {evaluation.adapts_on} of them" if evaluation.adapts_on < evaluation.episodes else ""
+        found = [mean_interval(row[group.members]) for row in evaluation.returns]
+        found += [gain(evaluation, group.members)] if adapts else []
+        found += [mean_interval(other.returns[other.adapted, group.members]) for other in against]
+        out.add_row(f"{group.label} ({group.members.sum()})", *(escape(e.said("\n")) for e in found))
+    likeliest = [mean_interval(row) for row in evaluation.greedy]
+    likeliest += [mean_interval(evaluation.greedy[evaluation.adapted] - evaluation.greedy[0])] if adapts else []
+    likeliest += [mean_interval(other.greedy[other.adapted]) for other in against]
+    out.add_row("all tasks, likeliest actions", *(escape(e.said("\n")) for e in likeliest))
+    trained = f", trained for {evaluation.trained_after}" if adapts and not evaluation.chosen else ""
+    chosen = f"\n{evaluation.chosen} episodes, chosen on training tasks" if evaluation.chosen else ""
     out.caption = (
-        f"mean return [95 % bootstrap interval over tasks], {evaluation.episodes} episodes a task and round"
-        f"{partly}; one training seed; {evaluation.diverged} diverged worlds"
+        f"mean return [95 % bootstrap interval over tasks] after so many episodes of adaptation{trained}; "
+        f"{evaluation.trials} trials a task; one training seed; "
+        f"{100 * evaluation.diverged:.2g} % of episodes diverged{chosen}"
     )
     return out
 
@@ -204,8 +297,9 @@ def summary(family: TaskDistribution, evaluation: Evaluation, against: list[Eval
     for group in groups(family, evaluation):
         row: dict[str, Any] = {"tasks": group.label, "count": int(group.members.sum())}
         row["return"] = [mean_interval(r[group.members]).to_json() for r in evaluation.returns]
+        row["likeliest"] = [mean_interval(r[group.members]).to_json() for r in evaluation.greedy]
         if len(evaluation.returns) > 1:
             row["gain"] = gain(evaluation, group.members).to_json()
-        row["against"] = {o.run: mean_interval(o.returns[-1, group.members]).to_json() for o in against}
+        row["against"] = {o.run: mean_interval(o.returns[o.adapted, group.members]).to_json() for o in against}
         rows.append(row)
     return {"evaluation": evaluation.to_json(), "against": [o.to_json() for o in against], "summary": rows}

@@ -122,8 +122,6 @@ def table(rows: list[OneShot]) -> Table:
         out.add_column(column)
     for row in rows:
         p = row.percent
-        out.add_row(
-            row.run, str(row.iteration), row.bn, str(row.total), escape(f"{p.mean:.1f} [{p.low:.1f}, {p.high:.1f}]")
-        )
+        out.add_row(row.run, str(row.iteration), row.bn, str(row.total), escape(p.said(digits=1)))
     out.caption = "mean [95 % bootstrap interval over the 20 runs]; one training seed; chance is 5 %"
     return out

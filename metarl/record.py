@@ -130,10 +130,9 @@ class RunSource:
             self.trainer.state.theta,
             filmed,  # type: ignore[arg-type]  # it passes on every other attribute of the family
             tasks,
-            self.episodes,
+            (self.episodes,) * (self.rounds + 1),
             self.trainer.credit,
             generator,
-            rounds=self.rounds,
         )
         return filmed, lived.trajectories
 

@@ -71,7 +71,7 @@ def table(run: Run, split: str, tasks: int, found: list[Told]) -> Table:
         out.add_column(column, justify="right")
     for row in found:
         told = row.length * row.repeats * own.bits
-        estimates = (escape(f"{e.mean:.3f} [{e.low:.3f}, {e.high:.3f}]") for e in (row.cost, row.wrong))
+        estimates = (escape(e.said(digits=3)) for e in (row.cost, row.wrong))
         out.add_row(str(row.length), str(row.repeats), *estimates, str(told))
     out.caption = "mean [95 % bootstrap interval over sequences]; one training seed"
     return out

@@ -1,36 +1,48 @@
-"""Means with bootstrap intervals."""
+"""Numbers with bootstrap intervals: means over tasks, and what sums up many tasks and training seeds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, trim_mean
 
 RESAMPLES = 10_000
+DRAWS = 2_000  # of seeds and tasks: rliable's number for comparisons (Agarwal et al. 2021)
 LEVEL = 0.95
 FEWEST = 10  # chosen: below ten numbers the percentile bootstrap covers less than 90 % instead of 95 %
+TAIL = 0.05  # share of the worst tasks (Greenberg et al. 2023)
+
+Returns = NDArray[np.float64]  # [..., S, N]: training seeds, tasks
+Statistic = Callable[[Returns], NDArray[np.float64]]  # [..., S, N] -> [...]
 
 
 class Estimate(NamedTuple):
-    """A mean over tasks and its 95 % interval; low and high are NaN where there are too few tasks for one."""
+    """A number and its 95 % interval; low and high are NaN where there is too little data for one."""
 
-    mean: float
+    value: float
     low: float
     high: float
 
     def __str__(self) -> str:
+        return self.said()
+
+    def said(self, between: str = " ", digits: int | None = None) -> str:
+        """The number and, after `between`, its interval; rounded to `digits`, by default by its size."""
+
+        def short(x: float) -> str:
+            return f"{x:.{(0 if abs(x) >= 20 else 1) if digits is None else digits}f}"
+
+        if np.isnan(self.value):
+            return "-"
         if np.isnan(self.low):
-            return _short(self.mean)
-        return f"{_short(self.mean)} [{_short(self.low)}, {_short(self.high)}]"
+            return short(self.value)
+        return f"{short(self.value)}{between}[{short(self.low)}, {short(self.high)}]"
 
     def to_json(self) -> dict[str, float | None]:
         return {k: None if np.isnan(v) else v for k, v in self._asdict().items()}
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 20 else f"{value:.1f}"
 
 
 def mean_interval(values: NDArray[np.float64]) -> Estimate:
@@ -44,3 +56,72 @@ def mean_interval(values: NDArray[np.float64]) -> Estimate:
         return Estimate(mean, float("nan"), float("nan"))
     result = bootstrap((values,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="percentile", rng=0)
     return Estimate(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))
+
+
+def mean(returns: Returns) -> NDArray[np.float64]:
+    """Over seeds and tasks."""
+    return np.asarray(returns.mean((-2, -1)))
+
+
+def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
+    """Mean of the middle half of all seeds x tasks (Agarwal et al. 2021, section 4.3)."""
+    flat = returns.reshape(*returns.shape[:-2], -1)
+    return np.asarray(trim_mean(flat, 0.25, axis=-1))
+
+
+def tail_mean(returns: Returns) -> NDArray[np.float64]:
+    """Mean over the worst 5 % of tasks, of each seed on its own, then over seeds: CVaR (Rockafellar and Uryasev 2000).
+
+    Where 5 % of the tasks is no whole number, the last one counts in part; it is never less than one task.
+    """
+    worst = np.sort(returns, -1)
+    share = max(TAIL * returns.shape[-1], 1.0)
+    weights = np.clip(share - np.arange(returns.shape[-1]), 0, 1)
+    return np.asarray((worst @ weights / share).mean(-1))
+
+
+def improvement(mine: Returns, theirs: Returns) -> NDArray[np.float64]:
+    """Probability that a training of mine beats one of theirs on a task, the mean over tasks; a draw counts half
+    (Agarwal et al. 2021, section 4.3)."""
+    difference = mine[..., :, None, :] - theirs[..., None, :, :]
+    return np.asarray(((difference > 0) + 0.5 * (difference == 0)).mean((-3, -2, -1)))
+
+
+class Bootstrap:
+    """Resamples of tasks within their strata and of training seeds, by which any statistic gets its interval.
+
+    strata [N]: of each task; tasks are drawn anew within each, such as the directions, so that every resample has as
+    many of a kind. They are the same for all learners, whose comparison is thereby paired. Seeds are drawn anew for
+    each learner, as whole trainings: a policy brings its luck to all of its tasks, which intervals that resample the
+    seeds of every task on its own leave out. With ten seeds such an interval covers what it should; with three it is
+    too narrow (76 % instead of 95 where a training's luck weighs as much as a task's), and with one it tells nothing of
+    luck.
+    """
+
+    def __init__(self, strata: NDArray[np.int64], draws: int = DRAWS) -> None:
+        self._rng = np.random.default_rng(0)
+        kinds = [np.flatnonzero(strata == kind) for kind in np.unique(strata)]
+        drawn = [kind[self._rng.integers(len(kind), size=(draws, len(kind)))] for kind in kinds]
+        self._tasks = np.concatenate(drawn, 1)  # [R, N]
+
+    def resample(self, returns: Returns) -> Returns:
+        """[S, N] -> [R, S, N]."""
+        seeds = self._rng.integers(len(returns), size=(len(self._tasks), len(returns)))
+        return returns[seeds[:, :, None], self._tasks[:, None, :]]
+
+    def pairwise(
+        self, mine: Returns, theirs: Returns, statistic: Callable[[Returns, Returns], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """A statistic of two learners [S, N] and [S', N], resampled [R]."""
+        return statistic(self.resample(mine), self.resample(theirs))
+
+    def interval(self, value: float, resampled: NDArray[np.float64]) -> Estimate:
+        """The statistic itself with the percentiles of its resampled values [R]."""
+        if not np.isfinite(resampled).all() or self._tasks.shape[1] < FEWEST:
+            return Estimate(value, float("nan"), float("nan"))
+        low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Estimate(value, float(low), float(high))
+
+    def estimate(self, returns: Returns, statistic: Statistic) -> Estimate:
+        """A statistic of returns [S, N]."""
+        return self.interval(float(statistic(returns)), statistic(self.resample(returns)))

@@ -88,9 +88,8 @@ class Trainer(_Training):
         """One meta-iteration; moves `state` and returns what to log."""
         s, settings, clock, start = self.state, self.config.train, Clock(), time.perf_counter()
         tasks = self.family.sample(settings.num_tasks, "train", s.generator)
-        lived = live(
-            self.learner, s.theta, self.family, tasks, settings.episodes, self.credit, s.generator, clock=clock
-        )
+        plan = (settings.episodes,) * (self.learner.rounds + 1)
+        lived = live(self.learner, s.theta, self.family, tasks, plan, self.credit, s.generator, clock=clock)
         learning = time.perf_counter()
         theta, metrics = self.outer.step(s.theta, lived.episode)
         if recalls(self.learner):

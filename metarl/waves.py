@@ -67,6 +67,6 @@ def table(run: Run, split: str, tasks: int, found: dict[int, dict[int, Estimate]
     for column in ("points shown", *(after.get(k, "before") for k in steps)):
         out.add_column(column, justify="right")
     for shot, errors in found.items():
-        out.add_row(str(shot), *(escape(f"{e.mean:.2f} [{e.low:.2f}, {e.high:.2f}]") for e in errors.values()))
+        out.add_row(str(shot), *(escape(e.said(digits=2)) for e in errors.values()))
     out.caption = "mean [95 % bootstrap interval over waves]; one training seed"
     return out

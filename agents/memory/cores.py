@@ -17,6 +17,8 @@ from torch import Tensor
 from agents.learner import Params
 from agents.recurrent_cells import gru_step, init_gru, init_lstm, lstm_step, project
 
+KERNEL = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, training, both ways, batch first
+
 
 class Core(Protocol):
     """A network with a memory."""
@@ -46,6 +48,14 @@ class AtOnce(Protocol):
         """heard [T, ..., J] -> the memory after it, and features [T, ..., dim]."""
 
 
+@runtime_checkable
+class Fused(Protocol):
+    """A core for which torch has a kernel of its own: faster than a loop, but without a rule under `vmap`."""
+
+    def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
+        """x [T, B, I] -> the memory after it, and features [T, B, dim]."""
+
+
 @dataclass(frozen=True)
 class LSTM:
     """Hochreiter and Schmidhuber 1997."""
@@ -70,6 +80,13 @@ class LSTM:
     def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
         h, c = lstm_step(theta, "controller", heard, memory["h"], memory["c"])
         return {"h": h, "c": c}, h
+
+    def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
+        start = [memory[k].expand(1, x.shape[1], -1).contiguous() for k in ("h", "c")]
+        bias = theta["controller.bias"]
+        weights = [theta["controller.input"], theta["controller.recurrent"], bias, torch.zeros_like(bias)]
+        features, h, c = torch.lstm(x, start, weights, *KERNEL)
+        return {"h": h[0], "c": c[0]}, features
 
 
 @dataclass(frozen=True)
@@ -96,9 +113,22 @@ class GRU:
         h = gru_step(theta, "controller", heard, memory["h"])
         return {"h": h}, h
 
+    def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
+        start = memory["h"].expand(1, x.shape[1], -1).contiguous()
+        bias, own = theta["controller.bias"], theta["controller.recurrent_bias"]
+        recurrent_bias = torch.cat([torch.zeros_like(bias[: 2 * self.hidden]), own])
+        weights = [theta["controller.input"], theta["controller.recurrent"], bias, recurrent_bias]
+        features, h = torch.gru(x, start, weights, *KERNEL)
+        return {"h": h[0]}, features
 
-def run(core: Core, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
-    """A whole sequence x [T, ..., I] -> the last memory, and the features of every step [T, ..., dim]."""
+
+def run(core: Core, theta: Params, memory: Params, x: Tensor, fused: bool = False) -> tuple[Params, Tensor]:
+    """A whole sequence x [T, ..., I] -> the last memory, and the features of every step [T, ..., dim].
+
+    fused: x is [T, B, I] and under no `vmap`, so that torch's own kernels may do it.
+    """
+    if fused and isinstance(core, Fused):
+        return core.fused(theta, memory, x)
     heard_all = core.listen(theta, x)
     if isinstance(core, AtOnce):
         return core.run(theta, memory, heard_all)

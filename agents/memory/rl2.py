@@ -66,9 +66,9 @@ class RL2:
         return phi, *self._heads(theta, features, x)
 
     def follow(self, theta: Params, phi: Params, x: Tensor) -> tuple[Policy, Tensor]:
-        """The same for a sequence [L, ..., I] at once, from the memory at its start."""
+        """The same for sequences [L, B, I] at once, from the memory at their start."""
         x = _usual(theta, x)
-        return self._heads(theta, run(self.core, theta, phi, x)[1], x)
+        return self._heads(theta, run(self.core, theta, phi, x, fused=True)[1], x)
 
     def _heads(self, theta: Params, features: Tensor, x: Tensor) -> tuple[Policy, Tensor]:
         known = torch.cat([features, x], -1)

@@ -20,20 +20,24 @@ from metarl.commands.common import (
 from metarl.errors import UserError
 from metarl.runs import Run
 
+MOST_EPISODES = 100_000  # chosen: some days
+
 
 @dataclass
 class Evaluate:
-    """Return on unseen tasks after 0, 1, 2, ... rounds of adaptation."""
+    """Return on unseen tasks after 0, 1, 2, 3, 5, 10, 20 episodes of adaptation; accuracy of runs on images."""
 
     run: RunArg
     split: Split = "test"
     """train, test (same ranges, other draws), ood (outside the ranges); of images train, validation or test"""
     tasks: int | None = None
     """how many tasks; by default 40, or 1000 few-shot ones"""
-    episodes: int | None = None
-    """episodes of each task and round; by default as many as in training"""
-    rounds: int = 3
-    """rounds of adaptation"""
+    after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
+    """of robots: episodes of adaptation after which it is judged; as many as in training are always among them"""
+    trials: int = 4
+    """of robots: adaptations of each task, each judged on an episode of its own"""
+    fine_tune: Literal["trained", "scratch"] | None = None
+    """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     seed: int = 0
     """of the tasks and of the episodes"""
     against: tuple[str, ...] = ()
@@ -53,11 +57,9 @@ class Evaluate:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
-        positive(
-            tasks=1 if self.tasks is None else self.tasks,
-            episodes=1 if self.episodes is None else self.episodes,
-            rounds=self.rounds,
-        )
+        positive(tasks=1 if self.tasks is None else self.tasks, trials=self.trials)
+        if 0 not in self.after or min(self.after) < 0 or max(self.after) > MOST_EPISODES:
+            raise UserError(f"--after wants 0 and numbers of episodes up to {MOST_EPISODES}")
         within("seed", self.seed, 0, 2**31 - 1)
         from metarl import evaluate, runs
         from metarl.build import build_family
@@ -78,12 +80,21 @@ class Evaluate:
         for other in others:
             if other.config.tasks != run.config.tasks:
                 raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
-        episodes = self.episodes or run.config.train.episodes
         results: list[evaluate.Evaluation] = []
         stored: list[Path] = []
         for r in (run, *others):
             with console.status(f"evaluating {r.name}"):
-                results.append(evaluate.evaluate(r, self.split, self.tasks or 40, episodes, self.rounds, self.seed))
+                tuned = self.fine_tune if r is run else None
+                found = evaluate.evaluate(
+                    r,
+                    self.split,
+                    self.tasks or 40,
+                    after=self.after,
+                    trials=self.trials,
+                    seed=self.seed,
+                    tuned=tuned,
+                )
+                results.append(found)
             stored.append(evaluate.store(r, results[-1]))
         own, against = results[0], results[1:]
         picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
@@ -96,8 +107,8 @@ class Evaluate:
         return 0
 
     def _check_supervised(self) -> None:
-        if self.episodes is not None:
-            raise UserError("--episodes is for robots: of supervised runs --tasks says how many")
+        if self.fine_tune is not None:
+            raise UserError("--fine-tune is for robots: images are tuned to by MAML, FOMAML and Reptile")
         if self.tasks is not None and self.tasks < 2:
             raise UserError(f"--tasks is {self.tasks}, expected at least 2: one has no interval")
         if not self.shots or min(self.shots) < 1 or min(self.ways, default=2) < 2:

@@ -48,7 +48,7 @@ class Train:
 
 @dataclass
 class Resume:
-    """Go on with a run that was stopped, from its newest checkpoint."""
+    """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none."""
 
     run: RunArg
     data: Path | None = None
@@ -61,7 +61,8 @@ class Resume:
 
         run = runs.find(self.run)
         images_from(self.data, run.config)
-        trainer = trainer_of(run.config, checkpoint.load_newest(run.checkpoints))
+        begun = any(run.checkpoints.glob("iteration_*"))
+        trainer = trainer_of(run.config, checkpoint.load_newest(run.checkpoints) if begun else None)
         run.keep_records_until(trainer.state.iteration)
         console.print(f"resuming {run.path} at iteration {trainer.state.iteration}", soft_wrap=True)
         return 0 if train(run, trainer, console) else INTERRUPTED

@@ -3,7 +3,16 @@
 Nothing here imports torch or mujoco, so that the command line answers at once.
 """
 
-from metarl.schema.experiment import SUPERVISED, Config, MemoryLearner, MetricLearner, Supervised, describe_learners
+from metarl.schema.experiment import (
+    SUPERVISED,
+    Config,
+    MemoryLearner,
+    MetricLearner,
+    Supervised,
+    describe_learners,
+    without_seed,
+    without_threads,
+)
 from metarl.schema.learners import (
     CaviaLearner,
     EmbeddingNet,
@@ -56,4 +65,6 @@ __all__ = [
     "TrpoOuter",
     "Vary",
     "describe_learners",
+    "without_seed",
+    "without_threads",
 ]

@@ -147,6 +147,17 @@ class Config(Record):
         return self
 
 
+def without_threads(config: Config) -> str:
+    """What runs have in common that differ in nothing but in how many threads they take, and in when they save."""
+    train = config.train.model_copy(update={"num_threads": 0, "checkpoint_every": 1})
+    return config.model_copy(update={"train": train}).model_dump_json()
+
+
+def without_seed(config: Config) -> str:
+    """The same of runs that may differ in their seed too."""
+    return without_threads(config.model_copy(update={"seed": 0}))
+
+
 def describe_learners() -> dict[str, str]:
     """Every learner by name, with one line on it."""
     return _options(Learner)

@@ -11,6 +11,7 @@ from torch import Tensor
 from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
+from agents.memory.cores import run
 from agents.memory.rl2 import MAX_COUNT, kept
 from agents.networks import GaussianMLP, TanhMLP
 from agents.objectives import clipped_policy_gradient
@@ -139,3 +140,18 @@ def test_credit_flows_across_episodes_by_hand() -> None:
     chosen = raw[taken]
     torch.testing.assert_close(adv[taken], (chosen - chosen.mean()) / chosen.std(correction=0))
     assert adv[~taken].tolist() == [0.0]
+
+
+@pytest.mark.parametrize("core", [GRU(5, 4), LSTM(5, 4)], ids=["gru", "lstm"])
+def test_the_fused_kernel_is_the_loop_with_its_gradients(core: GRU | LSTM) -> None:
+    generator = torch.Generator().manual_seed(0)
+    theta = {k: v.double().requires_grad_() for k, v in core.init(generator).items()}
+    x = torch.randn(7, 3, 5, generator=generator, dtype=torch.float64)
+    start = {k: torch.randn(3, 4, generator=generator, dtype=torch.float64) for k in core.begin(theta)}
+    results = []
+    for fused in (False, True):
+        memory, features = run(core, theta, start, x, fused)
+        loss = features.square().sum() + sum(v.sin().sum() for v in memory.values())
+        results.append([features, *memory.values(), *torch.autograd.grad(loss, list(theta.values()))])
+    for loop, kernel in zip(*results, strict=True):
+        torch.testing.assert_close(loop, kernel)

@@ -38,7 +38,7 @@ def lived(t: Trainer, near: bool = False) -> Lived:
     if near:
         tasks = Tasks(tasks.names, 0.1 * tasks.values)
     generator = torch.Generator().manual_seed(2)
-    return live(t.learner, t.state.theta, t.family, tasks, 3, Credit(0.99, 0.95), generator)
+    return live(t.learner, t.state.theta, t.family, tasks, (3,) * (t.learner.rounds + 1), Credit(0.99, 0.95), generator)
 
 
 def test_taken_first() -> None:

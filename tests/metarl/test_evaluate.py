@@ -16,7 +16,10 @@ from metarl.plot import plot_adaptation
 
 def evaluation(name: str, split: str, count: int = 12) -> Evaluation:
     tasks = build_family(name, num_threads=1).sample(count, split, torch.Generator().manual_seed(0)).to_json()
-    return Evaluation("run", "maml", split, 0, 2, 1, tasks, np.zeros((2, count)), 0, 2)
+    zeros = np.zeros((3, count))
+    return Evaluation(
+        "run", "maml", split, 0, 2, 1, 1000, 0.1, tasks, (0, 1, 2), 2, zeros, zeros, (0.0, 1.0, 1.0), 0.0, ""
+    )
 
 
 @pytest.mark.parametrize(

@@ -173,8 +173,8 @@ def test_the_command_prints_a_table_and_json_and_keeps_a_file(
     for row in rows:
         assert sum(row["right"]) == row["total"]
         assert row["trials"] == 400
-        assert row["percent"]["mean"] == pytest.approx(row["total"] / 4)
-        assert row["percent"]["low"] <= row["percent"]["mean"] <= row["percent"]["high"]
+        assert row["percent"]["value"] == pytest.approx(row["total"] / 4)
+        assert row["percent"]["low"] <= row["percent"]["value"] <= row["percent"]["high"]
     kept = runs.find("siamese_omniglot").path / "lake_iteration2_running_seed0.json"
     assert json.loads(kept.read_text()) == rows[0]
 

@@ -29,7 +29,15 @@ def test_conjugate_gradient_solves_a_linear_system(generator: torch.Generator) -
 def experience(trainer: Trainer, seed: int) -> Episode:
     generator = torch.Generator().manual_seed(seed)
     tasks = trainer.family.sample(4, "train", generator)
-    return live(trainer.learner, trainer.state.theta, trainer.family, tasks, 5, trainer.credit, generator).episode
+    return live(
+        trainer.learner,
+        trainer.state.theta,
+        trainer.family,
+        tasks,
+        (5,) * (trainer.learner.rounds + 1),
+        trainer.credit,
+        generator,
+    ).episode
 
 
 def judged(trainer: Trainer, theta: Params, episodes: Episode) -> tuple[float, float]:

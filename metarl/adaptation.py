@@ -1,0 +1,100 @@
+"""What every evaluation rests on: adapt to tasks on so many episodes, and be judged on fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents.learner import Learner, Params
+from envs.core import TaskDistribution, Tasks, Trajectories
+from metarl.acting import recalls
+from metarl.collect import Clock, Credit, live
+
+
+class Judged(NamedTuple):
+    """Returns of every task and trial after some episodes of adaptation; NaN where a simulation broke down."""
+
+    drawn: Tensor  # [N, trials], of actions as they are drawn while it adapts
+    likeliest: Tensor  # [N, trials], of the likeliest actions
+    adapting: float  # seconds of computation that a trial took, without simulation
+    diverged: float  # share of episodes whose simulation broke down
+
+
+def rounds_of(episodes: int, batch: int) -> tuple[int, ...]:
+    """Episodes of each round, `batch` at most."""
+    whole, rest = divmod(episodes, batch)
+    return (batch,) * whole + ((rest,) if rest else ())
+
+
+def judge(
+    learners: Mapping[int, Learner],
+    theta: Params,
+    family: TaskDistribution,
+    tasks: Tasks,
+    trials: int,
+    batch: int,
+    credit: Credit,
+    generator: torch.Generator,
+) -> dict[int, Judged]:
+    """How well each learner does after as many episodes as its key says, adapting on up to `batch` of them at once.
+
+    A trial is an adaptation of its own, judged on an episode in which actions are drawn and one in which the likeliest
+    are taken. A learner that adapts while it acts, the same for all keys, goes through whole trials in either way.
+    """
+    last = learners[max(learners)]
+    if recalls(last):
+        return _in_one_go(last, tuple(learners), theta, family, tasks, trials, credit, generator)
+    return {
+        k: _one_by_one(learner, rounds_of(k, batch), theta, family, tasks, trials, credit, generator)
+        for k, learner in learners.items()
+    }
+
+
+def _one_by_one(
+    learner: Learner,
+    rounds: tuple[int, ...],
+    theta: Params,
+    family: TaskDistribution,
+    tasks: Tasks,
+    trials: int,
+    credit: Credit,
+    generator: torch.Generator,
+) -> Judged:
+    clock = Clock()
+    lived = [
+        live(learner, theta, family, tasks, (*rounds, 2), credit, generator, greedy=1, clock=clock).trajectories
+        for _ in range(trials)
+    ]
+    returns = torch.stack([rounds[-1].returns for rounds in lived], 1)  # [N, trials, 2]
+    return Judged(returns[..., 0], returns[..., 1], _computing(clock, tasks, trials), _broken(sum(lived, ())))
+
+
+def _in_one_go(
+    learner: Learner,
+    after: tuple[int, ...],
+    theta: Params,
+    family: TaskDistribution,
+    tasks: Tasks,
+    trials: int,
+    credit: Credit,
+    generator: torch.Generator,
+) -> dict[int, Judged]:
+    clock, plan = Clock(), (2 * trials,) * (max(after) + 1)
+    lived = live(learner, theta, family, tasks, plan, credit, generator, greedy=trials, clock=clock).trajectories
+    spent = _computing(clock, tasks, 2 * trials) / len(plan)
+    found = {}
+    for k in after:
+        drawn, likeliest = lived[k].returns.chunk(2, 1)
+        found[k] = Judged(drawn, likeliest, k * spent, _broken(lived[k : k + 1]))
+    return found
+
+
+def _computing(clock: Clock, tasks: Tasks, trials: int) -> float:
+    return (clock.seconds.get("learning", 0.0) + clock.seconds["policy"]) / (len(tasks) * trials)
+
+
+def _broken(lived: tuple[Trajectories, ...]) -> float:
+    return torch.cat([t.diverged.flatten() for t in lived]).float().mean().item()

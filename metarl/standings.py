@@ -1,0 +1,348 @@
+"""Learners that act, side by side on the same unseen tasks: one standing for each distribution of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.core import TaskDistribution
+from metarl import evaluate, published, statistics, tuning
+from metarl.build import build_family
+from metarl.errors import UserError
+from metarl.evaluate import Evaluation
+from metarl.runs import Run
+from metarl.schema import SUPERVISED, Config, NamedTasks, without_seed
+from metarl.statistics import Bootstrap, Estimate, Returns, interquartile_mean
+from metarl.tables import Lines
+
+FINEST = 8  # choices of a number up to which they are strata; more are as good as a range
+TUNED: tuple[tuning.Start, ...] = ("trained", "scratch")
+
+
+class Entry(NamedTuple):
+    """One learner: evaluations of runs that differ in nothing but their seed."""
+
+    name: str
+    learner: str
+    seeds: list[int]
+    evaluations: list[Evaluation]
+
+    @property
+    def after(self) -> tuple[int, ...]:
+        return self.evaluations[0].after
+
+    def returns(self, after: int, greedy: bool = False) -> Returns:
+        """After so many episodes of adaptation, [S, N]; of what does not adapt always the same."""
+        row = self.after.index(after) if len(self.after) > 1 else 0
+        return np.stack([(e.greedy if greedy else e.returns)[row] for e in self.evaluations])
+
+    def has(self, after: int) -> bool:
+        return len(self.after) == 1 or after in self.after
+
+    def mean(self, of: Callable[[Evaluation], float]) -> float:
+        return sum(map(of, self.evaluations)) / len(self.evaluations)
+
+
+class Place(NamedTuple):
+    """What one learner reached, in numbers with intervals."""
+
+    entry: Entry
+    curve: dict[int, Estimate]  # interquartile mean of the return, by episodes of adaptation
+    score: dict[int, Estimate]  # the same between joint training (0) and oracle (1)
+    mean: Estimate
+    tail: Estimate
+    likeliest: Estimate
+    improvement: Estimate  # probability to do better than joint training
+
+
+class Standing(NamedTuple):
+    """All learners on one distribution of tasks."""
+
+    title: str
+    family: TaskDistribution
+    config: Config  # of one of its runs: its tasks
+    split: str
+    after: tuple[int, ...]
+    at: int  # episodes of adaptation at which all but curves are told
+    left_out: int  # tasks in which every world of some learner broke down
+    places: list[Place]
+    baseline: Entry | None
+    oracle: Entry | None
+
+    def to_json(self) -> dict[str, Any]:
+        def told(place: Place) -> dict[str, Any]:
+            estimates = {k: getattr(place, k).to_json() for k in ("mean", "tail", "likeliest", "improvement")}
+            curves = {k: {a: e.to_json() for a, e in getattr(place, k).items()} for k in ("curve", "score")}
+            entry = place.entry
+            evaluations = [e.to_json() for e in entry.evaluations]
+            return {"name": entry.name, "learner": entry.learner, "seeds": entry.seeds, **curves, **estimates} | {
+                "evaluations": evaluations
+            }
+
+        tasks = self.config.tasks.model_dump(mode="json")
+        return {"tasks": tasks, "split": self.split, "at": self.at, "learners": [told(p) for p in self.places]}
+
+
+def standings(
+    runs: Sequence[Run],
+    split: str,
+    num_tasks: int,
+    *,
+    after: Sequence[int] = evaluate.AFTER,
+    trials: int = evaluate.TRIALS,
+    seed: int = 0,
+    at: int = 3,
+    fine_tune: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Standing]:
+    """Every run on the same unseen tasks of its distribution; what was evaluated before is read, not done again.
+
+    fine_tune: runs of joint training count three times: as they are, fine-tuned in each task, and from scratch.
+    Raises UserError for runs that have no policy.
+    """
+    for run in runs:
+        if run.config.tasks.kind in SUPERVISED:
+            raise UserError(f"{run.name} is on {run.config.tasks.kind} tasks, others act: compare one kind at a time")
+    by_tasks: dict[str, list[Run]] = {}
+    for run in runs:
+        by_tasks.setdefault(run.config.tasks.model_dump_json(), []).append(run)
+    found = []
+    for some in by_tasks.values():
+        entries = []
+        for tuned in (None, *(TUNED if fine_tune else ())):
+            for alike in _by_config(some):
+                if tuned is None or alike[0].config.learner.kind == "joint":
+                    entries.append(_entry(alike, split, num_tasks, tuple(after), trials, seed, tuned, tell))
+        found.append(_standing(some[0].config, split, entries, tuple(sorted({*after, at})), at))
+    return found
+
+
+def _by_config(runs: list[Run]) -> list[list[Run]]:
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        alike.setdefault(without_seed(run.config), []).append(run)
+    return list(alike.values())
+
+
+def _entry(
+    runs: list[Run],
+    split: str,
+    num_tasks: int,
+    after: tuple[int, ...],
+    trials: int,
+    seed: int,
+    tuned: tuning.Start | None,
+    tell: Callable[[str], None],
+) -> Entry:
+    called = evaluate.called(runs[0].config, tuned)
+    evaluations = []
+    for run in runs:
+        tell(f"{run.name}: {called}")
+        known = evaluate.stored_evaluation(run, split, num_tasks, after, trials, seed, tuned)
+        if known is None:
+            known = evaluate.evaluate(run, split, num_tasks, after=after, trials=trials, seed=seed, tuned=tuned)
+            evaluate.store(run, known)
+        evaluations.append(known)
+    if len({e.iteration for e in evaluations}) > 1:
+        raise UserError(
+            f"the runs of {runs[0].path.parent.name} ended at different iterations: resume the shorter ones"
+        )
+    return Entry(runs[0].path.parent.name, called, [run.config.seed for run in runs], evaluations)
+
+
+def _standing(config: Config, split: str, entries: list[Entry], after: tuple[int, ...], at: int) -> Standing:
+    family = build_family(config)
+    tasks = entries[0].evaluations[0].tasks
+    whole = np.ones(len(tasks), dtype=bool)
+    for entry in entries:
+        for e in entry.evaluations:
+            whole &= ~np.isnan(e.returns).any(0) & ~np.isnan(e.greedy).any(0)
+    entries = [entry._replace(evaluations=[_only(e, whole) for e in entry.evaluations]) for entry in entries]
+    boot = Bootstrap(_strata(family, split, [t for t, keep in zip(tasks, whole, strict=True) if keep]))
+    baseline = next((e for e in entries if e.learner == "joint"), None)
+    oracle = next((e for e in entries if e.learner == "oracle"), None)
+    scale = _scale(boot, baseline, oracle)
+    places = [_place(boot, entry, after, at, scale, baseline, oracle) for entry in entries]
+    title = config.tasks.name if isinstance(config.tasks, NamedTasks) else _described(family, config)
+    return Standing(title, family, config, split, after, at, int((~whole).sum()), places, baseline, oracle)
+
+
+def _described(family: TaskDistribution, config: Config) -> str:
+    varies = ", ".join(v.describe() for v in family.variables if v.name in family.descriptor_names)
+    return f"{getattr(config.tasks, 'robot', config.tasks.kind)}: {varies}"
+
+
+def _only(e: Evaluation, members: NDArray[np.bool_]) -> Evaluation:
+    tasks = [task for task, keep in zip(e.tasks, members, strict=True) if keep]
+    return e._replace(tasks=tasks, returns=e.returns[:, members], greedy=e.greedy[:, members])
+
+
+def _strata(family: TaskDistribution, split: str, tasks: list[dict[str, float]]) -> NDArray[np.int64]:
+    """[N]: tasks of the same choices are of one stratum."""
+    chosen = [
+        v.name
+        for v in family.variables
+        if v.name in family.descriptor_names and v.is_finite(split) and len(v.intervals(split)) <= FINEST
+    ]
+    rows = np.array([[task[name] for name in chosen] for task in tasks]).reshape(len(tasks), -1)
+    return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1]).reshape(-1)
+
+
+class Scale(NamedTuple):
+    """Joint training and oracle, each as it is and resampled [R]."""
+
+    zero: tuple[float, NDArray[np.float64]]
+    one: tuple[float, NDArray[np.float64]]
+
+    def score(self, value: NDArray[np.float64] | float, resampled: bool) -> Any:
+        low, high = self.zero[resampled], self.one[resampled]
+        return (value - low) / (high - low)
+
+
+def _scale(boot: Bootstrap, baseline: Entry | None, oracle: Entry | None) -> Scale | None:
+    """None where one of them is missing, or the oracle is not the better one."""
+    if baseline is None or oracle is None:
+        return None
+    zero, one = (
+        (float(interquartile_mean(r)), interquartile_mean(boot.resample(r)))
+        for r in (baseline.returns(0), oracle.returns(0))
+    )
+    return Scale(zero, one) if one[0] > zero[0] else None
+
+
+NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def _place(
+    boot: Bootstrap,
+    entry: Entry,
+    after: tuple[int, ...],
+    at: int,
+    scale: Scale | None,
+    baseline: Entry | None,
+    oracle: Entry | None,
+) -> Place:
+    curve, score = {}, {}
+    for k in after:
+        if not entry.has(k):
+            continue
+        returns = entry.returns(k)
+        value, resampled = float(interquartile_mean(returns)), interquartile_mean(boot.resample(returns))
+        curve[k] = boot.interval(value, resampled)
+        if scale is not None:
+            if entry is baseline or entry is oracle:  # by definition, whatever was drawn
+                resampled = scale.zero[1] if entry is baseline else scale.one[1]
+            score[k] = boot.interval(scale.score(value, False), scale.score(resampled, True))
+    returns = entry.returns(at)
+    improvement = NOTHING
+    if baseline is not None and entry is not baseline:
+        theirs = baseline.returns(0)
+        value = float(statistics.improvement(returns, theirs))
+        improvement = boot.interval(value, boot.pairwise(returns, theirs, statistics.improvement))
+    return Place(
+        entry,
+        curve,
+        score,
+        boot.estimate(returns, statistics.mean),
+        boot.estimate(returns, statistics.tail_mean),
+        boot.estimate(entry.returns(at, greedy=True), interquartile_mean),
+        improvement,
+    )
+
+
+def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Share of trainings x tasks whose score lies above each of `levels` (Agarwal et al. 2021, section 4.2).
+
+    A score is the return of a task between the interquartile means of joint training (0) and oracle (1).
+    """
+    if standing.baseline is None or standing.oracle is None:
+        return None
+    zero, one = (float(interquartile_mean(e.returns(0))) for e in (standing.baseline, standing.oracle))
+    if one <= zero:
+        return None
+    scores = (entry.returns(standing.at) - zero) / (one - zero)
+    return np.asarray((scores.ravel()[None] > levels[:, None]).mean(1))
+
+
+def tables(standing: Standing) -> list[Lines]:
+    """Returns and scores by episodes of adaptation, and all else after `at` of them."""
+    families = f"{standing.title}, split {standing.split}"
+    found = [_curves(standing, "curve", f"{families}: return by episodes of adaptation")]
+    if any(p.score for p in standing.places):
+        found.append(_curves(standing, "score", f"{families}: score between joint training (0) and oracle (1)"))
+    found.append(_facts(standing, f"{families}: after {standing.at} episodes of adaptation"))
+    return found
+
+
+def _curves(standing: Standing, what: str, title: str) -> Lines:
+    digits = 2 if what == "score" else None
+    rows = []
+    for place in standing.places:
+        found: dict[int, Estimate] = getattr(place, what)
+        cells = [found[k].said(digits=digits) if k in found else "" for k in standing.after]
+        fixed = len(place.entry.after) == 1
+        rows.append([place.entry.learner, *(cells[:1] + [""] * (len(cells) - 1) if fixed else cells)])
+    notes = [_meaning(standing)]
+    if what == "curve":
+        notes += _marks(standing)
+    return Lines(title, ["learner", *(f"after {k}" if k else "before" for k in standing.after)], rows, notes)
+
+
+def _meaning(standing: Standing) -> str:
+    first = standing.places[0].entry.evaluations[0]
+    seeds = {len(p.entry.seeds) for p in standing.places}
+    several = "seeds and " if max(seeds) > 1 else ""
+    left_out = f"; {standing.left_out} tasks left out, in which all worlds diverged" if standing.left_out else ""
+    return (
+        f"interquartile mean over {len(first.tasks)} tasks x {'/'.join(map(str, sorted(seeds)))} training seeds "
+        f"[95 % bootstrap interval over {several}tasks], {first.trials} trials a task{left_out}"
+    )
+
+
+def _marks(standing: Standing) -> list[str]:
+    tasks = standing.config.tasks
+    marks = published.ROBOTS.get(tasks.name, ()) if isinstance(tasks, NamedTasks) else ()
+    said = [f"{m.who} {m.value:g} after {m.after} ({m.steps / 1e6:g} M steps; {m.source})" for m in marks]
+    return [f"published, mean return: {'; '.join(said)}"] if said else []
+
+
+def _facts(standing: Standing, title: str) -> Lines:
+    headers = [
+        "learner",
+        "seeds",
+        "M steps",
+        "minutes",
+        "mean",
+        "worst 5 %",
+        "likeliest actions",
+        "P(better than joint)",
+        "ms to adapt",
+        "diverged",
+    ]
+    rows = []
+    for place in standing.places:
+        e = place.entry
+        row = e.after.index(standing.at) if len(e.after) > 1 else 0
+        rows.append(
+            [
+                e.learner,
+                str(len(e.seeds)),
+                f"{e.mean(lambda x: x.env_steps) / 1e6:.1f}",
+                f"{e.mean(lambda x: x.minutes):.1f}",
+                place.mean.said(),
+                place.tail.said(),
+                place.likeliest.said(),
+                place.improvement.said(digits=2),
+                f"{np.mean([x.adapting_ms[row] for x in e.evaluations]):.1f}" if row else "",
+                f"{100 * e.mean(lambda x: x.diverged):.2g} %",
+            ]
+        )
+    notes = [
+        "mean; mean of the worst 5 % of tasks; interquartile mean of the likeliest actions; probability that a "
+        "training beats one of joint training on a task; minutes of training; computation of an adaptation in a batch"
+    ]
+    notes += [f"{p.entry.learner}: {e.chosen}" for p in standing.places for e in p.entry.evaluations[:1] if e.chosen]
+    return Lines(title, headers, rows, notes)

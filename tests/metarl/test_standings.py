@@ -1,0 +1,151 @@
+"""Learners side by side: scores by hand, what is paired, and what is done but once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metarl import evaluate, runs, standings, study
+from metarl.evaluate import Evaluation
+from metarl.schema import Config
+from metarl.standings import Entry, Standing
+from tests.metarl.test_cli import run as command
+
+TASKS = [{"goal_x": 0.1 * i - 0.5, "goal_y": 0.3} for i in range(12)]
+SPREAD = np.linspace(-1, 1, 12)
+
+
+def entry(learner: str, means: dict[int, float], seeds: int = 1) -> Entry:
+    """Returns of 12 tasks around a mean after so many episodes; the luck of seed s is s."""
+    after, evaluations = tuple(means), []
+    for s in range(seeds):
+        returns = np.stack([mean + s + SPREAD for mean in means.values()])
+        evaluations.append(
+            Evaluation(
+                f"{learner}/{s}", learner, "test", 0, 2, 10, 1000, 0.5, TASKS, after, max(after), returns, returns + 5,
+                (0.0,) * len(after), 0.0, "",
+            )
+        )  # fmt: skip
+    return Entry(f"{learner}_point", learner, list(range(seeds)), evaluations)
+
+
+@pytest.fixture
+def standing(small: Callable[..., Config]) -> Standing:
+    entries = [
+        entry("joint", {0: -40.0}),
+        entry("oracle", {0: -20.0}),
+        entry("maml", {0: -40.0, 1: -35.0, 3: -25.0}, seeds=3),
+    ]
+    return standings._standing(small("maml_point"), "test", entries, (0, 1, 3), 3)
+
+
+def test_scores_by_hand(standing: Standing) -> None:
+    joint, oracle, maml = standing.places
+    assert (joint.score[0].value, joint.score[0].low, joint.score[0].high) == (0, 0, 0)
+    assert (oracle.score[3].value, oracle.score[3].low, oracle.score[3].high) == (1, 1, 1)
+    assert maml.curve[3].value == pytest.approx(-24)  # of seeds with luck 0, 1, 2
+    assert maml.score[3].value == pytest.approx((-24 + 40) / 20)
+    assert maml.score[3].low < maml.score[3].value < maml.score[3].high
+    assert maml.mean.value == pytest.approx(-24)
+    assert maml.tail.value == pytest.approx(-25)  # the worst task of each seed, one below its mean
+    assert maml.likeliest.value == pytest.approx(-19)
+    assert maml.improvement.value == 1
+
+
+def test_profile_by_hand(standing: Standing) -> None:
+    maml = standing.places[2].entry
+    levels = np.array([-10.0, (-24 + 40) / 20, 10.0])
+    share = standings.profile(standing, maml, levels)
+    assert share is not None
+    returns = maml.returns(3)
+    np.testing.assert_allclose(share, [1, (returns > -24 + 1e-9).mean(), 0], atol=1 / 36)
+
+
+def test_tables_say_all(standing: Standing) -> None:
+    curve, score, facts = standings.tables(standing)
+    assert curve.headers == ["learner", "before", "after 1", "after 3"]
+    assert curve.rows[0][2:] == ["", ""]  # joint training does not adapt
+    assert "12 tasks x 1/3 training seeds" in curve.notes[0]
+    assert score.rows[2][3].startswith("0.80 [")
+    assert facts.rows[2][1] == "3"
+    json.dumps(standing.to_json(), allow_nan=False)
+
+
+def test_a_task_in_which_all_broke_down_is_left_out_for_all(small: Callable[..., Config]) -> None:
+    entries = [entry("joint", {0: -40.0}), entry("oracle", {0: -20.0})]
+    entries[0].evaluations[0].returns[0, 3] = np.nan
+    standing = standings._standing(small("maml_point"), "test", entries, (0,), 0)
+    assert standing.left_out == 1
+    assert all(place.entry.returns(0).shape == (1, 11) for place in standing.places)
+    assert "1 tasks left out" in standings.tables(standing)[0].notes[0]
+
+
+def test_an_oracle_that_is_worse_makes_no_scale(small: Callable[..., Config]) -> None:
+    entries = [entry("joint", {0: -20.0}), entry("oracle", {0: -40.0})]
+    standing = standings._standing(small("maml_point"), "test", entries, (0,), 0)
+    assert len(standings.tables(standing)) == 2
+    assert standings.profile(standing, entries[0], np.zeros(1)) is None
+
+
+POINT = "--tasks.horizon 8 --train.num_tasks 3 --train.episodes 2 --policy.hidden [8]".split()
+
+
+def test_a_study_trains_judges_reports_and_does_nothing_twice(
+    workdir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two learners and baselines on points with two seeds; the second time nothing is trained and nothing evaluated."""
+    names = ["maml_robot", "joint_robot", "oracle_robot", "gru_robot"]
+    words = [
+        "study",
+        *names,
+        "--tasks",
+        "maml_point",
+        "--seeds",
+        "0:2",
+        "--steps",
+        "150",
+        "--judged",
+        "3",
+        "--jobs",
+        "4",
+    ]
+    words += POINT
+    code, out, err = command(words, capsys)
+    assert code == 0, err
+    for said in ("Meta-SGD", "joint, fine-tuned", "from scratch", "oracle", "gru", "after 3", "wrote study.html"):
+        assert said in out
+    report = Path("study.html").read_text()
+    assert report.count("data:image/png") == 2
+    assert all(run.name in report for run in runs.every())
+    iterations = [run.records()[-1]["iteration"] for run in runs.every()]
+    assert sorted(iterations) == [2, 2, 2, 2, 4, 4, 4, 4]  # 150 steps, by 96, 48 and 144 an iteration
+    monkeypatch.setattr(study, "_start", None)
+    monkeypatch.setattr(evaluate, "evaluate", None)
+    assert command(words, capsys)[0] == 0
+    assert len(runs.every()) == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["study"], "at least one config"),
+        (["study", "maml_robot", "--seeds", "3:1"], "there is no seed in it"),
+        (["study", "maml_robot", "--seeds", "a"], "expected FROM:TO"),
+        (["study", "maml_robot", "--steps", "0"], "--steps is 0"),
+        (["study", "maml_robot", "--out", "x.md"], "ends in .html"),
+        (["study", "maml_robot", "--tasks", "nothing"], "no tasks named"),
+        (["study", "prototypical_omniglot", "--seeds", "0", "--steps", "9"], "learners that act"),
+        (["study", "prototypical_omniglot", "--seeds", "0"], "learners that act"),
+        (["study", "maml_robot", "--at", "4"], "--after wants 0"),
+    ],
+)
+def test_mistakes_are_said_in_a_sentence(
+    words: list[str], said: str, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = command(words, capsys)
+    assert code == 2
+    assert said in err
