@@ -223,7 +223,8 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     network = _policy(inputs, family.space, config.policy)
     judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, schema.PpoOuter) else policy_gradient
     if isinstance(s, schema.ReptileLearner):
-        return Reptile(network, policy_gradient, s.inner_lr, s.inner_steps, s.rounds)
+        inner = clipped_policy_gradient(s.clip_coef) if s.clip_coef else policy_gradient
+        return Reptile(network, inner, s.inner_lr, s.inner_steps, s.rounds)
     penalty = outer.kl_coef if isinstance(outer, schema.PpoOuter) else 0.0
     if isinstance(outer, schema.PpoOuter):
         judged = with_penalty(judged, entropy, -outer.entropy_coef)

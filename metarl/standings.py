@@ -120,6 +120,15 @@ def standings(
     return found
 
 
+def is_judged(run: Run, split: str, num_tasks: int, after: Sequence[int]) -> bool:
+    """Whether all that `standings` wants of a run by default is written down."""
+    kinds = (None, *(TUNED if run.config.learner.kind == "joint" else ()))
+    return all(
+        evaluate.stored_evaluation(run, split, num_tasks, after, evaluate.TRIALS, 0, tuned) is not None
+        for tuned in kinds
+    )
+
+
 def _by_config(runs: list[Run]) -> list[list[Run]]:
     alike: dict[str, list[Run]] = {}
     for run in runs:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from metarl import config as settings
 from metarl import runs, schema
 from metarl.errors import UserError
 from metarl.runs import Run
+
+PAUSE = 0.5  # s between two looks at what is going on
 
 
 class Wanted(NamedTuple):
@@ -92,38 +94,45 @@ def _done(run: Run) -> int:
     return int(records[-1]["iteration"]) if records else 0
 
 
+class Judging(NamedTuple):
+    """How runs are judged: what `metarl compare` is told, and whether a run has been judged like this."""
+
+    words: list[str]
+    is_done: Callable[[Run], bool]
+
+
 class Job(NamedTuple):
-    """A training that is going on in a process of its own."""
+    """A training or a judging that is going on in a process of its own."""
 
     want: Wanted
     run: Run
     process: subprocess.Popen[bytes]
+    judges: bool
 
 
-def train_all(wants: Sequence[Wanted], command: str, jobs: int, console: Console) -> list[Run]:
-    """The runs, in the order of `wants`; those that are not at their end are trained, `jobs` at a time.
+def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int, console: Console) -> list[Run]:
+    """The runs, in the order of `wants`; those that are not at their end are trained, then judged, `jobs` at a time.
 
     Ctrl-C and SIGTERM let every training save; the study goes on from there when it is started again. Raises UserError
     when one breaks down, after those that are going on have saved.
     """
     found = {i: run for i, want in enumerate(wants) if (run := run_of(want)) is not None}
-    open_ = [i for i, want in enumerate(wants) if i not in found or _done(found[i]) < want.config.train.iterations]
+    open_ = list(range(len(wants)))
     going: dict[int, Job] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as progress:
             total = sum(want.config.train.iterations for want in wants)
-            bar = progress.add_task("iterations", total=total, completed=total - _left(wants, found, open_))
+            bar = progress.add_task("starting", total=total)
             while open_ or going:
                 while open_ and len(going) < jobs:
                     i = open_.pop(0)
-                    going[i] = _start(wants[i], found.get(i), command)
-                    found[i] = going[i].run
-                time.sleep(0.5)
-                _collect(going)
-                said = ", ".join(f"{job.want.name} seed {job.want.config.seed}" for job in going.values())
-                done = total - _left(wants, found, range(len(wants)))
-                progress.update(bar, completed=done, description=f"training {said}" if said else "trained")
+                    job = _next_job(wants[i], found.get(i), judging, command)
+                    if job is not None:
+                        going[i], found[i] = job, job.run
+                progress.update(bar, completed=total - _left(wants, found), description=_said(going))
+                time.sleep(PAUSE)
+                open_ = _collect(going) + open_
     finally:
         for job in going.values():
             job.process.send_signal(signal.SIGTERM)
@@ -132,26 +141,43 @@ def train_all(wants: Sequence[Wanted], command: str, jobs: int, console: Console
     return [found[i] for i in range(len(wants))]
 
 
-def _left(wants: Sequence[Wanted], found: dict[int, Run], among: Sequence[int]) -> int:
-    return sum(wants[i].config.train.iterations - (_done(found[i]) if i in found else 0) for i in among)
+def _left(wants: Sequence[Wanted], found: dict[int, Run]) -> int:
+    return sum(w.config.train.iterations - (_done(found[i]) if i in found else 0) for i, w in enumerate(wants))
 
 
-def _start(want: Wanted, run: Run | None, command: str) -> Job:
-    run = run or runs.create(want.name, want.config, command)
+def _said(going: dict[int, Job]) -> str:
+    jobs = [f"{'judging' if j.judges else 'training'} {j.want.name} seed {j.want.config.seed}" for j in going.values()]
+    return ", ".join(jobs)
+
+
+def _next_job(want: Wanted, run: Run | None, judging: Judging, command: str) -> Job | None:
+    """What is still to be done of a run; None if nothing is."""
+    if run is None or _done(run) < want.config.train.iterations:
+        run = run or runs.create(want.name, want.config, command)
+        return _start(want, run, ["resume", str(run.path)], False)
+    if judging.is_done(run):
+        return None
+    return _start(want, run, ["compare", str(run.path), *judging.words], True)
+
+
+def _start(want: Wanted, run: Run, words: list[str], judges: bool) -> Job:
     with (run.path / "log.txt").open("ab") as log:
-        words = [sys.executable, "-m", "metarl", "resume", str(run.path)]
+        command = [sys.executable, "-m", "metarl", *words]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(words, stdout=log, stderr=log, env=environment, start_new_session=True)
-    return Job(want, run, process)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    return Job(want, run, process, judges)
 
 
-def _collect(going: dict[int, Job]) -> None:
-    """Take away what has ended."""
+def _collect(going: dict[int, Job]) -> list[int]:
+    """Take away what has ended; trainings are to be judged."""
+    ended = []
     for i, job in list(going.items()):
         code = job.process.poll()
         if code is None:
             continue
         del going[i]
+        ended += [] if job.judges else [i]
         if code:
             log = (job.run.path / "log.txt").read_text().splitlines()
             raise UserError(f"{job.run.path} ended with exit code {code}: {log[-1] if log else 'it said nothing'}")
+    return ended

@@ -59,12 +59,14 @@ class Study:
             from metarl import gl
 
             gl.choose()
-        from metarl import study
+        from metarl import standings, study
         from metarl.train import usable_cores
 
         command = shlex.join(["metarl", *sys.argv[1:]])
         wants = study.wanted(self.configs, self.tasks, seeds, self.steps, overrides)
-        runs = study.train_all(wants, command, self.jobs or usable_cores(), console)
+        words = ["--split", self.split, "--tasks", str(self.judged), "--at", str(self.at), "--json"]
+        judging = study.Judging(words, lambda run: standings.is_judged(run, self.split, self.judged, options.after))
+        runs = study.carry_out(wants, judging, command, self.jobs or usable_cores(), console)
         return compare_policies(runs, options, command)
 
 

@@ -140,6 +140,8 @@ class Config(Record):
                 raise ValueError("learner.bn is for tasks of kind fewshot: nothing else is normalised by batches")
             if getattr(self.learner, "minibatch", 0) and not supervised:
                 raise ValueError("learner.minibatch is for supervised tasks: an episode is no example")
+            if getattr(self.learner, "clip_coef", 0) and supervised:
+                raise ValueError("learner.clip_coef is for policies: supervised tasks have no actions")
             if supervised and getattr(self.learner, "estimator", "lvc") != "lvc":
                 raise ValueError("learner.estimator is for policies: of supervised tasks choose learner.first_order")
             if self.learner.test_steps is not None and not supervised:

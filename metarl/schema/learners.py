@@ -63,6 +63,7 @@ class CaviaLearner(Record):
 class ReptileLearner(Record):
     """Reptile (Nichol et al. 2018). Of images: as for MAML, with 50 steps when it is judged.
 
+    clip_coef: of robots, inner steps on PPO's clipped objective; 0: on the policy gradient itself.
     minibatch: examples of a gradient step, of supervised tasks; by default all of the support, then all of the query.
     """
 
@@ -70,6 +71,7 @@ class ReptileLearner(Record):
     inner_lr: Positive = 0.1
     inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    clip_coef: NonNegative = 0.0
     minibatch: Annotated[int, Field(ge=0, le=100_000)] = 0
     bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None

@@ -45,6 +45,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("reptile_cheetah_direction", "outer.outer_lr", 0.1),
     ("reptile_cheetah_direction", "outer.optimizer", "adam"),
     ("reptile_cheetah_direction", "outer.max_grad_norm", 1e-12),
+    ("reptile_robot", "learner.clip_coef", 1e-4),
     ("quickstart_oracle", "outer.kl_coef", 0.5),
     ("prototypical_omniglot", "seed", 1),
     ("prototypical_omniglot", "tasks.way", 4),
