@@ -61,17 +61,17 @@ def _rates_of(robot: str, physics: Physics, size: int, repeats: int, threads: in
     rng = np.random.default_rng(0)
     draw = EFFORT * rng.uniform(-1, 1, (20, size, family.space.act)).astype(np.float32)
     ways: dict[str, Phase] = {
-        "bare": _bare(family, tasks, 1, torch.from_numpy(draw)[:, :, None]),
+        "bare": bare_stepping(family, tasks, 1, torch.from_numpy(draw)[:, :, None]),
         "ours": _interface(family, tasks, 1, torch.from_numpy(draw)[:, :, None]),
         "gym": _stepping(TaskVectorEnv(family, size), draw),
         "sb3": _stepping(TaskVecEnv(TaskVectorEnv(family, size)), draw),
     }
     stock = ROBOTS[robot].gymnasium_id
     if physics == "fast" or stock is None:
-        return _median_rates(ways, 20 * size, repeats)
+        return median_rates(ways, 20 * size, repeats)
     with _others(stock, size, threads) as others:
         ways |= {name: _stepping(env, draw) for name, env in others.items()}
-        return _median_rates(ways, 20 * size, repeats)
+        return median_rates(ways, 20 * size, repeats)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def _stepping(env: Any, draw: np.ndarray) -> Phase:
     return phase
 
 
-def _median_rates(ways: dict[str, Phase], taken: int, repeats: int) -> dict[str, int]:
+def median_rates(ways: dict[str, Phase], taken: int, repeats: int) -> dict[str, int]:
     """Control steps per second; each way is repeated until it lasts long enough to be measured."""
     loops: dict[str, int] = {}
     for name, way in ways.items():
@@ -140,7 +140,7 @@ def bench_simulation(config: Config, worlds: int, repeats: int, threads: int) ->
     tasks = family.sample(num_tasks, "train", generator)
     actions = torch.randn(family.horizon, num_tasks, episodes, family.space.act, generator=generator)
     ways: dict[str, Phase] = {
-        "bare": _bare(family, tasks, episodes, actions),
+        "bare": bare_stepping(family, tasks, episodes, actions),
         "ours": _interface(family, tasks, episodes, actions),
         "policy": _with_policy(config, family, tasks, episodes),
     }
@@ -149,11 +149,11 @@ def bench_simulation(config: Config, worlds: int, repeats: int, threads: int) ->
         "robot": family.robot.__name__,
         "physics": getattr(config.tasks, "physics", "fast"),
         "worlds": num_tasks * episodes,
-        "steps_per_second": _median_rates(ways, taken, repeats),
+        "steps_per_second": median_rates(ways, taken, repeats),
     }
 
 
-def _bare(family: Locomotion, tasks: Tasks, episodes: int, actions: torch.Tensor) -> Phase:
+def bare_stepping(family: Locomotion, tasks: Tasks, episodes: int, actions: torch.Tensor) -> Phase:
     """The same worlds, fields and controls as ours, from the same start, without our step."""
     worlds = family.worlds(tasks, episodes, share=False)
     batch = Batch(family.model, worlds.sim.num_worlds, nthread=family.num_threads)

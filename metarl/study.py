@@ -130,6 +130,7 @@ def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int
                     job = _next_job(wants[i], found.get(i), judging, command)
                     if job is not None:
                         going[i], found[i] = job, job.run
+                        progress.console.print(_said({i: job}), highlight=False)
                 progress.update(bar, completed=total - _left(wants, found), description=_said(going))
                 time.sleep(PAUSE)
                 open_ = _collect(going) + open_
@@ -146,8 +147,9 @@ def _left(wants: Sequence[Wanted], found: dict[int, Run]) -> int:
 
 
 def _said(going: dict[int, Job]) -> str:
-    jobs = [f"{'judging' if j.judges else 'training'} {j.want.name} seed {j.want.config.seed}" for j in going.values()]
-    return ", ".join(jobs)
+    return ", ".join(
+        f"{'judging' if j.judges else 'training'} {j.want.name}, seed {j.want.config.seed}" for j in going.values()
+    )
 
 
 def _next_job(want: Wanted, run: Run | None, judging: Judging, command: str) -> Job | None:

@@ -24,11 +24,13 @@ class Bench:
 
     metarl bench sim                        every body, at 64 and 800 worlds
     metarl bench sim --config quickstart    one config's family, also with its policy acting
+    metarl bench learn                      whole iterations against bare simulation, RL^2 against recurrent PPO
     metarl bench fewshot                    MAML against a loop over tasks, a learner against its bare network
     """
 
     what: Annotated[
-        Positional[Literal["sim", "fewshot"]], arg(help="sim: stepping worlds; fewshot: learning from images")
+        Positional[Literal["sim", "learn", "fewshot"]],
+        arg(help="sim: stepping worlds; learn: learning to act; fewshot: learning from images"),
     ] = "sim"
     config: str | None = None
     """measure this config's family alone"""
@@ -47,8 +49,8 @@ class Bench:
         if self.config is None:
             no_overrides(overrides)
         config = settings.load(settings.find(self.config), overrides) if self.config else None
-        if self.what == "fewshot":
-            return self._fewshot()
+        if self.what != "sim":
+            return self._learning(self.what)
         from metarl import bench
 
         with console.status("measuring"):
@@ -62,16 +64,20 @@ class Bench:
             console.print(bench.table(rows, self.threads, self.repeats))
         return 0
 
-    def _fewshot(self) -> int:
+    def _learning(self, what: str) -> int:
         if self.config is not None or self.worlds != (64, 800):
-            raise UserError("bench fewshot has tasks of its own: --config and --worlds are for bench sim")
-        from metarl import bench_fewshot
+            raise UserError(f"bench {what} has tasks of its own: --config and --worlds are for bench sim")
+        from metarl import bench_fewshot, bench_learn
 
+        measure, tables = {
+            "fewshot": (bench_fewshot.bench_fewshot, bench_fewshot.tables),
+            "learn": (bench_learn.bench_learn, bench_learn.tables),
+        }[what]
         with console.status("measuring"):
-            found = bench_fewshot.bench_fewshot(self.repeats, self.threads)
+            found = measure(self.repeats, self.threads)
         if self.json:
             print(json.dumps(found, indent=1))
         else:
-            for table in bench_fewshot.tables(found, self.threads, self.repeats):
+            for table in tables(found, self.threads, self.repeats):
                 console.print(table)
         return 0
