@@ -119,6 +119,20 @@ class Config(Record):
         return self
 
     @model_validator(mode="after")
+    def _outer_has_what_it_wants(self) -> Self:
+        if isinstance(self.outer, TrpoOuter) and getattr(self.learner, "estimator", "") == "emaml":
+            raise ValueError(
+                "learner.estimator emaml pays what was done before adaptation: outer.kind trpo leaves it out"
+            )
+        if isinstance(self.outer, PpoOuter):
+            remembers = self.learner.kind in MEMORY
+            parts = self.train.num_tasks * (self.train.episodes if remembers else 1)
+            if self.outer.minibatches > parts:
+                what = "trials" if remembers else "tasks"
+                raise ValueError(f"outer.minibatches is {self.outer.minibatches}, but there are only {parts} {what}")
+        return self
+
+    @model_validator(mode="after")
     def _outer_fits_learner(self) -> Self:
         images, supervised = self.tasks.kind == "fewshot", self.tasks.kind in SUPERVISED
         if supervised and self.learner.kind in ("joint", "oracle", "cavia"):

@@ -109,6 +109,10 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
 @pytest.mark.parametrize(
     ("name", "changes", "sentence"),
     [
+        ("maml_point", {"learner__estimator": "emaml", "outer": {"kind": "trpo"}}, "outer.kind trpo leaves it out"),
+        ("maml_point", {"outer__minibatches": 4}, "outer.minibatches is 4, but there are only 3 tasks"),
+        ("gru_point", {"outer__minibatches": 7}, "outer.minibatches is 7, but there are only 6 trials"),
+        ("maml_sinusoid", {"learner": {"kind": "reptile", "clip_coef": 0.2}}, "supervised tasks have no actions"),
         ("metanet_point", {"learner__channels": 8}, "learner.channels is for tasks of kind fewshot"),
         ("metanet_sinusoid", {"learner__representation": "verification"}, "representation verification wants classes"),
         ("metanet_point", {"policy__hidden": []}, "keys in the last hidden layer: policy.hidden is empty"),
@@ -125,7 +129,7 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
         ("siamese_omniglot", {"learner__l2": {"conv0": -1}}, "learner.l2.conv0 is -1"),
     ],
 )
-def test_a_network_says_which_images_and_settings_it_wants(
+def test_settings_that_do_not_go_together_are_said(
     name: str,
     changes: dict[str, object],
     sentence: str,
