@@ -11,7 +11,18 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Experience, Learner, Lesson, Params, after_adaptation, change_all, over_tasks
+from agents.distributions import Policy
+from agents.learner import (
+    Episode,
+    Experience,
+    Learner,
+    Lesson,
+    Objective,
+    Params,
+    after_adaptation,
+    change_all,
+    over_tasks,
+)
 from agents.objectives import kl_to_sampling, policy_gradient
 
 Metrics = dict[str, float]
@@ -153,8 +164,9 @@ class TRPO:
     """Trust-region step on the post-adaptation policy (Schulman et al. 2015; Finn et al. 2017, section 5.3).
 
     Surrogate and KL are functions of theta through the inner step. The step solves H x = g by conjugate gradient,
-    H the Hessian of the mean KL of the adapted policies, is scaled to KL = max_kl in the quadratic model, and is
-    shortened by the factor `backtrack` until the surrogate has fallen and the KL is within its bound; else theta stays.
+    H the Hessian of the mean KL of the adapted policies from those that sampled, is scaled to KL = max_kl in the
+    quadratic model, and is shortened by the factor `backtrack` until the surrogate has fallen and the KL is within its
+    bound; else theta stays.
     Constants: rllab's ConjugateGradientOptimizer (10 iterations, damping 1e-5, 15 backtracks of 0.8).
     """
 
@@ -173,21 +185,30 @@ class TRPO:
         self.damping = damping
         self.line_search_steps = line_search_steps
         self.backtrack = backtrack
-        self._surrogate = after_adaptation(learner, policy_gradient)
-        self._kl = after_adaptation(learner, kl_to_sampling)
+        self._policy = after_adaptation(learner, lambda out, data: out)
 
     def step(self, theta: Params, episodes: Episode) -> tuple[Params, Metrics]:
         shapes = {k: v.shape for k, v in theta.items()}
         flat = torch.cat([v.flatten() for v in theta.values()])
 
+        def act(at: Tensor) -> Policy:
+            adapted: Any = torch.func.vmap(self._policy, in_dims=(None, 0))(_unflatten(at, shapes), episodes)
+            return cast(Policy, adapted)
+
+        def over_policies(objective: Objective) -> Callable[[Policy], Tensor]:
+            return lambda out: torch.func.vmap(objective)(out, episodes.query).mean()
+
+        lost, moved_by = over_policies(policy_gradient), over_policies(kl_to_sampling)
+
         def measure(at: Tensor) -> tuple[Tensor, Tensor]:
-            params = _unflatten(at, shapes)
-            return over_tasks(self._surrogate, params, episodes), over_tasks(self._kl, params, episodes)
+            out = act(at)
+            return lost(out), moved_by(out)
 
         leaf = flat.clone().requires_grad_()
-        surrogate, kl = measure(leaf)
-        gradient = torch.autograd.grad(surrogate, leaf)[0]
-        hessian_times = hessian_product(kl, leaf, self.damping)
+        out = act(leaf)
+        surrogate = lost(out)
+        gradient = torch.autograd.grad(surrogate, leaf, retain_graph=True)[0]
+        hessian_times = gauss_newton_product(moved_by, out, leaf, self.damping)
         direction = conjugate_gradient(hessian_times, gradient, self.cg_iterations)
         curvature = (direction @ hessian_times(direction)).clamp_min(1e-16)
         full = (2 * self.max_kl / curvature).sqrt() * direction
@@ -221,14 +242,32 @@ def _chunks(lessons: Lesson, size: int) -> list[tuple[Lesson, float]]:
     return [(p, len(p.query.y) / count) for p in parts]
 
 
-def hessian_product(value: Tensor, leaf: Tensor, damping: float) -> Callable[[Tensor], Tensor]:
-    """v -> (Hessian of `value` at `leaf` + damping I) v, without forming the Hessian (Pearlmutter 1994)."""
-    gradient = torch.autograd.grad(value, leaf, create_graph=True)[0]
+def gauss_newton_product(
+    value: Callable[[Policy], Tensor], out: Policy, leaf: Tensor, damping: float
+) -> Callable[[Tensor], Tensor]:
+    """v -> (J^T F J + damping I) v, J the derivative of `out` by `leaf` and F the Hessian of `value` at `out`.
+
+    Where the gradient of `value` at `out` is zero, as that of the KL is from a policy to itself, this is the Hessian of
+    `value` by `leaf` (Schraudolph 2002), without a derivative of J, which holds one of the inner step's gradient.
+    """
+    kind, parts = type(out), [part for part in out if part.requires_grad]
+    fixed = [part.detach().requires_grad_() for part in parts]
+    slopes = torch.autograd.grad(value(kind(*_put(out, fixed))), fixed, create_graph=True)
+    weights = [torch.zeros_like(part, requires_grad=True) for part in parts]
+    pulled = torch.autograd.grad(parts, leaf, weights, create_graph=True)[0]  # J^T w, linear in w
 
     def times(v: Tensor) -> Tensor:
-        return torch.autograd.grad(gradient @ v, leaf, retain_graph=True)[0] + damping * v
+        pushed = torch.autograd.grad(pulled, weights, v, retain_graph=True)  # J v
+        curved = torch.autograd.grad(slopes, fixed, pushed, retain_graph=True)
+        return torch.autograd.grad(parts, leaf, curved, retain_graph=True)[0] + damping * v
 
     return times
+
+
+def _put(out: Policy, parts: list[Tensor]) -> list[Tensor]:
+    """The fields of `out`, those that were differentiated taken from `parts`."""
+    rest = iter(parts)
+    return [next(rest) if part.requires_grad else part for part in out]
 
 
 def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations: int, tol: float = 1e-10) -> Tensor:

@@ -8,13 +8,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from agents.distributions import Policy
 from agents.learner import Episode, Lesson, Params, after_adaptation, over_tasks
 from agents.networks import RegressionMLP
 from agents.objectives import kl_to_sampling, mse, policy_gradient
 from agents.optimization import MAML, Supervised
+from envs.bandit import BernoulliBandit
 from envs.fewshot.sinusoid import Sinusoid
 from metarl.collect import live
-from metarl.outer import TRPO, Gradient, _unflatten, conjugate_gradient, hessian_product
+from metarl.outer import TRPO, Gradient, _unflatten, conjugate_gradient, gauss_newton_product
 from metarl.schema import Config
 from metarl.train import Trainer
 
@@ -82,10 +84,14 @@ def test_trpo_stays_where_it_is_when_no_step_is_good_enough(small: Callable[...,
     assert episodes.query.x.shape[0] == 4
 
 
+@pytest.mark.parametrize("discrete", [False, True], ids=["gaussian", "categorical"])
 @pytest.mark.parametrize("rounds", [1, 2])
-def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, small: Callable[..., Config]) -> None:
-    """The Hessian-vector product equals central differences of the gradient, which a first-order KL does not."""
-    trainer = Trainer(small("maml_point", outer={"kind": "trpo"}, learner__inner_steps=2, learner__rounds=rounds))
+def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, discrete: bool, small: Callable[..., Config]) -> None:
+    """The product equals central differences of the gradient where the policies are those that sampled; a first-order
+    one does not."""
+    bounded = {"outer": {"kind": "trpo"}, "learner__inner_steps": 2, "learner__rounds": rounds}
+    family = BernoulliBandit(3, 10) if discrete else None
+    trainer = Trainer(small("maml_point", **bounded), family=family)
     episodes = torch.utils._pytree.tree_map(
         lambda x: x.double() if x.is_floating_point() else x, experience(trainer, 1)
     )
@@ -94,17 +100,24 @@ def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, small: Callabl
     flat = torch.cat([v.flatten() for v in theta.values()])
     v = torch.randn(len(flat), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
-    def kl(at: torch.Tensor, first_order: bool = False) -> torch.Tensor:
+    def policy(at: torch.Tensor, first_order: bool) -> Policy:
         learner = dataclasses.replace(trainer.learner, first_order=first_order)  # type: ignore[type-var]
-        return over_tasks(after_adaptation(learner, kl_to_sampling), _unflatten(at, shapes), episodes)
+        adapted = after_adaptation(learner, lambda out, data: out)  # type: ignore[arg-type, return-value]
+        return torch.func.vmap(adapted, in_dims=(None, 0))(_unflatten(at, shapes), episodes)
+
+    sampled = policy(flat, False)
+    episodes = episodes._replace(query=episodes.query._replace(mean=sampled.mean, log_std=sampled.log_std))
+
+    def kl(out: Policy) -> torch.Tensor:
+        return torch.func.vmap(kl_to_sampling)(out, episodes.query).mean()
 
     def product(first_order: bool) -> torch.Tensor:
         leaf = flat.clone().requires_grad_()
-        return hessian_product(kl(leaf, first_order), leaf, damping=0.5)(v)
+        return gauss_newton_product(kl, policy(leaf, first_order), leaf, damping=0.5)(v)
 
     def gradient(at: torch.Tensor) -> torch.Tensor:
         leaf = at.clone().requires_grad_()
-        return torch.autograd.grad(kl(leaf), leaf)[0]
+        return torch.autograd.grad(kl(policy(leaf, False)), leaf)[0]
 
     differences = (gradient(flat + 1e-5 * v) - gradient(flat - 1e-5 * v)) / 2e-5 + 0.5 * v
     assert torch.allclose(product(first_order=False), differences, rtol=1e-5, atol=1e-7)
