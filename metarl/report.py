@@ -36,7 +36,7 @@ class Section(NamedTuple):
     tables: list[Lines]
     pictures: list[Markup]
     clips: list[Clip]
-    commands: list[tuple[str, str]]  # of each run, what trained it
+    trainings: list[tuple[str, str, str]]  # of each run its name, its commit, and what trained it
 
 
 def write(
@@ -58,8 +58,8 @@ def _section(standing: Standing, runs: Sequence[Run], videos: bool, tell: Callab
         _picture(lambda file: plot_trainings(standing, own, file)),
     ]
     clips = _clips(standing, own, tell) if videos and standing.config.tasks.kind in ("locomotion", "named") else []
-    commands = [(run.name, (run.path / "command.txt").read_text().strip()) for run in own]
-    return Section(standing.title, standings.tables(standing), pictures, clips, commands)
+    trainings = [(run.name, run.commit or "", (run.path / "command.txt").read_text().strip()) for run in own]
+    return Section(standing.title, standings.tables(standing), pictures, clips, trainings)
 
 
 def _picture(draw: Callable[[IO[bytes]], None]) -> Markup:

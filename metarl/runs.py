@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import subprocess
 import time
+from functools import cache
 from pathlib import Path
 
+from metarl import __version__, schema
 from metarl import config as settings
-from metarl import schema
 from metarl.errors import UserError, nearest
 
 ROOT = Path("runs")
@@ -32,6 +34,15 @@ class Run:
     def name(self) -> str:
         """`<config>/<id>`."""
         return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def commit(self) -> str | None:
+        """Of the checkout that the run was begun with, where it was one."""
+        try:
+            told = json.loads((self.path / "environment.json").read_text()).get("commit")
+        except (OSError, ValueError, AttributeError):
+            return None
+        return str(told) if told else None
 
     def records(self) -> list[dict[str, float]]:
         """One record an iteration."""
@@ -61,9 +72,22 @@ def create(name: str, config: schema.Config, command: str) -> Run:
     (path / "config.yaml").write_text(settings.dump(config))
     (path / "command.txt").write_text(command + "\n")
     versions = {p: importlib.metadata.version(p) for p in PACKAGES}
-    about = {"python": platform.python_version(), "machine": platform.machine(), **versions}
+    about = {"metarl": __version__, "commit": commit(), "python": platform.python_version()}
+    about |= {"machine": platform.machine(), **versions}
     (path / "environment.json").write_text(json.dumps(about, indent=1))
     return Run(path)
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the checkout that this is, with a + where it was changed since; None where it is none."""
+    here = Path(__file__).resolve().parent.parent
+    words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 and (here / ".git").exists() else None
 
 
 def find(text: str) -> Run:

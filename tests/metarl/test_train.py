@@ -131,7 +131,9 @@ def test_sigterm_saves_and_resume_ends_where_the_whole_run_ends(workdir: Path) -
     assert all(torch.equal(a[k], b[k]) for k in a)
     kept = [{k: v for k, v in r.items() if k.startswith("return")} for r in (*first.records(), *second.records())]
     assert kept[:30] == kept[30:]
-    assert json.loads((second.path / "environment.json").read_text())["mujoco"]
+    about = json.loads((second.path / "environment.json").read_text())
+    assert about["mujoco"]
+    assert about["commit"] == second.commit == runs.commit()
 
 
 @pytest.mark.slow
