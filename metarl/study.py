@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -119,6 +120,7 @@ def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int
     found = {i: run for i, want in enumerate(wants) if (run := run_of(want)) is not None}
     open_ = list(range(len(wants)))
     going: dict[int, Job] = {}
+    before = signal.signal(signal.SIGTERM, _interrupt)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as progress:
@@ -139,7 +141,12 @@ def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int
             job.process.send_signal(signal.SIGTERM)
         for job in going.values():
             job.process.wait()
+        signal.signal(signal.SIGTERM, before)
     return [found[i] for i in range(len(wants))]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _left(wants: Sequence[Wanted], found: dict[int, Run]) -> int:

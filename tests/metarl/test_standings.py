@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from metarl import evaluate, runs, standings, study
+from metarl import checkpoint, cli, evaluate, runs, standings, study
 from metarl.evaluate import Evaluation
 from metarl.schema import Config
 from metarl.standings import Entry, Standing
@@ -127,6 +131,25 @@ def test_a_study_trains_judges_reports_and_does_nothing_twice(
     monkeypatch.setattr(evaluate, "evaluate", None)
     assert command(words, capsys)[0] == 0
     assert len(runs.every()) == 8
+
+
+def test_a_study_that_is_ended_saves_and_goes_on(workdir: Path) -> None:
+    """SIGTERM reaches the trainings, which save; nothing is left running, and nothing is trained twice."""
+    words = ["study", "joint_robot", "--tasks", "maml_point", "--seeds", "0", "--steps", "2e6", *POINT]
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    started = subprocess.Popen([sys.executable, "-m", "metarl", *words], env=env, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not any(run.metrics.is_file() and len(run.records()) > 2 for run in runs.every()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    started.terminate()
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "interrupted" in said
+    (run,) = runs.every()
+    saved = checkpoint.load_newest(run.checkpoints).iteration
+    assert 2 < saved == run.records()[-1]["iteration"] < run.config.train.iterations
+    assert study.run_of(study.Wanted("joint_robot", run.config)).path == run.path  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
