@@ -1,0 +1,36 @@
+"""What learning costs is measured against the same simulation, and told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from metarl import bench_learn
+from metarl import config as settings
+from metarl.schema import Config
+from tests.metarl.test_cli import run
+
+
+def test_bench_learn_tells_ratios(
+    workdir: Path, small: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "tiny.yaml").write_text(settings.dump(small("maml_cheetah_direction")))
+    monkeypatch.setattr(bench_learn, "ITERATIONS", {"PPO": "tiny.yaml"})
+    monkeypatch.setattr(bench_learn, "ENVS", 2)
+    monkeypatch.setattr(bench_learn, "STEPS", 5)
+    monkeypatch.setattr("metarl.bench.SECONDS", 0.01)
+    code, out, err = run(["bench", "learn", "--repeats", "1", "--threads", "1", "--json"], capsys)
+    assert code == 0, err
+    found = json.loads(out)
+    row = found["iterations"]["PPO"]
+    assert row["steps"] == 3 * 2 * 2 * 10  # tasks, episodes, before and after, horizon
+    assert row["ratio"] == pytest.approx(row["whole"] / row["bare"])
+    assert row["ratio"] > 1
+    assert "RL^2 with an LSTM" in found["recurrent"]
+    for table in bench_learn.tables(found, 1, 1):
+        assert table.row_count >= 1
+    code, _, err = run(["bench", "learn", "--config", "quickstart"], capsys)
+    assert (code, "tasks of its own" in err) == (2, True)
