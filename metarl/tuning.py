@@ -19,7 +19,7 @@ from metarl.errors import UserError
 from metarl.train import Trainer
 
 Start = Literal["trained", "scratch"]
-STEPS = [(rate, count) for count in (1, 5) for rate in (0.1, 0.3, 1.0, 3.0)]  # chosen
+STEPS = [(rate, count) for count in (1, 5) for rate in (0.3, 1.0, 3.0, 10.0)]  # chosen
 TASKS = 20  # chosen
 BATCH = 20  # episodes that are learned from at once
 CLIP = 0.2  # Schulman et al. 2017; of several steps on a batch
@@ -46,7 +46,8 @@ def tune(trainer: Trainer, start: Start, after: Sequence[int]) -> Tuned:
     if not isinstance(joint, Joint) or joint.sees_task:
         raise UserError(f"--fine-tune is for joint training: the learner of this run is {trainer.config.learner.kind}")
     generator = torch.Generator().manual_seed(SEED)
-    theta = trainer.state.theta if start == "trained" else joint.init(generator)
+    fresh = torch.Generator().manual_seed(SEED + 1 + trainer.config.seed)  # each training has fresh weights of its own
+    theta = trainer.state.theta if start == "trained" else joint.init(fresh)
     tasks = trainer.family.sample(TASKS, "train", generator)
     best: dict[int, tuple[float, FineTuned]] = {}
     for rate, count in STEPS:

@@ -122,6 +122,8 @@ def test_the_rate_is_the_best_on_training_tasks(
     tuned = tuning.tune(Trainer(config, checkpoint.load_newest(run.checkpoints)), "trained", (0, 20))
     assert (tuned.learners[20].inner_lr, tuned.learners[20].inner_steps) == (2.0, 3)
     assert str(tuned) == "steps x rate: 3 x 2 on 20"
+    other = tuning.tune(Trainer(config.model_copy(update={"seed": 1})), "scratch", (0,))
+    assert not torch.equal(other.theta["layer0.weight"], tuning.tune(Trainer(config), "scratch", (0,)).theta["layer0.weight"])
     found = evaluate.evaluate(run, "test", 4, after=(0, 20), trials=1, tuned="scratch")
     assert found.learner == "from scratch"
     assert found.after == (0, 20)
