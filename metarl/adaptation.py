@@ -47,10 +47,12 @@ def judge(
     last = learners[max(learners)]
     if recalls(last):
         return _in_one_go(last, tuple(learners), theta, family, tasks, trials, credit, generator)
-    return {
+    found = {
         k: _one_by_one(learner, rounds_of(k, batch), theta, family, tasks, trials, credit, generator)
         for k, learner in learners.items()
     }
+    judging = found[0].adapting if 0 in found else 0.0  # acting in the two episodes that it is judged on
+    return {k: j._replace(adapting=max(j.adapting - judging, 0.0)) for k, j in found.items()}
 
 
 def _one_by_one(

@@ -66,6 +66,11 @@ def save(folder: Path, state: State) -> Path:
     return target
 
 
+def newest_iteration(folder: Path) -> int:
+    """Of the newest checkpoint by its name; 0 where there is none."""
+    return max((int(p.name.removeprefix("iteration_")) for p in folder.glob("iteration_*")), default=0)
+
+
 def load_newest(folder: Path) -> State:
     """The newest checkpoint that is whole; one that is not is passed over with a warning."""
     problems = []

@@ -28,6 +28,7 @@ from metarl.train import Trainer
 
 SEED = 1_000_003  # chosen: far from training seeds; with the odd-draw rule no training task can come back anyway
 AFTER = (0, 1, 2, 3, 5, 10, 20)  # episodes of adaptation
+PROTOCOL = 2  # of evaluations that are written down: those of another one are made anew
 TRIALS = 4  # chosen: adaptations of each task, each judged on an episode of its own
 
 
@@ -54,6 +55,7 @@ class Evaluation(NamedTuple):
     adapting_ms: tuple[float, ...]  # [B]: computation of a trial's adaptation, without simulation
     diverged: float  # share of episodes whose simulation broke down
     chosen: str  # what was tuned on training tasks
+    protocol: int = PROTOCOL
 
     def to_json(self) -> dict[str, Any]:
         tables = {"returns": _rows(self.returns), "greedy": _rows(self.greedy)}
@@ -123,7 +125,8 @@ def evaluate(
     tasks = sample_tasks(trainer.family, num_tasks, split, generator)
     learner, theta, batch = trainer.learner, trainer.state.theta, run.config.train.episodes
     trained_after = learner.rounds * (1 if recalls(learner) else batch)
-    after = tuple(sorted({*after, trained_after} if learner.rounds or tuned else {0}))
+    adapts = bool(learner.rounds or recalls(learner) or tuned)
+    after = tuple(sorted({*after, trained_after} if adapts else {0}))
     learners, chosen = dict.fromkeys(after, learner), ""
     if tuned is not None:
         best = tuning.tune(trainer, tuned, after)
@@ -136,8 +139,8 @@ def evaluate(
         seed,
         trials,
         trainer.state.iteration,
-        trainer.state.env_steps,
-        round(trainer.state.seconds / 60, 2),
+        0 if tuned == "scratch" else trainer.state.env_steps,
+        0.0 if tuned == "scratch" else round(trainer.state.seconds / 60, 2),
         tasks.to_json(),
         after,
         max(after) if tuned else trained_after,
@@ -170,9 +173,15 @@ def called(config: Config, tuned: tuning.Start | None = None) -> str:
 def stored_evaluation(
     run: Run, split: str, num_tasks: int, after: Sequence[int], trials: int, seed: int, tuned: tuning.Start | None
 ) -> Evaluation | None:
-    """The same evaluation of the run as it is now, if it was written down before."""
-    wanted = {"split": split, "seed": seed, "trials": trials, "learner": called(run.config, tuned)}
-    iteration = run.records()[-1]["iteration"]
+    """The same evaluation of the run as it is now, if it was written down before, after just the wanted episodes."""
+    wanted = {
+        "split": split,
+        "seed": seed,
+        "trials": trials,
+        "learner": called(run.config, tuned),
+        "protocol": PROTOCOL,
+    }
+    iteration = checkpoint.newest_iteration(run.checkpoints)
     for path in sorted(run.path.glob(f"evaluation_{split}_*.json")):
         try:
             found = Evaluation.from_json(json.loads(path.read_text()))
@@ -181,8 +190,14 @@ def stored_evaluation(
         same = all(getattr(found, k) == v for k, v in wanted.items())
         enough = found.after == (0,) or set(after) <= set(found.after)
         if same and enough and len(found.tasks) == num_tasks and found.iteration == iteration:
-            return found
+            return found if found.after == (0,) else _only_after(found, {*after, found.trained_after})
     return None
+
+
+def _only_after(e: Evaluation, wanted: set[int]) -> Evaluation:
+    rows = [i for i, k in enumerate(e.after) if k in wanted]
+    after, spent = tuple(e.after[i] for i in rows), tuple(e.adapting_ms[i] for i in rows)
+    return e._replace(after=after, adapting_ms=spent, returns=e.returns[rows], greedy=e.greedy[rows])
 
 
 def store(run: Run, evaluation: Evaluation) -> Path:

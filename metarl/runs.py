@@ -7,12 +7,19 @@ import json
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from metarl import __version__, schema
 from metarl import config as settings
 from metarl.errors import UserError, nearest
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where nothing is locked
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path("runs")
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
@@ -34,6 +41,17 @@ class Run:
     def name(self) -> str:
         """`<config>/<id>`."""
         return f"{self.path.parent.name}/{self.path.name}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process from training here; UserError where one does."""
+        with (self.path / "lock").open("w") as file:
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(f"{self.path} is being trained by another process: wait for it, or stop it") from None
+            yield
 
     @property
     def commit(self) -> str | None:

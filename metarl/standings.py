@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.core import TaskDistribution
-from metarl import evaluate, published, statistics, tuning
+from metarl import checkpoint, evaluate, published, statistics, tuning
 from metarl.build import build_family
 from metarl.errors import UserError
 from metarl.evaluate import Evaluation
@@ -18,6 +18,8 @@ from metarl.schema import SUPERVISED, Config, NamedTasks, without_seed
 from metarl.statistics import Bootstrap, Estimate, Returns, interquartile_mean
 from metarl.tables import Lines
 
+FEW_SEEDS = 10  # Agarwal et al. 2021
+FEWEST_OF_A_KIND = 5  # chosen: of single tasks nothing can be drawn anew
 FINEST = 8  # choices of a number up to which they are strata; more are as good as a range
 TUNED: tuple[tuning.Start, ...] = ("trained", "scratch")
 
@@ -67,10 +69,10 @@ class Standing(NamedTuple):
     split: str
     after: tuple[int, ...]
     at: int  # episodes of adaptation at which all but curves are told
-    left_out: int  # tasks in which every world of some learner broke down
     places: list[Place]
     baseline: Entry | None
     oracle: Entry | None
+    notes: list[str]  # what a reader must know
 
     def to_json(self) -> dict[str, Any]:
         def told(place: Place) -> dict[str, Any]:
@@ -130,10 +132,11 @@ def is_judged(run: Run, split: str, num_tasks: int, after: Sequence[int]) -> boo
 
 
 def _by_config(runs: list[Run]) -> list[list[Run]]:
-    alike: dict[str, list[Run]] = {}
+    """Runs that differ in their seed alone; of two with the same seed, which are the same, the first."""
+    alike: dict[str, dict[int, Run]] = {}
     for run in runs:
-        alike.setdefault(without_seed(run.config), []).append(run)
-    return list(alike.values())
+        alike.setdefault(without_seed(run.config), {}).setdefault(run.config.seed, run)
+    return [list(seeds.values()) for seeds in alike.values()]
 
 
 def _entry(
@@ -146,6 +149,10 @@ def _entry(
     tuned: tuning.Start | None,
     tell: Callable[[str], None],
 ) -> Entry:
+    if len({checkpoint.newest_iteration(run.checkpoints) for run in runs}) > 1:
+        raise UserError(
+            f"the runs of {runs[0].path.parent.name} ended at different iterations: resume the shorter ones"
+        )
     called = evaluate.called(runs[0].config, tuned)
     evaluations = []
     for run in runs:
@@ -155,49 +162,92 @@ def _entry(
             known = evaluate.evaluate(run, split, num_tasks, after=after, trials=trials, seed=seed, tuned=tuned)
             evaluate.store(run, known)
         evaluations.append(known)
-    if len({e.iteration for e in evaluations}) > 1:
-        raise UserError(
-            f"the runs of {runs[0].path.parent.name} ended at different iterations: resume the shorter ones"
-        )
     return Entry(runs[0].path.parent.name, called, [run.config.seed for run in runs], evaluations)
 
 
 def _standing(config: Config, split: str, entries: list[Entry], after: tuple[int, ...], at: int) -> Standing:
     family = build_family(config)
     tasks = entries[0].evaluations[0].tasks
-    whole = np.ones(len(tasks), dtype=bool)
-    for entry in entries:
-        for e in entry.evaluations:
-            whole &= ~np.isnan(e.returns).any(0) & ~np.isnan(e.greedy).any(0)
-    entries = [entry._replace(evaluations=[_only(e, whole) for e in entry.evaluations]) for entry in entries]
-    boot = Bootstrap(_strata(family, split, [t for t, keep in zip(tasks, whole, strict=True) if keep]))
+    if any(e.tasks != tasks for entry in entries for e in entry.evaluations):
+        raise UserError("the runs were judged on different tasks: remove their evaluation_*.json and compare again")
+    entries, notes = _without_gaps(entries)
+    entries = _named_apart(entries)
+    boot = Bootstrap(_strata(family, split, tasks))
     baseline = next((e for e in entries if e.learner == "joint"), None)
     oracle = next((e for e in entries if e.learner == "oracle"), None)
     scale = _scale(boot, baseline, oracle)
+    notes += _about_scale(scale, baseline, oracle)
     places = [_place(boot, entry, after, at, scale, baseline, oracle) for entry in entries]
-    title = config.tasks.name if isinstance(config.tasks, NamedTasks) else _described(family, config)
-    return Standing(title, family, config, split, after, at, int((~whole).sum()), places, baseline, oracle)
+    title = _described(family, config)
+    return Standing(title, family, config, split, after, at, places, baseline, oracle, notes)
 
 
 def _described(family: TaskDistribution, config: Config) -> str:
+    if isinstance(config.tasks, NamedTasks):
+        changed = config.tasks.model_dump(exclude={"kind", "name"}, exclude_none=True)
+        return ", ".join([config.tasks.name, *(f"{k} {v}" for k, v in changed.items())])
     varies = ", ".join(v.describe() for v in family.variables if v.name in family.descriptor_names)
     return f"{getattr(config.tasks, 'robot', config.tasks.kind)}: {varies}"
 
 
-def _only(e: Evaluation, members: NDArray[np.bool_]) -> Evaluation:
-    tasks = [task for task, keep in zip(e.tasks, members, strict=True) if keep]
-    return e._replace(tasks=tasks, returns=e.returns[:, members], greedy=e.greedy[:, members])
+def _without_gaps(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
+    """Where all worlds of a task broke down nobody knows the return: it counts as the worst that any learner had."""
+    every = np.concatenate([np.concatenate([e.returns, e.greedy]) for x in entries for e in x.evaluations])
+    if np.isnan(every).all(0).any():
+        raise UserError(
+            "there is a task in which the worlds of every learner broke down: nothing can be compared on it"
+        )
+    worst = np.nanmin(every, 0)
+    filled, notes = [], []
+    for entry in entries:
+        gaps = sum(int(np.isnan(e.returns).sum()) for e in entry.evaluations)
+        if gaps:
+            notes.append(
+                f"{entry.learner} broke down in all worlds of a task {gaps} times: that counts as the worst return"
+            )
+        told = [
+            e._replace(
+                returns=np.where(np.isnan(e.returns), worst, e.returns),
+                greedy=np.where(np.isnan(e.greedy), worst, e.greedy),
+            )
+            for e in entry.evaluations
+        ]
+        filled.append(entry._replace(evaluations=told))
+    return filled, notes
+
+
+def _named_apart(entries: list[Entry]) -> list[Entry]:
+    """Learners of one kind by the names of their configs too; the first joint training and oracle keep theirs."""
+    names = [e.learner for e in entries]
+    kept: set[str] = set()
+    apart = []
+    for entry in entries:
+        alike = names.count(entry.learner) > 1
+        first = entry.learner in ("joint", "oracle") and entry.learner not in kept
+        kept.add(entry.learner)
+        apart.append(entry._replace(learner=f"{entry.learner} ({entry.name})") if alike and not first else entry)
+    return apart
+
+
+def _about_scale(scale: Scale | None, baseline: Entry | None, oracle: Entry | None) -> list[str]:
+    if scale is not None:
+        return []
+    if baseline is None or oracle is None:
+        missing = " and ".join(w for w, e in (("joint training", baseline), ("an oracle", oracle)) if e is None)
+        return [f"no score: {missing} was not given"]
+    return ["no score: the oracle is not clearly better than joint training"]
 
 
 def _strata(family: TaskDistribution, split: str, tasks: list[dict[str, float]]) -> NDArray[np.int64]:
-    """[N]: tasks of the same choices are of one stratum."""
+    """[N]: tasks of the same choices are of one stratum; all are of one where some stratum would be small."""
     chosen = [
         v.name
         for v in family.variables
         if v.name in family.descriptor_names and v.is_finite(split) and len(v.intervals(split)) <= FINEST
     ]
     rows = np.array([[task[name] for name in chosen] for task in tasks]).reshape(len(tasks), -1)
-    return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1]).reshape(-1)
+    kinds, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)[1:]
+    return np.asarray(kinds if counts.min() >= FEWEST_OF_A_KIND else np.zeros(len(tasks), dtype=np.int64)).reshape(-1)
 
 
 class Scale(NamedTuple):
@@ -219,7 +269,8 @@ def _scale(boot: Bootstrap, baseline: Entry | None, oracle: Entry | None) -> Sca
         (float(interquartile_mean(r)), interquartile_mean(boot.resample(r)))
         for r in (baseline.returns(0), oracle.returns(0))
     )
-    return Scale(zero, one) if one[0] > zero[0] else None
+    inverted = float((one[1] <= zero[1]).mean())  # among resamples: beyond this an interval would be an artefact
+    return Scale(zero, one) if one[0] > zero[0] and inverted < 0.025 else None
 
 
 NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
@@ -256,10 +307,18 @@ def _place(
         curve,
         score,
         boot.estimate(returns, statistics.mean),
-        boot.estimate(returns, statistics.tail_mean),
+        _tail(entry, returns),
         boot.estimate(entry.returns(at, greedy=True), interquartile_mean),
         improvement,
     )
+
+
+def _tail(entry: Entry, returns: Returns) -> Estimate:
+    """Mean of the worst tasks, repeats of one task pooled; without an interval, which so few do not give."""
+    rows = np.array([list(task.values()) for task in entry.evaluations[0].tasks])
+    kinds = np.asarray(np.unique(rows, axis=0, return_inverse=True)[1]).reshape(-1)
+    pooled = np.stack([returns[:, kinds == kind].mean(1) for kind in range(kinds.max() + 1)], 1)
+    return Estimate(float(statistics.tail_mean(pooled)), float("nan"), float("nan"))
 
 
 def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -267,11 +326,9 @@ def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> ND
 
     A score is the return of a task between the interquartile means of joint training (0) and oracle (1).
     """
-    if standing.baseline is None or standing.oracle is None:
+    if standing.baseline is None or standing.oracle is None or not standing.places[0].score:
         return None
     zero, one = (float(interquartile_mean(e.returns(0))) for e in (standing.baseline, standing.oracle))
-    if one <= zero:
-        return None
     scores = (entry.returns(standing.at) - zero) / (one - zero)
     return np.asarray((scores.ravel()[None] > levels[:, None]).mean(1))
 
@@ -294,7 +351,7 @@ def _curves(standing: Standing, what: str, title: str) -> Lines:
         cells = [found[k].said(digits=digits) if k in found else "" for k in standing.after]
         fixed = len(place.entry.after) == 1
         rows.append([place.entry.learner, *(cells[:1] + [""] * (len(cells) - 1) if fixed else cells)])
-    notes = [_meaning(standing)]
+    notes = [_meaning(standing), *standing.notes]
     if what == "curve":
         notes += _marks(standing)
     return Lines(title, ["learner", *(f"after {k}" if k else "before" for k in standing.after)], rows, notes)
@@ -302,18 +359,23 @@ def _curves(standing: Standing, what: str, title: str) -> Lines:
 
 def _meaning(standing: Standing) -> str:
     first = standing.places[0].entry.evaluations[0]
-    seeds = {len(p.entry.seeds) for p in standing.places}
-    several = "seeds and " if max(seeds) > 1 else ""
-    left_out = f"; {standing.left_out} tasks left out, in which all worlds diverged" if standing.left_out else ""
+    seeds = sorted({len(p.entry.seeds) for p in standing.places})
+    several = {True: "seeds and tasks", False: "tasks alone"}[seeds[0] > 1]
+    mixed = ", of tasks alone where there is one seed" if seeds[0] == 1 < seeds[-1] else ""
+    few = "; with fewer than ten seeds it is too narrow" if seeds[-1] < FEW_SEEDS else ""
+    several = "seeds and tasks" if mixed else several
+    different = len({tuple(task.values()) for task in first.tasks})
+    repeats = f" ({different} different)" if different < len(first.tasks) else ""
     return (
-        f"interquartile mean over {len(first.tasks)} tasks x {'/'.join(map(str, sorted(seeds)))} training seeds "
-        f"[95 % bootstrap interval over {several}tasks], {first.trials} trials a task{left_out}"
+        f"interquartile mean over {len(first.tasks)} tasks{repeats} x {'/'.join(map(str, seeds))} training seeds "
+        f"[95 % bootstrap interval over {several}{mixed}{few}], {first.trials} trials a task"
     )
 
 
 def _marks(standing: Standing) -> list[str]:
     tasks = standing.config.tasks
-    marks = published.ROBOTS.get(tasks.name, ()) if isinstance(tasks, NamedTasks) else ()
+    as_published = isinstance(tasks, NamedTasks) and tasks.horizon is None and tasks.physics is None
+    marks = published.ROBOTS.get(tasks.name, ()) if as_published and isinstance(tasks, NamedTasks) else ()
     said = [f"{m.who} {m.value:g} after {m.after} ({m.steps / 1e6:g} M steps; {m.source})" for m in marks]
     return [f"published, mean return: {'; '.join(said)}"] if said else []
 
@@ -322,6 +384,7 @@ def _facts(standing: Standing, title: str) -> Lines:
     headers = [
         "learner",
         "seeds",
+        "trained for",
         "M steps",
         "minutes",
         "mean",
@@ -339,6 +402,7 @@ def _facts(standing: Standing, title: str) -> Lines:
             [
                 e.learner,
                 str(len(e.seeds)),
+                str(e.evaluations[0].trained_after) if len(e.after) > 1 and not e.evaluations[0].chosen else "",
                 f"{e.mean(lambda x: x.env_steps) / 1e6:.1f}",
                 f"{e.mean(lambda x: x.minutes):.1f}",
                 place.mean.said(),
@@ -350,8 +414,14 @@ def _facts(standing: Standing, title: str) -> Lines:
             ]
         )
     notes = [
-        "mean; mean of the worst 5 % of tasks; interquartile mean of the likeliest actions; probability that a "
-        "training beats one of joint training on a task; minutes of training; computation of an adaptation in a batch"
+        "trained for: episodes of adaptation; mean; mean of the worst 5 % of the tasks that differ, at least one; "
+        "interquartile mean of the likeliest actions, which a memory takes throughout; probability that a training "
+        "beats one of joint training on a task; minutes of training; computation of an adaptation in a batch"
     ]
-    notes += [f"{p.entry.learner}: {e.chosen}" for p in standing.places for e in p.entry.evaluations[:1] if e.chosen]
+    notes += [
+        f"{p.entry.learner}: {e.chosen} (chosen on training tasks, first seed)"
+        for p in standing.places
+        for e in p.entry.evaluations[:1]
+        if e.chosen
+    ]
     return Lines(title, headers, rows, notes)

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from metarl import checkpoint, runs, schema
 from metarl import config as settings
-from metarl import runs, schema
-from metarl.errors import UserError
+from metarl.errors import DivergedError, UserError
 from metarl.runs import Run
 
+BROKE_DOWN = DivergedError.exit_code
 PAUSE = 0.5  # s between two looks at what is going on
 
 
@@ -32,25 +33,33 @@ class Wanted(NamedTuple):
 
 
 def wanted(
-    configs: Sequence[str], tasks: Sequence[str], seeds: Sequence[int], steps: float | None, overrides: dict[str, Any]
+    configs: Sequence[str],
+    tasks: Sequence[str],
+    seeds: Sequence[int],
+    steps: float | None,
+    split: str,
+    overrides: dict[str, Any],
 ) -> list[Wanted]:
     """Every config on every distribution with every seed; for `steps` environment steps each, or a little more.
 
     tasks: names of `metarl list tasks` or of configs whose tasks are meant; none leaves each config its own.
     """
-    found = []
+    fixed = {"train.num_threads", *(() if steps is None else ("train.iterations",))}
+    for key in fixed & overrides.keys():
+        raise UserError(f"--{key} is not for a study: each training has one core, and --steps says how long it is")
+    found: dict[str, Wanted] = {}
     for name in tasks or (None,):
         for config in configs:
             path = settings.find(config)
             for seed in seeds:
                 changes = _tasks_of(name, path) | overrides | {"seed": seed, "train.num_threads": 1}
                 made = settings.load(path, changes)
-                each = steps_of_an_iteration(made)  # tells what is wrong with the tasks before anything is trained
+                each = steps_of_an_iteration(made, split)  # tells what is wrong before anything is trained
                 if steps is not None:
                     iterations = math.ceil(steps / each)
                     made = settings.load(path, changes | {"train.iterations": iterations})
-                found.append(Wanted(path.stem, made))
-    return found
+                found.setdefault(schema.without_threads(made), Wanted(path.stem, made))
+    return list(found.values())
 
 
 def _tasks_of(name: str | None, path: Path) -> dict[str, Any]:
@@ -62,13 +71,15 @@ def _tasks_of(name: str | None, path: Path) -> dict[str, Any]:
     return {"tasks": {"kind": "named", "name": name} | {k: own[k] for k in ("action_scale",) if k in own}}
 
 
-def steps_of_an_iteration(config: schema.Config) -> int:
-    """Environment steps, counted as if no episode ended early."""
+def steps_of_an_iteration(config: schema.Config, split: str) -> int:
+    """Environment steps, counted as if no episode ended early. Raises UserError for tasks that have no such split."""
     from metarl.build import build_family, build_learner
 
     if config.tasks.kind in schema.SUPERVISED:
         raise UserError("a study is of learners that act: for runs on images see metarl compare")
     family = build_family(config)
+    if split not in family.splits():
+        raise UserError(f"--split is {split}: these tasks have {', '.join(family.splits())}")
     rounds = build_learner(config, family).rounds + 1
     return config.train.num_tasks * config.train.episodes * rounds * family.horizon
 
@@ -88,11 +99,7 @@ def _is(run: Run, same: str) -> bool:
 
 
 def _done(run: Run) -> int:
-    try:
-        records = run.records()
-    except UserError:
-        return 0
-    return int(records[-1]["iteration"]) if records else 0
+    return checkpoint.newest_iteration(run.checkpoints)
 
 
 class Judging(NamedTuple):
@@ -114,13 +121,14 @@ class Job(NamedTuple):
 def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int, console: Console) -> list[Run]:
     """The runs, in the order of `wants`; those that are not at their end are trained, then judged, `jobs` at a time.
 
-    Ctrl-C and SIGTERM let every training save; the study goes on from there when it is started again. Raises UserError
-    when one breaks down, after those that are going on have saved.
+    Ctrl-C and SIGTERM let every training save; the study goes on from there when it is started again. A training whose
+    learning breaks down is told and left out; UserError for what ends in another way, after the others have saved.
     """
     found = {i: run for i, want in enumerate(wants) if (run := run_of(want)) is not None}
     open_ = list(range(len(wants)))
     going: dict[int, Job] = {}
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    broken: list[str] = []
+    before = {s: signal.signal(s, _interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as progress:
@@ -135,14 +143,23 @@ def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int
                         progress.console.print(_said({i: job}), highlight=False)
                 progress.update(bar, completed=total - _left(wants, found), description=_said(going))
                 time.sleep(PAUSE)
-                open_ = _collect(going) + open_
+                for i, job in _ended(going):
+                    if job.process.returncode != BROKE_DOWN:
+                        open_ = [i, *open_] if not job.judges else open_
+                        continue
+                    broken.append(f"{job.run.path}, seed {job.want.config.seed}")
+                    progress.console.print(f"{broken[-1]}: learning broke down, it is left out", highlight=False)
+                    del found[i]
     finally:
         for job in going.values():
             job.process.send_signal(signal.SIGTERM)
         for job in going.values():
             job.process.wait()
-        signal.signal(signal.SIGTERM, before)
-    return [found[i] for i in range(len(wants))]
+        for s, handler in before.items():
+            signal.signal(s, handler)
+    if not found:
+        raise UserError(f"learning broke down in every training: {', '.join(broken)}")
+    return [found[i] for i in range(len(wants)) if i in found]
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -177,16 +194,13 @@ def _start(want: Wanted, run: Run, words: list[str], judges: bool) -> Job:
     return Job(want, run, process, judges)
 
 
-def _collect(going: dict[int, Job]) -> list[int]:
-    """Take away what has ended; trainings are to be judged."""
-    ended = []
-    for i, job in list(going.items()):
-        code = job.process.poll()
-        if code is None:
-            continue
+def _ended(going: dict[int, Job]) -> list[tuple[int, Job]]:
+    """Take away what has ended; UserError for what ended as nothing should."""
+    ended = [(i, job) for i, job in going.items() if job.process.poll() is not None]
+    for i, job in ended:
         del going[i]
-        ended += [] if job.judges else [i]
-        if code:
+        if job.process.returncode not in (0, BROKE_DOWN):
             log = (job.run.path / "log.txt").read_text().splitlines()
-            raise UserError(f"{job.run.path} ended with exit code {code}: {log[-1] if log else 'it said nothing'}")
+            last = log[-1] if log else "it said nothing"
+            raise UserError(f"{job.run.path} ended with exit code {job.process.returncode}: {last}")
     return ended

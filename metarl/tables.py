@@ -27,4 +27,5 @@ class Lines(NamedTuple):
 
     def to_markdown(self) -> str:
         rows = [self.headers, ["---"] * len(self.headers), *self.rows]
-        return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", *(f"{n}  " for n in self.notes)]) + "\n"
+        table = ["| " + " | ".join(row) + " |" for row in rows]
+        return "\n".join([f"### {self.title}", "", *table, "", *(f"{n}  " for n in self.notes)]) + "\n"

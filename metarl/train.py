@@ -158,6 +158,7 @@ def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool
     total = trainer.config.train.iterations
     start = trainer.state.iteration
     with (
+        run.locked(),
         _stop_requests() as stop,
         run.metrics.open("a") as log,
         TrainingDisplay(run.name, total, start, console) as display,

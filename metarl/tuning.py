@@ -1,7 +1,7 @@
 """Joint training that goes on learning on the episodes of a task: the baseline of every learner that adapts.
 
-How fast it should learn is found on training tasks, for every number of episodes on its own: no learner to be compared
-with it has it better.
+How fast it should learn is found on training tasks, for every number of episodes on its own; no other learner is tuned
+like this.
 """
 
 from __future__ import annotations
@@ -50,12 +50,14 @@ def tune(trainer: Trainer, start: Start, after: Sequence[int]) -> Tuned:
     theta = trainer.state.theta if start == "trained" else joint.init(fresh)
     tasks = trainer.family.sample(TASKS, "train", generator)
     best: dict[int, tuple[float, FineTuned]] = {}
+    luck = generator.get_state()
     for rate, count in STEPS:
         learner = FineTuned(joint.network, clipped_policy_gradient(CLIP), inner_lr=rate, inner_steps=count)
         learners = dict.fromkeys(after, learner)
+        generator.set_state(luck)  # the same for all
         judged = judge(learners, theta, trainer.family, tasks, 1, BATCH, trainer.credit, generator)
         for k, j in judged.items():
-            reached = j.drawn.nan_to_num(-torch.inf).mean().item()
+            reached = j.drawn.nanmean().nan_to_num(-torch.inf).item()
             if k not in best or reached > best[k][0]:
                 best[k] = reached, learner
     return Tuned(theta, {k: learner for k, (_, learner) in best.items()})

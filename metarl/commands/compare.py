@@ -74,10 +74,14 @@ class Compare:
         within("trials", self.trials, 1, 1000)
         if not self.shots or min(self.shots) < 1 or not self.ways or min(self.ways) < 2:
             raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
-        if 0 not in self.after or self.at not in self.after or min(self.after) < 0:
-            raise UserError("--after wants 0, the episodes of --at, and other numbers of episodes")
+        if 0 not in self.after or min(self.after) < 0:
+            raise UserError("--after wants 0 and other numbers of episodes")
+        within("at", self.at, 0, 100_000)
+        self.after = tuple(sorted({*self.after, self.at}))
         if self.out:
             writable(self.out, (".md", ".html"))
+        if self.videos and (self.out is None or self.out.suffix != ".html"):
+            raise UserError("--videos go into a report: give --out with a name that ends in .html")
 
     def _compare_images(self, found: list[Run]) -> int:
         from metarl import compare

@@ -63,7 +63,7 @@ class Study:
         from metarl.train import usable_cores
 
         command = shlex.join(["metarl", *sys.argv[1:]])
-        wants = study.wanted(self.configs, self.tasks, seeds, self.steps, overrides)
+        wants = study.wanted(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
         words = ["--split", self.split, "--tasks", str(self.judged), "--at", str(self.at), "--json"]
         judging = study.Judging(words, lambda run: standings.is_judged(run, self.split, self.judged, options.after))
         runs = study.carry_out(wants, judging, command, self.jobs or usable_cores(), console)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -115,15 +116,16 @@ def test_the_rate_is_the_best_on_training_tasks(
     workdir: Path, small: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of rates of which one does nothing, one is right, and one destroys, the right one is chosen, and named."""
-    config = small("maml_point", learner={"kind": "joint"}, tasks__horizon=20)
-    monkeypatch.setattr(tuning, "STEPS", [(1e-9, 1), (2.0, 3), (1e6, 1)])
-    monkeypatch.setattr(tuning, "TASKS", 6)
+    config = small("maml_point", learner={"kind": "joint"})
+    monkeypatch.setattr(tuning, "STEPS", [(1e-9, 1), (1.0, 1), (1e6, 1)])
+    tuned = tuning.tune(Trainer(config, family=Guess()), "trained", (0, 20))
+    assert (tuned.learners[20].inner_lr, tuned.learners[20].inner_steps) == (1.0, 1)
+    assert str(tuned) == "steps x rate: 1 x 1 on 20"
     run = saved("joint_point", config)
-    tuned = tuning.tune(Trainer(config, checkpoint.load_newest(run.checkpoints)), "trained", (0, 20))
-    assert (tuned.learners[20].inner_lr, tuned.learners[20].inner_steps) == (2.0, 3)
-    assert str(tuned) == "steps x rate: 3 x 2 on 20"
     other = tuning.tune(Trainer(config.model_copy(update={"seed": 1})), "scratch", (0,))
-    assert not torch.equal(other.theta["layer0.weight"], tuning.tune(Trainer(config), "scratch", (0,)).theta["layer0.weight"])
+    assert not torch.equal(
+        other.theta["layer0.weight"], tuning.tune(Trainer(config), "scratch", (0,)).theta["layer0.weight"]
+    )
     found = evaluate.evaluate(run, "test", 4, after=(0, 20), trials=1, tuned="scratch")
     assert found.learner == "from scratch"
     assert found.after == (0, 20)
@@ -142,9 +144,13 @@ def test_an_evaluation_is_read_back(workdir: Path, small: Callable[..., Config])
     found = evaluate.evaluate(run, "test", 3, after=(0, 1), trials=2, seed=1)
     assert found.after == (0, 1, 2)  # it was trained for two episodes
     evaluate.store(run, found)
-    wanted = ("test", 3, (0, 2), 2, 1, None)
+    wanted = ("test", 3, (0, 1), 2, 1, None)
     again = evaluate.stored_evaluation(run, *wanted)
     assert again is not None
     assert again.to_json() == found.to_json()
+    fewer = evaluate.stored_evaluation(run, "test", 3, (0,), 2, 1, None)  # and what it was trained for
+    assert fewer is not None
+    assert fewer.after == (0, 2)
+    np.testing.assert_allclose(fewer.returns, found.returns[[0, 2]], atol=1e-3)
     for other in (("train", *wanted[1:]), ("test", 4, *wanted[2:]), ("test", 3, (0, 5), 2, 1, None)):
         assert evaluate.stored_evaluation(run, *other) is None

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from metarl import checkpoint, cli, evaluate, runs, standings, study
+from metarl.errors import UserError
 from metarl.evaluate import Evaluation
 from metarl.schema import Config
 from metarl.standings import Entry, Standing
@@ -79,20 +80,60 @@ def test_tables_say_all(standing: Standing) -> None:
     json.dumps(standing.to_json(), allow_nan=False)
 
 
-def test_a_task_in_which_all_broke_down_is_left_out_for_all(small: Callable[..., Config]) -> None:
-    entries = [entry("joint", {0: -40.0}), entry("oracle", {0: -20.0})]
-    entries[0].evaluations[0].returns[0, 3] = np.nan
-    standing = standings._standing(small("maml_point"), "test", entries, (0,), 0)
-    assert standing.left_out == 1
-    assert all(place.entry.returns(0).shape == (1, 11) for place in standing.places)
-    assert "1 tasks left out" in standings.tables(standing)[0].notes[0]
+def test_a_task_in_which_all_broke_down_counts_as_the_worst(small: Callable[..., Config]) -> None:
+    entries = [entry("joint", {0: -40.0}), entry("oracle", {0: -20.0}), entry("maml", {0: -30.0, 3: -30.0})]
+    entries[2].evaluations[0].returns[1, 3] = np.nan
+    standing = standings._standing(small("maml_point"), "test", entries, (0, 3), 3)
+    joint, _, maml = (place.entry.returns(3) for place in standing.places)
+    assert maml[0, 3] == joint[0, 3]
+    assert "maml broke down in all worlds of a task 1 times" in standings.tables(standing)[0].notes[1]
+    for e in entries:
+        e.evaluations[0].returns[:, 3] = e.evaluations[0].greedy[:, 3] = np.nan
+    with pytest.raises(UserError, match="the worlds of every learner broke down"):
+        standings._standing(small("maml_point"), "test", entries, (0, 3), 3)
 
 
-def test_an_oracle_that_is_worse_makes_no_scale(small: Callable[..., Config]) -> None:
-    entries = [entry("joint", {0: -20.0}), entry("oracle", {0: -40.0})]
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [({"joint": -20.0, "oracle": -40.0}, "not clearly better"), ({"joint": -20.0}, "an oracle was not given")],
+)
+def test_without_a_scale_there_is_no_score_but_a_word(
+    levels: dict[str, float], said: str, small: Callable[..., Config]
+) -> None:
+    entries = [entry(name, {0: level}) for name, level in levels.items()]
     standing = standings._standing(small("maml_point"), "test", entries, (0,), 0)
-    assert len(standings.tables(standing)) == 2
+    curve, _ = standings.tables(standing)
+    assert said in curve.notes[1]
     assert standings.profile(standing, entries[0], np.zeros(1)) is None
+
+
+def test_learners_of_one_kind_are_told_apart(small: Callable[..., Config]) -> None:
+    entries = [entry("joint", {0: -40.0}), entry("joint", {0: -30.0}), entry("gru", {0: -20.0, 3: -9.0})]
+    entries[1] = entries[1]._replace(name="wide")
+    names = [p.entry.learner for p in standings._standing(small("maml_point"), "test", entries, (0, 3), 3).places]
+    assert names == ["joint", "joint (wide)", "gru"]
+
+
+def test_repeats_of_one_task_are_one_in_the_tail(small: Callable[..., Config]) -> None:
+    """Two tasks, six times each: the worst is the mean of one of them, not its unluckiest repeat."""
+    two = [{"goal_x": 0.1 * (i % 2), "goal_y": 0.0} for i in range(12)]
+    one = entry("joint", {0: -40.0})
+    one = one._replace(evaluations=[one.evaluations[0]._replace(tasks=two)])
+    tail = standings._standing(small("maml_point"), "test", [one], (0,), 0).places[0].tail
+    assert tail.value == pytest.approx((-40 + SPREAD)[::2].mean())
+
+
+def test_runs_of_the_same_seed_are_one(workdir: Path, small: Callable[..., Config]) -> None:
+    made = [runs.create("maml_point", small("maml_point", seed=seed), "test") for seed in (0, 0, 1)]
+    assert standings._by_config(made) == [[made[0], made[2]]]
+
+
+def test_one_run_is_trained_by_one_process(workdir: Path, small: Callable[..., Config]) -> None:
+    run = runs.create("maml_point", small("maml_point"), "test")
+    with run.locked(), pytest.raises(UserError, match="by another process"), run.locked():
+        pass
+    with run.locked():
+        pass
 
 
 POINT = "--tasks.horizon 8 --train.num_tasks 3 --train.episodes 2 --policy.hidden [8]".split()
@@ -163,7 +204,10 @@ def test_a_study_that_is_ended_saves_and_goes_on(workdir: Path) -> None:
         (["study", "maml_robot", "--tasks", "nothing"], "no tasks named"),
         (["study", "prototypical_omniglot", "--seeds", "0", "--steps", "9"], "learners that act"),
         (["study", "prototypical_omniglot", "--seeds", "0"], "learners that act"),
-        (["study", "maml_robot", "--at", "4"], "--after wants 0"),
+        (["study", "maml_robot", "--at", "-1"], "--at is -1"),
+        (["study", "maml_robot", "--split", "ood"], "--split is ood: these tasks have train, test"),
+        (["study", "maml_robot", "--train.num_threads", "2"], "--train.num_threads is not for a study"),
+        (["study", "maml_robot", "--steps", "9", "--train.iterations", "2"], "--train.iterations is not for a study"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(
