@@ -114,7 +114,7 @@ def test_the_percentage_and_its_interval_are_over_the_runs() -> None:
     """Ten runs of 20 right and ten of 10: 300 of 400, 75 %; the mean of 20 draws has a standard error of 5.6."""
     one = lake_runs.OneShot("a/b", 1, "running", 0, [20] * 10 + [10] * 10)
     assert one.total == 300
-    assert one.percent.mean == 75
+    assert one.percent.value == 75
     assert 75 - one.percent.low == pytest.approx(1.96 * 25 / 20**0.5, abs=2)
     assert one.percent.high - 75 == pytest.approx(1.96 * 25 / 20**0.5, abs=2)
 
