@@ -61,6 +61,15 @@ def test_scores_by_hand(standing: Standing) -> None:
     assert maml.improvement.value == 1
 
 
+def test_the_ends_of_the_scale_are_certain(small: Callable[..., Config]) -> None:
+    """Whatever seeds are drawn, joint training is 0 and the oracle 1; what is between them is not certain."""
+    entries = [entry("joint", {0: -40.0}, 3), entry("oracle", {0: -20.0}, 3), entry("maml", {0: -40.0, 3: -30.0}, 3)]
+    joint, oracle, maml = standings._standing(small("maml_point"), "test", entries, (0, 3), 3).places
+    assert joint.score[0] == (0, 0, 0)
+    assert oracle.score[3] == (1, 1, 1)
+    assert maml.score[3].low < 0.5 < maml.score[3].high
+
+
 def test_profile_by_hand(standing: Standing) -> None:
     maml = standing.places[2].entry
     levels = np.array([-10.0, (-24 + 40) / 20, 10.0])
