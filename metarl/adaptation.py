@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -44,49 +44,34 @@ def judge(
     A trial is an adaptation of its own, judged on an episode in which actions are drawn and one in which the likeliest
     are taken. A learner that adapts while it acts, the same for all keys, goes through whole trials in either way.
     """
+
+    def go(learner: Learner, plan: tuple[int, ...], greedy: int, clock: Clock) -> tuple[Trajectories, ...]:
+        return live(learner, theta, family, tasks, plan, credit, generator, greedy=greedy, clock=clock).trajectories
+
     last = learners[max(learners)]
     if recalls(last):
-        return _in_one_go(last, tuple(learners), theta, family, tasks, trials, credit, generator)
-    found = {
-        k: _one_by_one(learner, rounds_of(k, batch), theta, family, tasks, trials, credit, generator)
-        for k, learner in learners.items()
-    }
+        return _in_one_go(go, last, tuple(learners), trials)
+    found = {k: _one_by_one(go, learner, rounds_of(k, batch), trials) for k, learner in learners.items()}
     judging = found[0].adapting if 0 in found else 0.0  # acting in the two episodes that it is judged on
     return {k: j._replace(adapting=max(j.adapting - judging, 0.0)) for k, j in found.items()}
 
 
-def _one_by_one(
-    learner: Learner,
-    rounds: tuple[int, ...],
-    theta: Params,
-    family: TaskDistribution,
-    tasks: Tasks,
-    trials: int,
-    credit: Credit,
-    generator: torch.Generator,
-) -> Judged:
+Go = Callable[[Learner, tuple[int, ...], int, Clock], tuple[Trajectories, ...]]
+"""(learner, plan, greedy, clock) -> what all tasks went through."""
+
+
+def _one_by_one(go: Go, learner: Learner, rounds: tuple[int, ...], trials: int) -> Judged:
     clock = Clock()
-    lived = [
-        live(learner, theta, family, tasks, (*rounds, 2), credit, generator, greedy=1, clock=clock).trajectories
-        for _ in range(trials)
-    ]
+    lived = [go(learner, (*rounds, 2), 1, clock) for _ in range(trials)]
     returns = torch.stack([rounds[-1].returns for rounds in lived], 1)  # [N, trials, 2]
-    return Judged(returns[..., 0], returns[..., 1], _computing(clock, tasks, trials), _broken(sum(lived, ())))
+    spent = _computing(clock) / returns[..., 0].numel()
+    return Judged(returns[..., 0], returns[..., 1], spent, _broken(sum(lived, ())))
 
 
-def _in_one_go(
-    learner: Learner,
-    after: tuple[int, ...],
-    theta: Params,
-    family: TaskDistribution,
-    tasks: Tasks,
-    trials: int,
-    credit: Credit,
-    generator: torch.Generator,
-) -> dict[int, Judged]:
-    clock, plan = Clock(), (2 * trials,) * (max(after) + 1)
-    lived = live(learner, theta, family, tasks, plan, credit, generator, greedy=trials, clock=clock).trajectories
-    spent = _computing(clock, tasks, 2 * trials) / len(plan)
+def _in_one_go(go: Go, learner: Learner, after: tuple[int, ...], trials: int) -> dict[int, Judged]:
+    clock = Clock()
+    lived = go(learner, (2 * trials,) * (max(after) + 1), trials, clock)
+    spent = _computing(clock) / (lived[0].returns.numel() * len(lived))
     found = {}
     for k in after:
         drawn, likeliest = lived[k].returns.chunk(2, 1)
@@ -94,8 +79,8 @@ def _in_one_go(
     return found
 
 
-def _computing(clock: Clock, tasks: Tasks, trials: int) -> float:
-    return (clock.seconds.get("learning", 0.0) + clock.seconds["policy"]) / (len(tasks) * trials)
+def _computing(clock: Clock) -> float:
+    return clock.seconds.get("learning", 0.0) + clock.seconds["policy"]
 
 
 def _broken(lived: tuple[Trajectories, ...]) -> float:

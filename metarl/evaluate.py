@@ -18,7 +18,7 @@ from torch import Tensor
 
 from envs.core import TaskDistribution, Tasks, Variable
 from metarl import checkpoint, tuning
-from metarl.acting import recalls
+from metarl.acting import episodes_a_round, recalls
 from metarl.adaptation import judge
 from metarl.errors import UserError
 from metarl.runs import Run
@@ -124,7 +124,7 @@ def evaluate(
     trainer, generator = load_trainer(run), seeded(seed)
     tasks = sample_tasks(trainer.family, num_tasks, split, generator)
     learner, theta, batch = trainer.learner, trainer.state.theta, run.config.train.episodes
-    trained_after = learner.rounds * (1 if recalls(learner) else batch)
+    trained_after = learner.rounds * episodes_a_round(learner, batch)
     adapts = bool(learner.rounds or recalls(learner) or tuned)
     after = tuple(sorted({*after, trained_after} if adapts else {0}))
     learners, chosen = dict.fromkeys(after, learner), ""

@@ -14,8 +14,8 @@ from typing import IO, NamedTuple
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from metarl import standings
-from metarl.errors import UserError
+from envs.locomotion import Locomotion
+from metarl import standing_tables
 from metarl.plot import plot_standing, plot_trainings
 from metarl.runs import PACKAGES, Run
 from metarl.standings import Standing
@@ -57,9 +57,9 @@ def _section(standing: Standing, runs: Sequence[Run], videos: bool, tell: Callab
         _picture(lambda file: plot_standing(standing, file)),
         _picture(lambda file: plot_trainings(standing, own, file)),
     ]
-    clips = _clips(standing, own, tell) if videos and standing.config.tasks.kind in ("locomotion", "named") else []
+    clips = _clips(standing, own, tell) if videos and isinstance(standing.family, Locomotion) else []
     trainings = [(run.name, run.commit or "", (run.path / "command.txt").read_text().strip()) for run in own]
-    return Section(standing.title, standings.tables(standing), pictures, clips, trainings)
+    return Section(standing.title, standing_tables.tables(standing), pictures, clips, trainings)
 
 
 def _picture(draw: Callable[[IO[bytes]], None]) -> Markup:
@@ -85,10 +85,7 @@ def _clips(standing: Standing, runs: Sequence[Run], tell: Callable[[str], None])
                 continue
             tell(f"{standing.title}: video of {place.entry.learner}")
             out = Path(folder) / "clip.mp4"
-            try:
-                source = record.of_run(run, None, 1)
-            except UserError:
-                return []  # of points there is nothing to see
+            source = record.of_run(run, None, 1)
             takes = source.takes({}, standing.split, 1, False, 0)
             record.film(takes, source.family, out, len(takes))
             clips.append(Clip(place.entry.learner, _embedded("video/mp4", out.read_bytes())))

@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.core import TaskDistribution
-from metarl import checkpoint, evaluate, published, statistics, tuning
+from metarl import checkpoint, evaluate, statistics, tuning
 from metarl.build import build_family
 from metarl.errors import UserError
 from metarl.evaluate import Evaluation
 from metarl.runs import Run
 from metarl.schema import SUPERVISED, Config, NamedTasks, without_seed
 from metarl.statistics import Bootstrap, Estimate, Returns, interquartile_mean
-from metarl.tables import Lines
 
-FEW_SEEDS = 10  # Agarwal et al. 2021
 FEWEST_OF_A_KIND = 5  # chosen: of single tasks nothing can be drawn anew
 FINEST = 8  # choices of a number up to which they are strata; more are as good as a range
 TUNED: tuple[tuning.Start, ...] = ("trained", "scratch")
@@ -70,8 +68,7 @@ class Standing(NamedTuple):
     after: tuple[int, ...]
     at: int  # episodes of adaptation at which all but curves are told
     places: list[Place]
-    baseline: Entry | None
-    oracle: Entry | None
+    ends: tuple[float, float] | None  # of the score: interquartile means of joint training and of the oracle
     notes: list[str]  # what a reader must know
 
     def to_json(self) -> dict[str, Any]:
@@ -179,7 +176,8 @@ def _standing(config: Config, split: str, entries: list[Entry], after: tuple[int
     notes += _about_scale(scale, baseline, oracle)
     places = [_place(boot, entry, after, at, scale, baseline, oracle) for entry in entries]
     title = _described(family, config)
-    return Standing(title, family, config, split, after, at, places, baseline, oracle, notes)
+    ends = None if scale is None else (scale.zero[0], scale.one[0])
+    return Standing(title, family, config, split, after, at, places, ends, notes)
 
 
 def _described(family: TaskDistribution, config: Config) -> str:
@@ -301,7 +299,8 @@ def _place(
     if baseline is not None and entry is not baseline:
         theirs = baseline.returns(0)
         value = float(statistics.improvement(returns, theirs))
-        improvement = boot.interval(value, boot.pairwise(returns, theirs, statistics.improvement))
+        resampled = statistics.improvement(boot.resample(returns), boot.resample(theirs))
+        improvement = boot.interval(value, resampled)
     return Place(
         entry,
         curve,
@@ -326,102 +325,8 @@ def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> ND
 
     A score is the return of a task between the interquartile means of joint training (0) and oracle (1).
     """
-    if standing.baseline is None or standing.oracle is None or not standing.places[0].score:
+    if standing.ends is None:
         return None
-    zero, one = (float(interquartile_mean(e.returns(0))) for e in (standing.baseline, standing.oracle))
+    zero, one = standing.ends
     scores = (entry.returns(standing.at) - zero) / (one - zero)
     return np.asarray((scores.ravel()[None] > levels[:, None]).mean(1))
-
-
-def tables(standing: Standing) -> list[Lines]:
-    """Returns and scores by episodes of adaptation, and all else after `at` of them."""
-    families = f"{standing.title}, split {standing.split}"
-    found = [_curves(standing, "curve", f"{families}: return by episodes of adaptation")]
-    if any(p.score for p in standing.places):
-        found.append(_curves(standing, "score", f"{families}: score between joint training (0) and oracle (1)"))
-    found.append(_facts(standing, f"{families}: after {standing.at} episodes of adaptation"))
-    return found
-
-
-def _curves(standing: Standing, what: str, title: str) -> Lines:
-    digits = 2 if what == "score" else None
-    rows = []
-    for place in standing.places:
-        found: dict[int, Estimate] = getattr(place, what)
-        cells = [found[k].said(digits=digits) if k in found else "" for k in standing.after]
-        fixed = len(place.entry.after) == 1
-        rows.append([place.entry.learner, *(cells[:1] + [""] * (len(cells) - 1) if fixed else cells)])
-    notes = [_meaning(standing), *standing.notes]
-    if what == "curve":
-        notes += _marks(standing)
-    return Lines(title, ["learner", *(f"after {k}" if k else "before" for k in standing.after)], rows, notes)
-
-
-def _meaning(standing: Standing) -> str:
-    first = standing.places[0].entry.evaluations[0]
-    seeds = sorted({len(p.entry.seeds) for p in standing.places})
-    several = {True: "seeds and tasks", False: "tasks alone"}[seeds[0] > 1]
-    mixed = ", of tasks alone where there is one seed" if seeds[0] == 1 < seeds[-1] else ""
-    few = "; with fewer than ten seeds it is too narrow" if seeds[-1] < FEW_SEEDS else ""
-    several = "seeds and tasks" if mixed else several
-    different = len({tuple(task.values()) for task in first.tasks})
-    repeats = f" ({different} different)" if different < len(first.tasks) else ""
-    return (
-        f"interquartile mean over {len(first.tasks)} tasks{repeats} x {'/'.join(map(str, seeds))} training seeds "
-        f"[95 % bootstrap interval over {several}{mixed}{few}], {first.trials} trials a task"
-    )
-
-
-def _marks(standing: Standing) -> list[str]:
-    tasks = standing.config.tasks
-    as_published = isinstance(tasks, NamedTasks) and tasks.horizon is None and tasks.physics is None
-    marks = published.ROBOTS.get(tasks.name, ()) if as_published and isinstance(tasks, NamedTasks) else ()
-    said = [f"{m.who} {m.value:g} after {m.after} ({m.steps / 1e6:g} M steps; {m.source})" for m in marks]
-    return [f"published, mean return: {'; '.join(said)}"] if said else []
-
-
-def _facts(standing: Standing, title: str) -> Lines:
-    headers = [
-        "learner",
-        "seeds",
-        "trained for",
-        "M steps",
-        "minutes",
-        "mean",
-        "worst 5 %",
-        "likeliest actions",
-        "P(better than joint)",
-        "ms to adapt",
-        "diverged",
-    ]
-    rows = []
-    for place in standing.places:
-        e = place.entry
-        row = e.after.index(standing.at) if len(e.after) > 1 else 0
-        rows.append(
-            [
-                e.learner,
-                str(len(e.seeds)),
-                str(e.evaluations[0].trained_after) if len(e.after) > 1 and not e.evaluations[0].chosen else "",
-                f"{e.mean(lambda x: x.env_steps) / 1e6:.1f}",
-                f"{e.mean(lambda x: x.minutes):.1f}",
-                place.mean.said(),
-                place.tail.said(),
-                place.likeliest.said(),
-                place.improvement.said(digits=2),
-                f"{np.mean([x.adapting_ms[row] for x in e.evaluations]):.1f}" if row else "",
-                f"{100 * e.mean(lambda x: x.diverged):.2g} %",
-            ]
-        )
-    notes = [
-        "trained for: episodes of adaptation; mean; mean of the worst 5 % of the tasks that differ, at least one; "
-        "interquartile mean of the likeliest actions, which a memory takes throughout; probability that a training "
-        "beats one of joint training on a task; minutes of training; computation of an adaptation in a batch"
-    ]
-    notes += [
-        f"{p.entry.learner}: {e.chosen} (chosen on training tasks, first seed)"
-        for p in standing.places
-        for e in p.entry.evaluations[:1]
-        if e.chosen
-    ]
-    return Lines(title, headers, rows, notes)

@@ -109,12 +109,6 @@ class Bootstrap:
         seeds = self._rng.integers(len(returns), size=(len(self._tasks), len(returns)))
         return returns[seeds[:, :, None], self._tasks[:, None, :]]
 
-    def pairwise(
-        self, mine: Returns, theirs: Returns, statistic: Callable[[Returns, Returns], NDArray[np.float64]]
-    ) -> NDArray[np.float64]:
-        """A statistic of two learners [S, N] and [S', N], resampled [R]."""
-        return statistic(self.resample(mine), self.resample(theirs))
-
     def interval(self, value: float, resampled: NDArray[np.float64]) -> Estimate:
         """The statistic itself with the percentiles of its resampled values [R]."""
         if not np.isfinite(resampled).all() or self._tasks.shape[1] < FEWEST:

@@ -82,6 +82,10 @@ class Compare:
             writable(self.out, (".md", ".html"))
         if self.videos and (self.out is None or self.out.suffix != ".html"):
             raise UserError("--videos go into a report: give --out with a name that ends in .html")
+        if self.videos:
+            from metarl import gl
+
+            gl.choose()  # before anything imports mujoco, and before anything takes long
 
     def _compare_images(self, found: list[Run]) -> int:
         from metarl import compare
@@ -110,11 +114,7 @@ class Compare:
 
 def compare_policies(found: list[Run], options: Compare, command: str) -> int:
     """Runs that act, by distribution of tasks: tables, and a report if asked for."""
-    if options.videos:
-        from metarl import gl
-
-        gl.choose()
-    from metarl import report, standings
+    from metarl import report, standing_tables, standings
 
     with console.status("evaluating") as status:
         told = standings.standings(
@@ -130,5 +130,5 @@ def compare_policies(found: list[Run], options: Compare, command: str) -> int:
         )
         if options.out and options.out.suffix == ".html":
             report.write(options.out, told, found, command, options.videos, lambda what: status.update(what))
-    options._tell([t for s in told for t in standings.tables(s)], [s.to_json() for s in told])
+    options._tell([t for s in told for t in standing_tables.tables(s)], [s.to_json() for s in told])
     return 0

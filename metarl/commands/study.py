@@ -52,13 +52,9 @@ class Study:
             raise UserError(f"--steps is {self.steps:g}, expected 1 to 1e12")
         within("jobs", self.jobs, 0, 1024)
         seeds = _seeds(self.seeds)
+        writable(self.out, (".html",))
         options = Compare((), self.split, self.judged, at=self.at, videos=self.videos, out=self.out)
         options.check()
-        writable(self.out, (".html",))
-        if self.videos:
-            from metarl import gl
-
-            gl.choose()
         from metarl import standings, study
         from metarl.train import usable_cores
 

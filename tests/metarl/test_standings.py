@@ -17,6 +17,7 @@ from metarl import checkpoint, cli, evaluate, runs, standings, study
 from metarl.errors import UserError
 from metarl.evaluate import Evaluation
 from metarl.schema import Config
+from metarl.standing_tables import tables
 from metarl.standings import Entry, Standing
 from tests.metarl.test_cli import run as command
 
@@ -80,7 +81,7 @@ def test_profile_by_hand(standing: Standing) -> None:
 
 
 def test_tables_say_all(standing: Standing) -> None:
-    curve, score, facts = standings.tables(standing)
+    curve, score, facts = tables(standing)
     assert curve.headers == ["learner", "before", "after 1", "after 3"]
     assert curve.rows[0][2:] == ["", ""]  # joint training does not adapt
     assert "12 tasks x 1/3 training seeds" in curve.notes[0]
@@ -95,7 +96,7 @@ def test_a_task_in_which_all_broke_down_counts_as_the_worst(small: Callable[...,
     standing = standings._standing(small("maml_point"), "test", entries, (0, 3), 3)
     joint, _, maml = (place.entry.returns(3) for place in standing.places)
     assert maml[0, 3] == joint[0, 3]
-    assert "maml broke down in all worlds of a task 1 times" in standings.tables(standing)[0].notes[1]
+    assert "maml broke down in all worlds of a task 1 times" in tables(standing)[0].notes[1]
     for e in entries:
         e.evaluations[0].returns[:, 3] = e.evaluations[0].greedy[:, 3] = np.nan
     with pytest.raises(UserError, match="the worlds of every learner broke down"):
@@ -111,7 +112,7 @@ def test_without_a_scale_there_is_no_score_but_a_word(
 ) -> None:
     entries = [entry(name, {0: level}) for name, level in levels.items()]
     standing = standings._standing(small("maml_point"), "test", entries, (0,), 0)
-    curve, _ = standings.tables(standing)
+    curve, _ = tables(standing)
     assert said in curve.notes[1]
     assert standings.profile(standing, entries[0], np.zeros(1)) is None
 
