@@ -74,7 +74,10 @@ def mode(out: Policy) -> Tensor:
 def draw(out: Policy, generator: torch.Generator) -> Tensor:
     """An action of every policy, [..., A]."""
     if isinstance(out, Categorical):
-        noise = -torch.log(-torch.rand(out.logits.shape, generator=generator).clamp_min(1e-20).log())  # Gumbel's
+        noise = -torch.log(
+            -torch.rand(out.logits.shape, generator=generator, device=generator.device).clamp_min(1e-20).log()
+        )  # Gumbel's
         best = (out.logits + noise).argmax(-1)
         return torch.nn.functional.one_hot(best, out.logits.shape[-1]).to(out.logits)
-    return out.mean + out.log_std.exp() * torch.randn(out.mean.shape, generator=generator)
+    noise = torch.randn(out.mean.shape, generator=generator, device=generator.device)
+    return out.mean + out.log_std.exp() * noise

@@ -21,6 +21,11 @@ from envs.core import Examples
 Params = dict[str, Tensor]
 
 
+def device_of(params: Params) -> torch.device:
+    """Where parameters are; the processor where there are none."""
+    return next((v.device for v in params.values()), torch.device("cpu"))
+
+
 class Transitions(NamedTuple):
     """Trajectories of one task as a learner sees them, with the credit of each action worked out."""
 

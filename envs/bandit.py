@@ -47,9 +47,10 @@ class BanditWorlds:
 
     def reset(self, generator: torch.Generator) -> Tensor:
         """Nothing to observe, [N, E, 1] zeros."""
-        self.luck = torch.rand(self.pulls, *self.odds.shape[:2], generator=generator)
+        self.odds = self.odds.to(generator.device)
+        self.luck = torch.rand(self.pulls, *self.odds.shape[:2], generator=generator, device=generator.device)
         self.t = 0
-        return torch.zeros(*self.odds.shape[:2], 1)
+        return torch.zeros_like(self.odds[..., :1])
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pull the arm of the largest element of act [N, E, arms]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import mujoco
 import torch
 from torch import Tensor
@@ -34,6 +36,9 @@ class Locomotion(Varied):
     alive_bonus: paid for each step in which the robot has not failed; by default the robot's published one.
     terrain: a ground of your own instead of one named by a variable.
     num_threads: simulation threads, 0 for every core; results do not depend on it.
+    simulator: `cpu`, MuJoCo on threads, in double precision; or `gpu`, MuJoCo Warp on `device`, in single precision.
+        Contacts on height fields are other ones there, and `physics="gymnasium"` is not bit for bit.
+    deterministic: of the GPU, that two runs are equal to the bit; slower. The CPU is so at no cost.
 
     Raises ValueError, in one sentence, for variables that do not fit the robot or each other.
     """
@@ -51,6 +56,9 @@ class Locomotion(Varied):
         alive_bonus: float | None = None,
         terrain: ground.Terrain | None = None,
         num_threads: int = 0,
+        simulator: Literal["cpu", "gpu"] = "cpu",
+        device: str = "cuda",
+        deterministic: bool = False,
     ) -> None:
         self.robot = ROBOTS[robot] if isinstance(robot, str) else robot
         names = {v.name for v in variables}
@@ -64,13 +72,15 @@ class Locomotion(Varied):
         self.model = compile_quietly(self.spec(physics))
         _check_limits(variables, self.model, self.robot)
         super().__init__(_each(self.model, variables))
+        self.physics = physics
         self.horizon = horizon
         self.action_scale = action_scale
         self.ctrl_cost = self.robot.ctrl_cost if ctrl_cost is None else ctrl_cost
         self.alive_bonus = self.robot.alive_bonus if alive_bonus is None else alive_bonus
         self.num_threads = num_threads
-        self._simulators: dict[int, BatchSimulator] = {}
-        probe = self._simulator(1, threads=1)
+        self.simulator, self.device, self.deterministic = simulator, device, deterministic
+        self._simulators: dict[int, Simulator] = {}
+        probe = BatchSimulator(self.model, 1, 1)
         self.space = Space(self.robot.observe(Body(probe)).shape[1], self.model.nu)
 
     @property
@@ -92,17 +102,22 @@ class Locomotion(Varied):
         self.check_names(tasks)
         size = len(tasks) * episodes
         if not share:
-            return LocomotionWorlds(self, self._simulator(size, self.num_threads), tasks, episodes)
+            return LocomotionWorlds(self, self._simulator(size), tasks, episodes)
         if size not in self._simulators:
-            self._simulators[size] = self._simulator(size, self.num_threads)
+            self._simulators[size] = self._simulator(size)
         return LocomotionWorlds(self, self._simulators[size], tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 
-    def _simulator(self, size: int, threads: int) -> BatchSimulator:
-        return BatchSimulator(self.model, size, threads, fresh=self.robot.fresh)
+    def _simulator(self, size: int) -> Simulator:
+        fresh = self.robot.fresh
+        if self.simulator == "cpu":
+            return BatchSimulator(self.model, size, self.num_threads, fresh=fresh)
+        from envs.simulation.warp import WarpSimulator  # an extra
+
+        return WarpSimulator(self.model, size, self.device, fresh=fresh, deterministic=self.deterministic)
 
     def spec(self, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model: the robot's own, and what its terrain and dynamics need."""
@@ -199,21 +214,25 @@ class LocomotionWorlds:
         a task that is new, for the others keep what they have.
         """
         columns = tasks.values.repeat_interleave(self.episodes, 0).T.contiguous()  # [P, W]
-        self._task = dict(zip(tasks.names, columns, strict=True))
+        task = dict(zip(tasks.names, columns, strict=True))
+        device = self.sim.qpos.device
+        self._task = {name: column.to(device) for name, column in task.items()}
         params = Params(self.sim.model, self.sim.num_worlds)
         self._surface: ground.Surface | None = None
         if self.family.terrain is not None:
-            self._surface = self.family.terrain.apply(params, self._task)
-        self._works = dynamics.apply(params, self._task, self.family.robot)
-        if "slope_deg" in self._task:
-            slope.apply(params, self._task)
+            self.family.terrain.apply(params, task)
+            self._surface = self.family.terrain.surface(self._task)
+        works = dynamics.apply(params, task, self.family.robot)
+        self._works = None if works is None else works.to(device)
+        if "slope_deg" in task:
+            slope.apply(params, task)
             self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
         self.sim.set_params(params, None if mask is None else mask.flatten())
         self.params = params
 
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
         """Start the episodes of `mask` [N, E], or all; obs [N, E, O] of every world."""
-        mask = None if mask is None else mask.flatten()
+        mask = None if mask is None else mask.flatten().to(self.sim.qpos.device)
         self.sim.reset(mask)
         self.family.robot.begin(self.sim, generator, mask)
         self.sim.forward(mask)
@@ -230,7 +249,7 @@ class LocomotionWorlds:
         observed, so that observations are finite; `diverged` tells, and its reward means nothing.
         """
         family, robot, sim, body = self.family, self.family.robot, self.sim, self.body
-        body.act = (act.flatten(0, 1).double() / family.action_scale).clamp(-1.0, 1.0)  # [W, A]
+        body.act = (act.flatten(0, 1).to(sim.qpos) / family.action_scale).clamp(-1.0, 1.0)  # [W, A]
         before = robot.position(body)
         sim.step(robot.control(body, body.act), robot.frame_skip)
         diverged = sim.diverged

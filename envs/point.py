@@ -106,9 +106,11 @@ class PointWorlds:
 
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
         """Start the episodes of `mask` [N, E], or all; positions [N, E, 2]."""
+        device = generator.device
+        self.goal, self.position = self.goal.to(device), self.position.to(device)
         fresh = torch.zeros_like(self.position)
         if self.family.start:
-            fresh = self.family.start * (2 * torch.rand(fresh.shape, generator=generator) - 1)
+            fresh = self.family.start * (2 * torch.rand(fresh.shape, generator=generator, device=device) - 1)
         self.position = fresh if mask is None else torch.where(mask[..., None], fresh, self.position)
         return self.position
 

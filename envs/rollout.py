@@ -14,27 +14,29 @@ def rollout(
     """Episodes of `shape = (N, T, E)`; a terminated or diverged world is masked from its next step on.
 
     The reward of the step in which a simulation diverged is masked too: its state is no longer the robot's.
+    Everything is kept on the device of the generator, and the policy asked there, wherever the worlds are.
     """
     num_tasks, horizon, episodes = shape
+    device = generator.device
     data = Trajectories(
-        obs=torch.empty(*shape, space.obs),
-        act=torch.empty(*shape, space.act),
-        logp=torch.empty(shape),
-        mean=torch.empty(*shape, space.act),
-        log_std=torch.empty(*shape, space.act),
-        rew=torch.zeros(shape),
-        alive=torch.zeros(shape, dtype=torch.bool),
-        terminated=torch.zeros(shape, dtype=torch.bool),
-        diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool),
+        obs=torch.empty(*shape, space.obs, device=device),
+        act=torch.empty(*shape, space.act, device=device),
+        logp=torch.empty(shape, device=device),
+        mean=torch.empty(*shape, space.act, device=device),
+        log_std=torch.empty(*shape, space.act, device=device),
+        rew=torch.zeros(shape, device=device),
+        alive=torch.zeros(shape, dtype=torch.bool, device=device),
+        terminated=torch.zeros(shape, dtype=torch.bool, device=device),
+        diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool, device=device),
     )
-    alive = torch.ones(num_tasks, episodes, dtype=torch.bool)
+    alive = torch.ones(num_tasks, episodes, dtype=torch.bool, device=device)
     feel = policy.feel if isinstance(policy, Feeling) else None
-    obs = worlds.reset(generator).float()
+    obs = worlds.reset(generator).to(device, torch.float32)
     for t in range(horizon):
         action = policy(obs, generator)
         data.obs[:, t], data.act[:, t], data.logp[:, t] = obs, action.act, action.logp
         data.mean[:, t], data.log_std[:, t], data.alive[:, t] = action.mean, action.log_std, alive
-        obs, rew, terminated, diverged = worlds.step(action.act)
+        obs, rew, terminated, diverged = (x.to(device) for x in worlds.step(action.act))
         obs = obs.float()
         data.diverged.logical_or_(diverged & alive)
         data.rew[:, t] = torch.where(alive & ~diverged, rew.float(), 0.0)

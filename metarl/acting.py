@@ -12,7 +12,7 @@ from torch.func import vmap
 
 from agents.advantages import trial_advantages
 from agents.distributions import Policy, draw, log_prob, mode
-from agents.learner import Learner, Params, Recalling, Transitions
+from agents.learner import Learner, Params, Recalling, Transitions, device_of
 from agents.memory.rl2 import kept
 from envs.core import Action, Trajectories
 
@@ -75,11 +75,12 @@ class Remembering:
 
     def _forget(self) -> None:
         self.memory = {k: v.expand(*self.worlds, *v.shape) for k, v in self.learner.begin(self.theta).items()}
-        self.last = torch.zeros(*self.worlds, self.act_dim + 2)  # action, reward, whether an episode ended with it
+        # action, reward, whether an episode ended with it
+        self.last = torch.zeros(*self.worlds, self.act_dim + 2, device=device_of(self.theta))
 
     def next_episode(self) -> None:
         """Every episode is over, by its end or by the horizon."""
-        self.last = torch.cat([self.last[..., :-1], torch.ones(*self.worlds, 1)], -1)
+        self.last = torch.cat([self.last[..., :-1], torch.ones_like(self.last[..., :1])], -1)
         if self.learner.reset == "episode":
             self._forget()
 
@@ -98,7 +99,7 @@ class Remembering:
         """Only a step that was really taken is remembered."""
         start = time.perf_counter()
         last = torch.cat([self.act, rew[..., None], ended[..., None].float()], -1)
-        if alive.all():
+        if alive.is_cpu and alive.all():  # a card would have to be waited for
             self.memory, self.last = self.moved, last
         else:
             self.memory = kept(self.moved, self.memory, alive)
@@ -141,6 +142,8 @@ def taken_first(data: Sequence[Tensor], taken: Tensor) -> list[Tensor]:
 
     def packed(x: Tensor) -> Tensor:
         tail = (..., *(None,) * (x.dim() - 2))
-        return torch.where(there[tail], x.take_along_dim(order[tail], 0), torch.zeros((), dtype=x.dtype))
+        return torch.where(
+            there[tail], x.take_along_dim(order[tail], 0), torch.zeros((), dtype=x.dtype, device=x.device)
+        )
 
     return [packed(x) for x in data]

@@ -63,7 +63,7 @@ Go = Callable[[Learner, tuple[int, ...], int, Clock], tuple[Trajectories, ...]]
 def _one_by_one(go: Go, learner: Learner, rounds: tuple[int, ...], trials: int) -> Judged:
     clock = Clock()
     lived = [go(learner, (*rounds, 2), 1, clock) for _ in range(trials)]
-    returns = torch.stack([rounds[-1].returns for rounds in lived], 1)  # [N, trials, 2]
+    returns = torch.stack([rounds[-1].returns for rounds in lived], 1).cpu()  # [N, trials, 2]
     spent = _computing(clock) / returns[..., 0].numel()
     return Judged(returns[..., 0], returns[..., 1], spent, _broken(sum(lived, ())))
 
@@ -74,7 +74,7 @@ def _in_one_go(go: Go, learner: Learner, after: tuple[int, ...], trials: int) ->
     spent = _computing(clock) / (lived[0].returns.numel() * len(lived))
     found = {}
     for k in after:
-        drawn, likeliest = lived[k].returns.chunk(2, 1)
+        drawn, likeliest = lived[k].returns.cpu().chunk(2, 1)
         found[k] = Judged(drawn, likeliest, k * spent, _broken(lived[k : k + 1]))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -58,18 +59,23 @@ from metarl.errors import UserError
 from metarl.outer import TRPO, Gradient, HasLoss, Outer
 
 
-def build_family(config: schema.Config) -> TaskDistribution:
-    """The distribution of tasks."""
+def build_family(
+    config: schema.Config, simulator: Literal["cpu", "gpu"] = "cpu", device: str = "cpu"
+) -> TaskDistribution:
+    """The distribution of tasks; robots are simulated by `simulator`, which is on `device` where it is `gpu`."""
     tasks = config.tasks
     assert not isinstance(tasks, schema.Supervised)  # those have a trainer of their own
+    options: dict[str, Any] = {"num_threads": config.train.num_threads}
+    if simulator == "gpu":
+        options |= {"simulator": "gpu", "device": device, "deterministic": config.train.deterministic}
     try:
-        return _family(tasks, config.train.num_threads)
+        return _family(tasks, options)
     except ValueError as error:
         raise UserError(f"tasks: {error}") from None
 
 
 def _family(
-    tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTasks | schema.BanditTasks, threads: int
+    tasks: schema.LocomotionTasks | schema.NamedTasks | schema.PointTasks | schema.BanditTasks, options: dict[str, Any]
 ) -> TaskDistribution:
     if isinstance(tasks, schema.BanditTasks):
         return BernoulliBandit(tasks.arms, tasks.pulls)
@@ -77,7 +83,7 @@ def _family(
         return PointNavigation(tasks.horizon, tasks.action_scale)
     if isinstance(tasks, schema.NamedTasks):
         given = {k: v for k, v in tasks.model_dump(exclude={"kind", "name"}).items() if v is not None}
-        return families.build_family(tasks.name, num_threads=threads, **given)
+        return families.build_family(tasks.name, **options, **given)
     return Locomotion(
         tasks.robot,
         tuple(Variable(name, v.intervals(), v.beyond(), v.law, v.each) for name, v in tasks.vary.items()),
@@ -86,7 +92,7 @@ def _family(
         action_scale=tasks.action_scale,
         ctrl_cost=tasks.ctrl_cost,
         alive_bonus=tasks.alive_bonus,
-        num_threads=threads,
+        **options,
     )
 
 

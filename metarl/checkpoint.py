@@ -47,8 +47,8 @@ def save(folder: Path, state: State) -> Path:
     beside.mkdir(parents=True)
     numbers = {"iteration": state.iteration, "env_steps": state.env_steps, "seconds": state.seconds}
     files = {
-        "theta.safetensors": tensor_bytes({k: v.contiguous() for k, v in state.theta.items()}),
-        "outer.safetensors": tensor_bytes({k: v.contiguous() for k, v in state.outer.items()}),
+        "theta.safetensors": tensor_bytes({k: v.cpu().contiguous() for k, v in state.theta.items()}),
+        "outer.safetensors": tensor_bytes({k: v.cpu().contiguous() for k, v in state.outer.items()}),
         "random.safetensors": tensor_bytes({"generator": state.generator.get_state()}),
         "state.json": json.dumps(numbers).encode(),
     }

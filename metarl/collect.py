@@ -12,7 +12,7 @@ import torch
 from torch.func import vmap
 
 from agents.advantages import advantages
-from agents.learner import Episode, Learner, Params, Transitions
+from agents.learner import Episode, Learner, Params, Transitions, device_of
 from envs.core import TaskDistribution, Tasks, Trajectories
 from metarl.acting import Acting, Remembering, recalls
 
@@ -51,6 +51,13 @@ class Lived(NamedTuple):
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
 
 
+def on_device(generator: torch.Generator, device: torch.device) -> torch.Generator:
+    """The generator itself where it is there already, else one there that it seeds."""
+    if generator.device.type == device.type:
+        return generator
+    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
+
+
 @torch.no_grad()
 def live(
     learner: Learner,
@@ -69,13 +76,15 @@ def live(
     plan: the episodes of each round, and behind them those that the adapted policy is judged on. Of a learner that
     adapts while it acts a round is one episode, of as many trials of every task as the plan says, side by side.
     greedy: in so many of the last ones it takes the likeliest action; a learner with rounds acts by chance in those.
+    generator: of the processor. Everything is where theta is; on a card chance is too, from a seed drawn here.
     """
     clock = clock or Clock()
     theta = {k: v.detach() for k, v in theta.items()}
+    generator = on_device(generator, device_of(theta))
     rounds, worlds = len(plan) - 1, (len(tasks), plan[-1])
     recalling = Remembering(learner, theta, worlds, family.space.act, greedy) if recalls(learner) else None
     phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.begin(theta).items()}
-    descriptor = family.descriptor(tasks) if learner.sees_task else None
+    descriptor = family.descriptor(tasks).to(generator.device) if learner.sees_task else None
     data: list[Transitions] = []
     trajectories: list[Trajectories] = []
     for k, episodes in enumerate(plan):

@@ -21,6 +21,7 @@ from metarl import checkpoint, tuning
 from metarl.acting import episodes_a_round, recalls
 from metarl.adaptation import judge
 from metarl.errors import UserError
+from metarl.placement import PROCESSOR, Placement
 from metarl.runs import Run
 from metarl.schema import Config
 from metarl.statistics import Estimate, mean_interval
@@ -77,9 +78,9 @@ def _rows(returns: NDArray[np.float64]) -> list[list[float | None]]:
     return [[None if np.isnan(x) else round(x, 3) for x in row] for row in returns.tolist()]
 
 
-def load_trainer(run: Run) -> Trainer:
-    """A run's newest checkpoint, ready to act."""
-    return Trainer(run.config, checkpoint.load_newest(run.checkpoints))
+def load_trainer(run: Run, placement: Placement = PROCESSOR) -> Trainer:
+    """A run's newest checkpoint, ready to act, wherever it was trained."""
+    return Trainer(run.config, checkpoint.load_newest(run.checkpoints), placement=placement)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -115,13 +116,14 @@ def evaluate(
     trials: int = TRIALS,
     seed: int = 0,
     tuned: tuning.Start | None = None,
+    placement: Placement = PROCESSOR,
 ) -> Evaluation:
     """Returns after so many episodes of adaptation each, on unseen tasks.
 
     The number that it was trained for is always among them; a learner that does not adapt has none but 0.
     tuned: a policy of joint training goes on learning, from its weights or from fresh ones (see `metarl.tuning`).
     """
-    trainer, generator = load_trainer(run), seeded(seed)
+    trainer, generator = load_trainer(run, placement), seeded(seed)
     tasks = sample_tasks(trainer.family, num_tasks, split, generator)
     learner, theta, batch = trainer.learner, trainer.state.theta, run.config.train.episodes
     trained_after = learner.rounds * episodes_a_round(learner, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import itemgetter
@@ -16,7 +17,6 @@ from agents.learner import (
     Episode,
     Experience,
     Learner,
-    Lesson,
     Objective,
     Params,
     after_adaptation,
@@ -26,6 +26,7 @@ from agents.learner import (
 from agents.objectives import kl_to_sampling, policy_gradient
 
 Metrics = dict[str, float]
+log = logging.getLogger(__name__)
 MAX_HALVINGS = 15  # chosen: a step of 1/30,000 is none
 
 
@@ -62,8 +63,9 @@ class Gradient:
         alone does not hold it: without a bound a long training ends in a collapse.
     minibatches: parts of the experience, each of which takes a step in every epoch, drawn anew: of its tasks, or of its
         episodes where all is one task.
-    chunk: how many supervised tasks are differentiated at once; 0 takes all. Where each has weights of its own for many
-        pictures, fewer stay in the caches. The gradient is the same but for the order of its sums.
+    chunk: how many tasks are differentiated at once; 0 takes all. Where each has weights of its own for many pictures,
+        fewer stay in the caches; where a card's memory is short, it is halved until they fit. The gradient is the same
+        but for the order of its sums.
     """
 
     def __init__(
@@ -90,7 +92,8 @@ class Gradient:
         self.optimizer = kinds[optimizer](list(self.leaves.values()), lr=outer_lr, fused=True)
 
     def step(self, theta: Params, episodes: Experience) -> tuple[Params, Metrics]:
-        losses, norms = [], []
+        losses: list[Tensor] = []
+        norms: list[Tensor] = []
         if self.halve_every:
             self.optimizer.param_groups[0]["lr"] = self.outer_lr * 0.5 ** (self.steps // self.halve_every)
         self.steps += 1
@@ -103,8 +106,9 @@ class Gradient:
             norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
             self.optimizer.step()
             losses.append(loss)
-            norms.append(norm.item())
-        metrics = {"loss": sum(losses[-self.minibatches :]) / self.minibatches, "grad_norm": sum(norms) / len(norms)}
+            norms.append(norm)
+        last = torch.stack(losses[-self.minibatches :])
+        metrics = {"loss": last.double().mean().item(), "grad_norm": torch.stack(norms).double().mean().item()}
         new = {k: v.detach().clone() for k, v in self.leaves.items()}
         if not self.max_kl:
             return new, metrics
@@ -121,16 +125,29 @@ class Gradient:
         for _ in range(self.num_epochs):
             order = torch.randperm(episodes.query.alive.shape[axis], generator=generator)
             for chosen in order.tensor_split(self.minibatches):
-                yield change_all(episodes, partial(torch.index_select, dim=axis, index=chosen))
+                index = chosen.to(episodes.query.alive.device)
+                yield change_all(episodes, partial(torch.index_select, dim=axis, index=index))
 
-    def _differentiate(self, episodes: Any) -> float:
+    def _differentiate(self, episodes: Any) -> Tensor:
         """Add the gradient of the mean loss over tasks to the leaves; that loss."""
-        parts = _chunks(episodes, self.chunk) if self.chunk and isinstance(episodes, Lesson) else [(episodes, 1.0)]
-        total = 0.0
-        for part, share in parts:
+        while True:
+            try:
+                return self._sum_gradients(episodes)
+            except torch.OutOfMemoryError:
+                count = len(episodes.query[0])
+                if self.chunk == 1 or count == 1:
+                    raise
+                self.chunk = max(min(self.chunk or count, count) // 2, 1)
+            log.warning("the card's memory is short: %d tasks are differentiated at once from now on", self.chunk)
+            self.optimizer.zero_grad()
+            torch.cuda.empty_cache()
+
+    def _sum_gradients(self, episodes: Any) -> Tensor:
+        total = torch.zeros(())
+        for part, share in _chunks(episodes, self.chunk) if self.chunk else [(episodes, 1.0)]:
             loss = share * over_tasks(self.learner.loss, self.leaves, part)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-            total += loss.item()
+            total = total + loss.detach()
         return total
 
     @torch.no_grad()
@@ -235,11 +252,11 @@ class TRPO:
         """Nothing is carried from step to step."""
 
 
-def _chunks(lessons: Lesson, size: int) -> list[tuple[Lesson, float]]:
+def _chunks(episodes: Any, size: int) -> list[tuple[Any, float]]:
     """Up to `size` tasks each, and their share of all."""
-    count = len(lessons.query.y)
-    parts = [change_all(lessons, itemgetter(slice(a, a + size))) for a in range(0, count, size)]
-    return [(p, len(p.query.y) / count) for p in parts]
+    count = len(episodes.query[0])
+    parts = [change_all(episodes, itemgetter(slice(a, a + size))) for a in range(0, count, size)]
+    return [(p, len(p.query[0]) / count) for p in parts]
 
 
 def gauss_newton_product(

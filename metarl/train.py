@@ -13,7 +13,7 @@ from types import FrameType
 import torch
 from rich.console import Console
 
-from agents.learner import Lesson, Params
+from agents.learner import Lesson, Params, change_all
 from envs.core import TaskDistribution, Trajectories
 from metarl import checkpoint
 from metarl.acting import recalls
@@ -28,6 +28,7 @@ from metarl.build import (
 )
 from metarl.collect import Clock, live
 from metarl.errors import DivergedError, UserError
+from metarl.placement import PROCESSOR, Placement, place
 from metarl.progress import Metrics, TrainingDisplay, span
 from metarl.runs import Run
 from metarl.schema import Config, Supervised
@@ -41,11 +42,19 @@ def usable_cores() -> int:
 class _Training:
     """What every training keeps: its settings and its state."""
 
-    def __init__(self, config: Config, state: checkpoint.State | None, fresh: torch.Generator, theta: Params) -> None:
-        self.config = config
+    def __init__(
+        self,
+        config: Config,
+        state: checkpoint.State | None,
+        fresh: torch.Generator,
+        theta: Params,
+        placement: Placement,
+    ) -> None:
+        self.config, self.placement = config, placement
         self.state = state or checkpoint.State(0, 0, 0.0, theta, {}, fresh)
         _check_shapes(theta, self.state.theta)
-        in_order = {k: self.state.theta[k] for k in theta}  # a file has an order of its own, and sums depend on it
+        # a file has an order of its own, and sums depend on it
+        in_order = {k: self.state.theta[k].to(placement.device) for k in theta}
         self.state = self.state._replace(theta=in_order)
 
     def _move(self, theta: Params, outer: Params, steps: int, start: float) -> Metrics:
@@ -69,19 +78,25 @@ class _Training:
 
 
 class Trainer(_Training):
-    """A run in memory; `iterate` is one meta-iteration. `family` takes the place of the config's tasks."""
+    """A run in memory; `iterate` is one meta-iteration. `family` takes the place of the config's tasks.
+
+    placement: where it simulates and learns; by default on the processor, whatever the config says.
+    """
 
     def __init__(
-        self, config: Config, state: checkpoint.State | None = None, family: TaskDistribution | None = None
+        self,
+        config: Config,
+        state: checkpoint.State | None = None,
+        family: TaskDistribution | None = None,
+        placement: Placement = PROCESSOR,
     ) -> None:
-        torch.set_num_threads(config.train.num_threads or usable_cores())
-        self.family = family or build_family(config)
+        set_up(config)
+        self.family = family or build_family(config, placement.simulator, placement.device)
         self.learner = build_learner(config, self.family)
         self.credit = build_credit(config)
         fresh = torch.Generator().manual_seed(config.seed)
-        theta = self.learner.init(fresh)
-        super().__init__(config, state, fresh, theta)
-        self.outer = build_outer(config, self.learner, theta)
+        super().__init__(config, state, fresh, self.learner.init(fresh), placement)
+        self.outer = build_outer(config, self.learner, self.state.theta)
         self.outer.load(self.state.outer)
 
     def iterate(self) -> Metrics:
@@ -110,15 +125,14 @@ class Trainer(_Training):
 class FewShotTrainer(_Training):
     """The same for supervised tasks, which become data without a policy."""
 
-    def __init__(self, config: Config, state: checkpoint.State | None = None) -> None:
-        torch.set_num_threads(config.train.num_threads or usable_cores())
+    def __init__(self, config: Config, state: checkpoint.State | None = None, placement: Placement = PROCESSOR) -> None:
+        set_up(config)
         assert isinstance(config.tasks, Supervised)
         self.family = build_lessons(config.tasks)
         self.learner = build_few_shot_learner(config)
         fresh = torch.Generator().manual_seed(config.seed)
-        theta = self.learner.init(fresh)
-        super().__init__(config, state, fresh, theta)
-        self.outer = build_gradient(config, self.learner, theta)
+        super().__init__(config, state, fresh, self.learner.init(fresh), placement)
+        self.outer = build_gradient(config, self.learner, self.state.theta)
         self.outer.load(self.state.outer)
 
     def iterate(self) -> Metrics:
@@ -127,15 +141,25 @@ class FewShotTrainer(_Training):
         tasks = self.family.sample(self.config.train.num_tasks, "train", self.state.generator)
         support, query = self.family.lesson(tasks)
         sampling = time.perf_counter() - start
-        theta, metrics = self.outer.step(self.state.theta, Lesson((support,), query))
+        lesson = change_all(Lesson((support,), query), lambda x: x.to(self.placement.device))
+        theta, metrics = self.outer.step(self.state.theta, lesson)
         progress = self._move(theta, self.outer.state(), support.y.numel() + query.y.numel(), start)
         share = sampling / (time.perf_counter() - start)
         return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4), **metrics}
 
 
 def trainer_of(config: Config, state: checkpoint.State | None = None) -> Trainer | FewShotTrainer:
-    """The trainer for a config's tasks."""
-    return FewShotTrainer(config, state) if isinstance(config.tasks, Supervised) else Trainer(config, state)
+    """The trainer for a config's tasks, where its settings and this machine put it."""
+    where = place(config)
+    if isinstance(config.tasks, Supervised):
+        return FewShotTrainer(config, state, where)
+    return Trainer(config, state, placement=where)
+
+
+def set_up(config: Config) -> None:
+    """Let torch take as many threads as the config says, and the same order of sums where it asks for that."""
+    torch.set_num_threads(config.train.num_threads or usable_cores())
+    torch.use_deterministic_algorithms(config.train.deterministic, warn_only=True)
 
 
 def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:
@@ -157,6 +181,7 @@ def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool
     """Train to the end of the config, or until asked to stop; True when it came to the end."""
     total = trainer.config.train.iterations
     start = trainer.state.iteration
+    metrics: Metrics = {}
     with (
         run.locked(),
         _stop_requests() as stop,
@@ -164,7 +189,7 @@ def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool
         TrainingDisplay(run.name, total, start, console) as display,
     ):
         while trainer.state.iteration < total and not stop:
-            metrics = trainer.iterate()
+            metrics = _within_memory(trainer)
             log.write(json.dumps(metrics) + "\n")
             log.flush()
             display.update(metrics)
@@ -173,11 +198,29 @@ def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool
         if trainer.state.iteration > start:
             checkpoint.save(run.checkpoints, trainer.state)
     finished = trainer.state.iteration >= total
+    if finished and "gpu_gib" in metrics:
+        console.print(f"{metrics['gpu_gib']:.1f} GiB of the card's memory in use")
     if finished:
         console.print(f"trained {total} iterations, {span(trainer.state.seconds)}: {run.path}", soft_wrap=True)
     else:
         console.print(f"stopped and saved; go on with: metarl resume {run.path}", soft_wrap=True)
     return finished
+
+
+def _within_memory(trainer: Trainer | FewShotTrainer) -> Metrics:
+    """An iteration, and how much of a card's memory it took at most; UserError where that is too small."""
+    device = trainer.placement.device
+    try:
+        metrics = trainer.iterate()
+    except torch.OutOfMemoryError:
+        raise UserError(
+            f"the memory of {device} is too small for this meta-batch: lower train.num_tasks or train.episodes, or "
+            "raise outer.minibatches of a learner with a memory"
+        ) from None
+    if not device.startswith("cuda"):
+        return metrics
+    free, total = torch.cuda.mem_get_info(device)  # torch gives nothing back, simulators keep what they have
+    return metrics | {"gpu_gib": round((total - free) / 2**30, 3)}
 
 
 @contextmanager

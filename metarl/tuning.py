@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from agents.baselines import FineTuned, Joint
-from agents.learner import Params
+from agents.learner import Params, device_of
 from agents.objectives import clipped_policy_gradient
 from metarl.adaptation import judge
 from metarl.errors import UserError
@@ -47,7 +47,9 @@ def tune(trainer: Trainer, start: Start, after: Sequence[int]) -> Tuned:
         raise UserError(f"--fine-tune is for joint training: the learner of this run is {trainer.config.learner.kind}")
     generator = torch.Generator().manual_seed(SEED)
     fresh = torch.Generator().manual_seed(SEED + 1 + trainer.config.seed)  # each training has fresh weights of its own
-    theta = trainer.state.theta if start == "trained" else joint.init(fresh)
+    theta = trainer.state.theta
+    if start == "scratch":
+        theta = {k: v.to(device_of(theta)) for k, v in joint.init(fresh).items()}
     tasks = trainer.family.sample(TASKS, "train", generator)
     best: dict[int, tuple[float, FineTuned]] = {}
     luck = generator.get_state()

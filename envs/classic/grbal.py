@@ -98,7 +98,7 @@ class CrippledAnt(RllabAnt):
 
     @classmethod
     def extra_cost(cls, body: Body) -> Tensor:
-        return torch.zeros(body.sim.num_worlds, dtype=body.qpos.dtype)
+        return torch.zeros_like(body.qpos[:, 0])
 
 
 class ShortenedLeg:
@@ -109,13 +109,16 @@ class ShortenedLeg:
     def prepare(self, spec: mujoco.MjSpec) -> None:
         """The model stays."""
 
-    def apply(self, params: Params, task: Task) -> Surface | None:
+    def apply(self, params: Params, task: Task) -> None:
         size, pos = params["geom_size"], params["geom_pos"]
         for i, (leg, ankle) in enumerate(self.LEGS):
             mine = (task["crippled_leg"] == i)[:, None]
             for geom in (leg, ankle):
                 size[:, geom, :2] = torch.where(mine, size[:, geom, :2] / 2, size[:, geom, :2])
             pos[:, ankle] = torch.where(mine, pos[:, leg], pos[:, ankle])
+
+    def surface(self, task: Task) -> Surface | None:
+        """The floor stays."""
         return None
 
 

@@ -141,12 +141,12 @@ class Robot:
     @classmethod
     def begin(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
         """Put the worlds of `mask` [W] into the pose of the start and add the reset noise; drawn for all of them, and
-        on the CPU, so that every backend starts alike.
+        on the device of the generator, so that every backend starts alike.
         """
         if cls.start is not None:
             chosen = slice(None) if mask is None else mask
             sim.qpos[chosen] = torch.tensor(cls.start, dtype=torch.float64).to(sim.qpos)
-        pause = 1.0 if mask is None else mask.double()[:, None]
+        pause = 1.0 if mask is None else mask.to(generator.device).double()[:, None]
         speed = cls.reset_noise if cls.velocity_noise is None else cls.velocity_noise
         sim.qpos += (pause * cls.reset_noise * _noise(sim.qpos, cls.normal_position_noise, generator)).to(sim.qpos)
         sim.qvel += (pause * speed * _noise(sim.qvel, cls.normal_velocity_noise, generator)).to(sim.qvel)
@@ -154,8 +154,8 @@ class Robot:
 
 def _noise(like: Tensor, normal: bool, generator: torch.Generator) -> Tensor:
     if normal:
-        return torch.randn(like.shape, generator=generator, dtype=torch.float64)
-    return 2 * torch.rand(like.shape, generator=generator, dtype=torch.float64) - 1
+        return torch.randn(like.shape, generator=generator, dtype=torch.float64, device=generator.device)
+    return 2 * torch.rand(like.shape, generator=generator, dtype=torch.float64, device=generator.device) - 1
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -223,8 +223,11 @@ class Terrain(Protocol):
     def prepare(self, spec: mujoco.MjSpec) -> None:
         """Add its geoms."""
 
-    def apply(self, params: Params, task: Task) -> Surface | None:
-        """Shape the ground of each world; its nominal height, or None where that is 0."""
+    def apply(self, params: Params, task: Task) -> None:
+        """Shape the ground of each world."""
+
+    def surface(self, task: Task) -> Surface | None:
+        """Its nominal height, on the device of the task's numbers, or None where that is 0."""
 
 
 class BoxTerrain:
@@ -242,7 +245,7 @@ class BoxTerrain:
         # MuJoCo takes a geom compiled at its body's origin to be there for ever: neither boxes nor plane may be
         _floor(spec).pos = np.asarray(_floor(spec).pos) - [0, 0, HAIR]
 
-    def apply(self, params: Params, task: Task) -> Surface | None:
+    def apply(self, params: Params, task: Task) -> None:
         difficulty = task[self.name]
         layout = task["layout"] if self.ground.is_random else torch.zeros_like(difficulty)
         boxes = self.ground.boxes(difficulty, layout, self.planar)
@@ -251,11 +254,13 @@ class BoxTerrain:
         params["geom_pos"][:, mine] = boxes.centre
         params["geom_size"][:, mine] = boxes.half
         params["geom_pos"][:, floor_id(params.model), 2] += boxes.plane
-        return self.ground.surface(difficulty) if self.ground.surface else None
+
+    def surface(self, task: Task) -> Surface | None:
+        return self.ground.surface(task[self.name]) if self.ground.surface else None
 
 
 class FieldTerrain:
-    """A ground of height fields. Contacts on them differ between simulation backends, unlike those on boxes."""
+    """A ground of height fields. Contacts on them differ between simulators, unlike those on boxes."""
 
     def __init__(self, fields: HeightFields) -> None:
         self.fields = fields
@@ -277,10 +282,12 @@ class FieldTerrain:
         _like_floor(geom, spec)
         _floor(spec).pos = np.asarray(_floor(spec).pos) - [0, 0, BELOW]  # only seen, and stood on, beyond the field
 
-    def apply(self, params: Params, task: Task) -> Surface:
+    def apply(self, params: Params, task: Task) -> None:
+        params["geom_dataid"][:, params.model.geom(f"{PREFIX}0").id] = self.fields.choose(task).to(torch.int32)
+
+    def surface(self, task: Task) -> Surface:
         chosen = self.fields.choose(task)
-        params["geom_dataid"][:, params.model.geom(f"{PREFIX}0").id] = chosen.to(torch.int32)
-        heights, reach = self._heights, self.fields.reach
+        heights, reach = self._heights.to(chosen.device), self.fields.reach
         rows, columns = heights.shape[1:]
 
         def surface(place: Tensor) -> Tensor:

@@ -40,6 +40,10 @@ class Evaluate:
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     seed: int = 0
     """of the tasks and of the episodes"""
+    simulator: Literal["auto", "cpu", "gpu"] = "auto"
+    """of robots: what simulates, whatever the run was trained on"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """of robots: where networks are"""
     against: tuple[str, ...] = ()
     """other runs to put beside it on the same tasks, such as an oracle"""
     ways: tuple[int, ...] = ()
@@ -63,6 +67,7 @@ class Evaluate:
         within("seed", self.seed, 0, 2**31 - 1)
         from metarl import evaluate, runs
         from metarl.build import build_family
+        from metarl.placement import place
         from metarl.plot import plot_adaptation
 
         run, others = runs.find(self.run), [runs.find(other) for other in self.against]
@@ -80,6 +85,7 @@ class Evaluate:
         for other in others:
             if other.config.tasks != run.config.tasks:
                 raise UserError(f"{other.name} was trained on other tasks than {run.name}: they cannot be compared")
+        where = place(run.config, self.simulator, self.device)
         results: list[evaluate.Evaluation] = []
         stored: list[Path] = []
         for r in (run, *others):
@@ -93,6 +99,7 @@ class Evaluate:
                     trials=self.trials,
                     seed=self.seed,
                     tuned=tuned,
+                    placement=where,
                 )
                 results.append(found)
             stored.append(evaluate.store(r, results[-1]))

@@ -64,7 +64,8 @@ class Resume:
         begun = any(run.checkpoints.glob("iteration_*"))
         trainer = trainer_of(run.config, checkpoint.load_newest(run.checkpoints) if begun else None)
         run.keep_records_until(trainer.state.iteration)
-        console.print(f"resuming {run.path} at iteration {trainer.state.iteration}", soft_wrap=True)
+        where = f"resuming {run.path} at iteration {trainer.state.iteration}\n{trainer.placement}"
+        console.print(where, soft_wrap=True, highlight=False)
         return 0 if train(run, trainer, console) else INTERRUPTED
 
 
@@ -103,5 +104,5 @@ def _train(name: str, config: schema.Config, command: str) -> int:
 
         trainer = trainer_of(config)
         run = runs.create(name, config, command)
-    console.print(f"{run.path}\nreproduce: {command}", soft_wrap=True, highlight=False)
+    console.print(f"{run.path}\nreproduce: {command}\n{trainer.placement}", soft_wrap=True, highlight=False)
     return 0 if train(run, trainer, console) else INTERRUPTED

@@ -164,8 +164,9 @@ class Config(Record):
 
 
 def without_threads(config: Config) -> str:
-    """What runs have in common that differ in nothing but in how many threads they take, and in when they save."""
-    train = config.train.model_copy(update={"num_threads": 0, "checkpoint_every": 1})
+    """What runs have in common that differ in nothing but in where they are computed, and in when they save."""
+    where = {"num_threads": 0, "checkpoint_every": 1, "simulator": "auto", "device": "auto", "deterministic": False}
+    train = config.train.model_copy(update=where)
     return config.model_copy(update={"train": train}).model_dump_json()
 
 

@@ -56,10 +56,18 @@ class Credit(Record):
 
 
 class Training(Record):
-    """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core)."""
+    """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core).
+
+    simulator: `cpu` or `gpu` simulates robots, or `auto`, whichever is measured to be faster. device: where networks
+    are; `auto` puts them beside the simulator, and those that see images on a card. deterministic: sums on a card are
+    taken in the same order every time, so that two runs are equal to the bit; slower.
+    """
 
     iterations: Count
     num_tasks: Count = 20
     episodes: Count = 20
     checkpoint_every: Count = 10
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    simulator: Literal["auto", "cpu", "gpu"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    deterministic: bool = False

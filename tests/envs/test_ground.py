@@ -164,7 +164,7 @@ def nominal(worlds: LocomotionWorlds, name: str, difficulty: float, layout: floa
         "layout": torch.full((len(places),), layout).double(),
     }
     assert worlds.family.terrain is not None
-    surface = worlds.family.terrain.apply(Params(worlds.sim.model, len(places)), task)
+    surface = worlds.family.terrain.surface(task)
     assert surface is not None
     return surface(torch.from_numpy(places[:, : 1 if worlds.family.robot.is_planar() else 2])).numpy()
 
