@@ -80,6 +80,10 @@ class Locomotion(Varied):
         self.num_threads = num_threads
         self.simulator, self.device, self.deterministic = simulator, device, deterministic
         self._simulators: dict[int, Simulator] = {}
+        if simulator == "gpu":
+            from envs.simulation.warp import put_model  # an extra
+
+            put_model(self.model)  # says whether it can
         probe = BatchSimulator(self.model, 1, 1)
         self.space = Space(self.robot.observe(Body(probe)).shape[1], self.model.nu)
 
@@ -115,7 +119,7 @@ class Locomotion(Varied):
         fresh = self.robot.fresh
         if self.simulator == "cpu":
             return BatchSimulator(self.model, size, self.num_threads, fresh=fresh)
-        from envs.simulation.warp import WarpSimulator  # an extra
+        from envs.simulation.warp import WarpSimulator
 
         return WarpSimulator(self.model, size, self.device, fresh=fresh, deterministic=self.deterministic)
 

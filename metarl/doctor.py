@@ -13,6 +13,7 @@ CORE = (
     *("torch", "mujoco", "gymnasium", "stable-baselines3", "numpy", "scipy", "pydantic", "pyyaml"),
     *("tyro", "rich", "safetensors", "av", "matplotlib"),
 )
+GPU = "pip install 'metarl-suite[gpu]'"
 
 
 def checks() -> list[tuple[str, bool, str]]:
@@ -21,7 +22,7 @@ def checks() -> list[tuple[str, bool, str]]:
     rows += [_package(name, "install this project again: pip install -e .") for name in CORE]
     rows.append(_threads())
     rows.append(_cuda())
-    rows.append(("mujoco-warp (GPU simulation, optional)", True, _version("mujoco-warp") or "not installed"))
+    rows.append(("mujoco-warp (GPU simulation, optional)", True, _version("mujoco-warp") or f"not installed: {GPU}"))
     backend = gl.working()
     rows.append(("rendering", backend is not None, backend or f"no OpenGL library found: {gl.ADVICE}"))
     rows.append(_encoder())

@@ -11,10 +11,10 @@ import torch
 from envs.locomotion import Locomotion
 from metarl import schema
 from metarl.build import build_family
+from metarl.doctor import GPU as INSTALL
 from metarl.errors import UserError
 
 Simulator = Literal["cpu", "gpu"]
-INSTALL = "pip install 'metarl-suite[gpu]'"
 STEPS = 10  # control steps that each simulator takes when they are compared
 
 

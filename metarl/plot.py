@@ -120,6 +120,23 @@ def plot_trainings(standing: Standing, runs: Sequence[Run], path: Path | IO[byte
     plt.close(figure)
 
 
+def plot_growth(panels: dict[str, dict[str, list[tuple[int, float]]]], title: str, path: Path) -> None:
+    """Control steps a second against the number of worlds: for each robot a line for each way."""
+    figure, row = plt.subplots(
+        1, len(panels), figsize=(4.6 * len(panels), 4.0), layout="constrained", squeeze=False, sharey=True
+    )
+    for axes, (robot, lines) in zip(row[0], panels.items(), strict=True):
+        for label, points in lines.items():
+            axes.plot(*zip(*points, strict=True), "o-", markersize=4, label=label)
+        axes.set(xscale="log", yscale="log", xlabel="worlds", title=robot)
+        axes.set_xscale("log", base=2)
+        _finish(axes)
+    row[0, 0].set_ylabel("control steps/s")
+    figure.suptitle(title, fontsize=9)
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)
+
+
 def _smooth(values: list[float], window: int = 5) -> NDArray[np.float64]:
     window = min(window, len(values))
     return np.convolve(values, np.full(window, 1 / window), "valid")

@@ -106,11 +106,8 @@ class WarpSimulator:
         """The model on the device, with a row a world of the fields that differ between worlds."""
         own = {n: self.num_worlds for n in self._expanded if not n.startswith("opt.")}
         derived = dict.fromkeys(DERIVED, self.num_worlds) if own else {}
-        try:
-            with self._on_device():
-                self._m = mjw.put_model(self.model, batch_sizes=own | derived)
-        except NotImplementedError as error:
-            raise ValueError(f"MuJoCo Warp cannot simulate this model: {error} Use physics fast.") from None
+        with self._on_device():
+            self._m = put_model(self.model, own | derived)
         for name in self._expanded:
             if name.startswith("opt."):
                 shared = getattr(self._m.opt, name[4:])
@@ -216,6 +213,16 @@ class WarpSimulator:
         for name, field in self._fields.items():
             field.copy_(_only(self.diverged, self._at_start[name], field))
 
+    def step_bare(self, ctrl: Tensor, substeps: int) -> None:
+        """The physics of `step` and nothing else: no world is looked after. For comparison."""
+
+        def physics() -> None:
+            for _ in range(substeps):
+                mjw.step(self._m, self._d)
+
+        self.ctrl.copy_(ctrl)
+        self._run(("bare", substeps), physics)
+
     def _advance(self, substeps: int) -> None:
         for _ in range(substeps):
             mjw.step(self._m, self._d)
@@ -305,6 +312,14 @@ class WarpSimulator:
         one.ctrl.copy_(self.ctrl[world : world + 1])
         one.forward()
         return one.mujoco_view(0)
+
+
+def put_model(model: mujoco.MjModel, batch_sizes: dict[str, int] | None = None) -> mjw.Model:
+    """The model on the current device; ValueError for one that MuJoCo Warp cannot simulate."""
+    try:
+        return mjw.put_model(model, batch_sizes=batch_sizes)
+    except NotImplementedError as error:
+        raise ValueError(f"MuJoCo Warp cannot simulate this model ({error}): choose physics fast") from None
 
 
 def _only(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:

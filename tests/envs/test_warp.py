@@ -15,7 +15,7 @@ from torch import Tensor
 from envs.core import Tasks, Variable
 from envs.families import build_family
 from envs.locomotion import Locomotion, LocomotionWorlds
-from envs.robots import ROBOTS, HalfCheetah, Humanoid
+from envs.robots import ROBOTS, HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator
 from envs.simulation.warp import WarpSimulator
@@ -254,8 +254,8 @@ def test_a_world_is_shown_as_it_is() -> None:
 
 
 def test_a_solver_that_it_does_not_have_is_said() -> None:
-    with pytest.raises(ValueError, match=r"MuJoCo Warp cannot simulate this model: .*PGS.* physics fast"):
-        WarpSimulator(compile_quietly(Humanoid.spec("gymnasium")), 1, "cpu")
+    with pytest.raises(ValueError, match=r"MuJoCo Warp cannot simulate this model \(.*PGS.*\): choose physics fast"):
+        Locomotion("humanoid", (FORWARD,), physics="gymnasium", simulator="gpu", device="cpu")
 
 
 @pytest.mark.slow

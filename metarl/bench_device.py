@@ -1,0 +1,220 @@
+"""What a card makes of it, by the number of worlds: bare stepping, ours, a policy acting, whole meta-iterations."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from rich.table import Table
+
+from envs.core import Tasks
+from envs.locomotion import Locomotion
+from envs.simulation.warp import WarpSimulator
+from metarl import config as settings
+from metarl.acting import Acting
+from metarl.build import build_family
+from metarl.errors import UserError
+from metarl.placement import PROCESSOR, Placement, wait_for
+from metarl.schema import Config
+from metarl.train import Trainer, usable_cores
+
+ROBOTS = ("half_cheetah", "ant")
+CONFIG = "maml_cheetah_direction"
+WORLDS = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
+EPISODES = 16  # of a task; the rest of the worlds are tasks
+STEPS = 20  # control steps of a measurement, but of whole iterations
+MOST_ON_THREADS = 8192  # worlds: beyond them threads step no faster
+WAYS = {
+    "cpu": "our worlds, threads",
+    "bare": "bare MuJoCo Warp",
+    "ours": "our worlds",
+    "policy": "with the policy",
+    "whole": "whole iterations",
+}
+Device = Literal["cuda", "warp"]
+
+
+class Measured(NamedTuple):
+    """One number of worlds."""
+
+    robot: str
+    worlds: int
+    tasks: int
+    rates: dict[str, float]  # control steps a second by way
+    gib: float | None  # of the card's memory in use
+    shares: dict[str, float]  # of an iteration's time: physics, interface, policy, learning
+
+
+def bench_device(
+    config: str | None,
+    overrides: dict[str, Any],
+    worlds: Sequence[int],
+    repeats: int,
+    device: Device,
+    *,
+    learning: bool,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Measured]:
+    """Control steps a second by every way and number of worlds, in turns; median of `repeats`.
+
+    device: `cuda`, or `warp`, MuJoCo Warp on the processor. learning: measure whole meta-iterations too.
+    Raises UserError where there is no card, or the config has no robot.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device is cuda, but there is no CUDA card: --device warp runs MuJoCo Warp on the processor")
+    where = Placement("gpu", f"cuda:{torch.cuda.current_device()}" if device == "cuda" else "cpu")
+    path, robots = settings.find(config or CONFIG), (None,) if config else ROBOTS
+    rows = []
+    for robot in robots:
+        changes = overrides | ({} if robot is None else {"tasks.robot": robot, "tasks.ctrl_cost": None})
+        for count in worlds:
+            sized = {"train.num_tasks": max(count // EPISODES, 1), "train.episodes": min(EPISODES, count)}
+            tell(f"{robot or path.stem}, {count:,} worlds")
+            rows.append(_measure(settings.load(path, changes | sized), where, repeats, learning))
+    return rows
+
+
+def _measure(config: Config, where: Placement, repeats: int, learning: bool) -> Measured:
+    trainer = Trainer(config, placement=where)
+    family = trainer.family
+    if not isinstance(family, Locomotion):
+        raise UserError("this config has no robot to simulate")
+    generator = torch.Generator().manual_seed(0)
+    tasks = family.sample(config.train.num_tasks, "train", generator)
+    worlds = config.train.num_tasks * config.train.episodes
+    ways: dict[str, tuple[Callable[[], None], int]] = {  # what to do, and how many control steps it takes
+        "bare": (_bare(family, tasks, config.train.episodes), STEPS),
+        "ours": (_stepping(family, tasks, config.train.episodes, where.device), STEPS),
+        "policy": (_acting(trainer, family, tasks), STEPS),
+    }
+    if learning:
+        ways["whole"] = (lambda: _iterate(trainer), (trainer.learner.rounds + 1) * family.horizon)
+    if worlds <= MOST_ON_THREADS:
+        on_threads = build_family(config)
+        assert isinstance(on_threads, Locomotion)
+        ways["cpu"] = (_stepping(on_threads, tasks, config.train.episodes, PROCESSOR.device), STEPS)
+    seconds = {name: _median_seconds(way, repeats, where.device) / steps for name, (way, steps) in ways.items()}
+    gib = None
+    if where.device != "cpu":
+        free, total = torch.cuda.mem_get_info(where.device)
+        gib = (total - free) / 2**30
+    shares = _shares(seconds) if learning else {}
+    rates = {name: worlds / s for name, s in seconds.items()}
+    return Measured(family.robot.__name__, worlds, len(tasks), rates, gib, shares)
+
+
+def _shares(seconds: dict[str, float]) -> dict[str, float]:
+    """Of an iteration: each part is what a way takes longer than the one before it."""
+    ends = [0.0, *(seconds[name] for name in ("bare", "ours", "policy", "whole"))]
+    parts = {n: b - a for n, a, b in zip(("physics", "interface", "policy", "learning"), ends, ends[1:], strict=False)}
+    return {name: part / seconds["whole"] for name, part in parts.items()}
+
+
+def _median_seconds(way: Callable[[], None], repeats: int, device: str) -> float:
+    way()  # compiles, and warms what there is to warm
+    taken = []
+    for _ in range(repeats):
+        wait_for(device)
+        start = time.perf_counter()
+        way()
+        wait_for(device)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def _bare(family: Locomotion, tasks: Tasks, episodes: int) -> Callable[[], None]:
+    worlds = family.worlds(tasks, episodes)
+    sim = worlds.sim
+    assert isinstance(sim, WarpSimulator)
+    ctrl = torch.zeros_like(sim.ctrl)
+
+    def phase() -> None:
+        worlds.reset(torch.Generator().manual_seed(0))
+        for _ in range(STEPS):
+            sim.step_bare(ctrl, family.robot.frame_skip)
+
+    return phase
+
+
+def _stepping(family: Locomotion, tasks: Tasks, episodes: int, device: str) -> Callable[[], None]:
+    worlds = family.worlds(tasks, episodes)
+    act = torch.zeros(len(tasks), episodes, family.space.act, device=device)
+
+    def phase() -> None:
+        worlds.reset(torch.Generator().manual_seed(0))
+        for _ in range(STEPS):
+            worlds.step(act)
+
+    return phase
+
+
+def _acting(trainer: Trainer, family: Locomotion, tasks: Tasks) -> Callable[[], None]:
+    learner, theta = trainer.learner, trainer.state.theta
+    phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.begin(theta).items()}
+    generator = torch.Generator(trainer.placement.device).manual_seed(0)
+    episodes, horizon = trainer.config.train.episodes, family.horizon
+
+    def phase() -> None:
+        family.horizon = STEPS
+        family.experience(tasks, Acting(learner, theta, phi, None), episodes, generator)
+        family.horizon = horizon
+
+    return phase
+
+
+def _iterate(trainer: Trainer) -> None:
+    trainer.iterate()
+
+
+def pays_from(rows: Sequence[Measured]) -> dict[str, int | None]:
+    """For each robot the fewest measured worlds from which on the card is faster than all threads; None for none."""
+    found: dict[str, int | None] = {}
+    for robot in dict.fromkeys(row.robot for row in rows):
+        own = sorted((r for r in rows if r.robot == robot and "cpu" in r.rates), key=lambda r: r.worlds)
+        wins = [r.rates["ours"] > r.rates["cpu"] for r in own]
+        found[robot] = next((r.worlds for i, r in enumerate(own) if all(wins[i:])), None)
+    return found
+
+
+def title_of(device: Device, threads: int, repeats: int) -> str:
+    """What was measured on, and how."""
+    card = torch.cuda.get_device_name() if device == "cuda" else "MuJoCo Warp on the processor"
+    return f"{card} beside {threads or usable_cores()} threads, median of {repeats}"
+
+
+def table(rows: Sequence[Measured], title: str) -> Table:
+    """Thousands of control steps a second, our shares of bare stepping, milliseconds a step of ours, and memory."""
+    names = [name for name in WAYS if any(name in row.rates for row in rows)]
+    parts = list(rows[0].shares)
+    told = "; ".join(f"{name}: {WAYS[name]}" for name in names)
+    out = Table(title=f"thousand control steps/s, {title}", caption=told)
+    shared = [f"% {', '.join(parts)}"] if parts else []
+    for header in ("robot", "worlds", "tasks", *names, "ours/bare", "policy/bare", "ms a step", "GiB", *shared):
+        out.add_column(header, justify="left" if header == "robot" else "right")
+    for row in rows:
+        rates = row.rates
+        cells = [f"{rates[name] / 1e3:,.1f}" if name in rates else "" for name in names]
+        ratios = [f"{rates[name] / rates['bare']:.2f}" for name in ("ours", "policy")]
+        more = [f"{1e3 * row.worlds / rates['ours']:.2f}", "" if row.gib is None else f"{row.gib:.1f}"]
+        shares = [" ".join(f"{100 * row.shares[part]:.0f}" for part in parts)] if parts else []
+        out.add_row(row.robot, f"{row.worlds:,}", f"{row.tasks:,}", *cells, *ratios, *more, *shares)
+    return out
+
+
+def plot(rows: Sequence[Measured], title: str, path: Path) -> None:
+    """Control steps a second against the number of worlds, a panel for each robot."""
+    from metarl.plot import plot_growth
+
+    panels = {}
+    for robot in dict.fromkeys(row.robot for row in rows):
+        own = [row for row in rows if row.robot == robot]
+        panels[robot] = {
+            label: [(r.worlds, r.rates[name]) for r in own if name in r.rates]
+            for name, label in WAYS.items()
+            if any(name in r.rates for r in own)
+        }
+    plot_growth(panels, title, path)
