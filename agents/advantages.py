@@ -39,7 +39,8 @@ def fit_linear_baseline(obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
     weighted = torch.where(alive[..., None], features, 0.0).flatten(0, 1)  # [T*E, F]
     gram = weighted.T @ weighted
     gram = gram + RIDGE * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    weights: Tensor = torch.linalg.solve(gram, weighted.T @ ret.double().flatten())  # [F]
+    right = weighted.T @ ret.double().flatten()
+    weights: Tensor = torch.linalg.solve_ex(gram, right)[0]  # [F]; nobody waits to hear that the matrix is regular
     return features @ weights
 
 

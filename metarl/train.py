@@ -159,6 +159,8 @@ def trainer_of(config: Config, state: checkpoint.State | None = None) -> Trainer
 def set_up(config: Config) -> None:
     """Let torch take as many threads as the config says, and the same order of sums where it asks for that."""
     torch.set_num_threads(config.train.num_threads or usable_cores())
+    if config.train.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS sums as it likes
     torch.use_deterministic_algorithms(config.train.deterministic, warn_only=True)
 
 

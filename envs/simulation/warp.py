@@ -95,7 +95,8 @@ class WarpSimulator:
         self._expanded: tuple[str, ...] = ()
         self._put_model()
         self._allocate()
-        self._advance(1)  # compiles
+        with self._on_device():
+            self._advance(1)  # compiles
         self.reset()
 
     def _on_device(self) -> AbstractContextManager[Any]:
