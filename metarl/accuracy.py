@@ -128,7 +128,7 @@ def evaluate(
     run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
 ) -> Judged:
     """Accuracy of a run's newest checkpoint on `episodes` unseen episodes of each way and shot."""
-    trainer = FewShotTrainer(run.config, checkpoint.load_newest(run.checkpoints))
+    trainer = FewShotTrainer(run.config, checkpoint.newest(run.checkpoints))
     tasks, of_images = run.config.tasks, trainer.family
     assert isinstance(tasks, FewShotTasks)
     assert isinstance(of_images, FewShotImages)

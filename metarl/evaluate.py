@@ -80,7 +80,7 @@ def _rows(returns: NDArray[np.float64]) -> list[list[float | None]]:
 
 def load_trainer(run: Run, placement: Placement = PROCESSOR) -> Trainer:
     """A run's newest checkpoint, ready to act, wherever it was trained."""
-    return Trainer(run.config, checkpoint.load_newest(run.checkpoints), placement=placement)
+    return Trainer(run.config, checkpoint.newest(run.checkpoints), placement=placement)
 
 
 def seeded(seed: int) -> torch.Generator:

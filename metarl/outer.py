@@ -56,6 +56,8 @@ class Gradient:
     With several epochs and a learner whose outer objective is PPO's clipped one, this is ProMP's outer step
     (Rothfuss et al. 2019, algorithm 1). With `sgd` and one epoch it is Reptile's, of step size `outer_lr`.
 
+    A loss or a gradient that is infinite or not a number leaves theta as it is; metrics say `skipped`.
+
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
     halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
     max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
@@ -104,6 +106,8 @@ class Gradient:
             self.optimizer.zero_grad()
             loss = self._differentiate(part)
             norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
+            if not (norm + loss).isfinite():
+                return dict(theta), {"skipped": 1.0}
             self.optimizer.step()
             losses.append(loss)
             norms.append(norm)
@@ -225,6 +229,8 @@ class TRPO:
         out = act(leaf)
         surrogate = lost(out)
         gradient = torch.autograd.grad(surrogate, leaf, retain_graph=True)[0]
+        if not (gradient.norm() + surrogate.detach()).isfinite():
+            return dict(theta), {"skipped": 1.0}
         hessian_times = gauss_newton_product(moved_by, out, leaf, self.damping)
         direction = conjugate_gradient(hessian_times, gradient, self.cg_iterations)
         curvature = (direction @ hessian_times(direction)).clamp_min(1e-16)

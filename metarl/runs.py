@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import time
@@ -66,13 +67,12 @@ class Run:
         """One record an iteration."""
         if not self.metrics.is_file():
             raise UserError(f"{self.path} has no metrics.jsonl: it has not finished an iteration")
-        lines = self.metrics.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]  # a killed run may leave half a line
+        return [r for line in self.metrics.read_text(errors="replace").splitlines() if (r := _record(line)) is not None]
 
     def keep_records_until(self, iteration: int) -> None:
         """Drop what was logged after the checkpoint that training goes on from."""
         kept = [r for r in self.records() if r["iteration"] <= iteration] if self.metrics.is_file() else []
-        self.metrics.write_text("".join(json.dumps(r) + "\n" for r in kept))
+        write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
 def create(name: str, config: schema.Config, command: str) -> Run:
@@ -87,13 +87,39 @@ def create(name: str, config: schema.Config, command: str) -> Run:
             continue
         except OSError as error:
             raise UserError(f"a run folder could not be made at {path}: {error.strerror}") from None
-    (path / "config.yaml").write_text(settings.dump(config))
+    try:
+        _fill(path, config, command)
+    except OSError as error:
+        raise UserError(f"the run folder {path} could not be written: {error.strerror}") from None
+    return Run(path)
+
+
+def _fill(path: Path, config: schema.Config, command: str) -> None:
     (path / "command.txt").write_text(command + "\n")
     versions = {p: importlib.metadata.version(p) for p in PACKAGES}
     about = {"metarl": __version__, "commit": commit(), "python": platform.python_version()}
     about |= {"machine": platform.machine(), **versions}
     (path / "environment.json").write_text(json.dumps(about, indent=1))
-    return Run(path)
+    write_whole(path / "config.yaml", settings.dump(config))  # last: what has none is no run
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole, or as it was before."""
+    beside = path.with_name(f".{path.name}.tmp")
+    with beside.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def _record(line: str) -> dict[str, float] | None:
+    """What was logged of an iteration; None of half a line, which a killed run or a full disk may leave."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and "iteration" in record else None
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -14,7 +13,7 @@ import torch
 from rich.console import Console
 
 from agents.learner import Lesson, Params, change_all
-from envs.core import TaskDistribution, Trajectories
+from envs.core import TaskDistribution, Tasks, Trajectories
 from metarl import checkpoint
 from metarl.acting import recalls
 from metarl.build import (
@@ -30,8 +29,11 @@ from metarl.collect import Clock, live
 from metarl.errors import DivergedError, UserError
 from metarl.placement import PROCESSOR, Placement, place
 from metarl.progress import Metrics, TrainingDisplay, span
+from metarl.recorder import Recorder
 from metarl.runs import Run
 from metarl.schema import Config, Supervised
+
+MOST_SKIPPED = 10  # iterations in a row without a finite step, after which training stops; chosen
 
 
 def usable_cores() -> int:
@@ -45,31 +47,41 @@ class _Training:
     def __init__(
         self,
         config: Config,
-        state: checkpoint.State | None,
+        state: checkpoint.State | checkpoint.Load | None,
         fresh: torch.Generator,
         theta: Params,
         placement: Placement,
     ) -> None:
         self.config, self.placement = config, placement
-        self.state = state or checkpoint.State(0, 0, 0.0, theta, {}, fresh)
-        _check_shapes(theta, self.state.theta)
+        if state is None:
+            state = checkpoint.State(0, 0, 0.0, theta, {}, fresh)
+        self.state = state if isinstance(state, checkpoint.State) else state(theta)
         # a file has an order of its own, and sums depend on it
         in_order = {k: self.state.theta[k].to(placement.device) for k in theta}
         self.state = self.state._replace(theta=in_order)
+        self.skipped = 0  # steps in a row that were not taken, for they were not finite
+        self.luck = self.state.generator.get_state()  # at the start of the latest iteration
+        self.broken: list[dict[str, float]] = []  # tasks of worlds that broke down in it
 
-    def _move(self, theta: Params, outer: Params, steps: int, start: float) -> Metrics:
-        """Make theta the state, if it is finite; how far training is."""
+    def _move(self, theta: Params, outer: Params, steps: int, start: float, metrics: Metrics) -> Metrics:
+        """Make theta the state, if it is finite; how far training is, and what `metrics` say."""
         s = self.state
-        if not all(v.isfinite().all() for v in theta.values()):
+        if "skipped" in metrics or not all(v.isfinite().all() for v in theta.values()):
+            theta, metrics = s.theta, metrics | {"skipped": 1.0}
+            self.skipped += 1
+        else:
+            self.skipped = 0
+        if self.skipped == MOST_SKIPPED:
             raise DivergedError(
-                f"the parameters became infinite or NaN in iteration {s.iteration + 1}, which was not saved: "
-                "train again with a smaller outer.outer_lr or learner.inner_lr"
+                f"the loss, its gradient or the parameters were infinite or NaN in {MOST_SKIPPED} iterations in a row, "
+                f"up to iteration {s.iteration + 1}: train again with a smaller outer.outer_lr or learner.inner_lr"
             )
         seconds = time.perf_counter() - start
         self.state = checkpoint.State(
             s.iteration + 1, s.env_steps + steps, s.seconds + seconds, theta, outer, s.generator
         )
         return {
+            **metrics,
             "iteration": self.state.iteration,
             "env_steps": self.state.env_steps,
             "seconds": round(self.state.seconds, 3),
@@ -86,7 +98,7 @@ class Trainer(_Training):
     def __init__(
         self,
         config: Config,
-        state: checkpoint.State | None = None,
+        state: checkpoint.State | checkpoint.Load | None = None,
         family: TaskDistribution | None = None,
         placement: Placement = PROCESSOR,
     ) -> None:
@@ -102,30 +114,37 @@ class Trainer(_Training):
     def iterate(self) -> Metrics:
         """One meta-iteration; moves `state` and returns what to log."""
         s, settings, clock, start = self.state, self.config.train, Clock(), time.perf_counter()
+        self.luck = s.generator.get_state()
         tasks = self.family.sample(settings.num_tasks, "train", s.generator)
         plan = (settings.episodes,) * (self.learner.rounds + 1)
         lived = live(self.learner, s.theta, self.family, tasks, plan, self.credit, s.generator, clock=clock)
         learning = time.perf_counter()
         theta, metrics = self.outer.step(s.theta, lived.episode)
-        if recalls(self.learner):
+        if recalls(self.learner) and "skipped" not in metrics:
             theta = self.learner.watch(theta, lived.episode.query)
         clock.add("learning", learning)
         steps = sum(t.rew.numel() for t in lived.trajectories)
-        progress = self._move(theta, self.outer.state(), steps, start)
+        broken = torch.stack([t.diverged.any(1) for t in lived.trajectories]).any(0).cpu()  # [N]
+        self.broken = Tasks(tasks.names, tasks.values[broken]).to_json()
+        progress = self._move(theta, self.outer.state(), steps, start, metrics)
         seconds = time.perf_counter() - start
         return {
             **progress,
             **{f"share_{part}": round(spent / seconds, 4) for part, spent in clock.seconds.items()},
             **_returns(lived.trajectories),
             "diverged": float(sum(t.diverged.sum() for t in lived.trajectories)),
-            **metrics,
         }
 
 
 class FewShotTrainer(_Training):
     """The same for supervised tasks, which become data without a policy."""
 
-    def __init__(self, config: Config, state: checkpoint.State | None = None, placement: Placement = PROCESSOR) -> None:
+    def __init__(
+        self,
+        config: Config,
+        state: checkpoint.State | checkpoint.Load | None = None,
+        placement: Placement = PROCESSOR,
+    ) -> None:
         set_up(config)
         assert isinstance(config.tasks, Supervised)
         self.family = build_lessons(config.tasks)
@@ -138,17 +157,18 @@ class FewShotTrainer(_Training):
     def iterate(self) -> Metrics:
         """One meta-iteration; moves `state` and returns what to log."""
         start = time.perf_counter()
+        self.luck = self.state.generator.get_state()
         tasks = self.family.sample(self.config.train.num_tasks, "train", self.state.generator)
         support, query = self.family.lesson(tasks)
         sampling = time.perf_counter() - start
         lesson = change_all(Lesson((support,), query), lambda x: x.to(self.placement.device))
         theta, metrics = self.outer.step(self.state.theta, lesson)
-        progress = self._move(theta, self.outer.state(), support.y.numel() + query.y.numel(), start)
+        progress = self._move(theta, self.outer.state(), support.y.numel() + query.y.numel(), start, metrics)
         share = sampling / (time.perf_counter() - start)
-        return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4), **metrics}
+        return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4)}
 
 
-def trainer_of(config: Config, state: checkpoint.State | None = None) -> Trainer | FewShotTrainer:
+def trainer_of(config: Config, state: checkpoint.State | checkpoint.Load | None = None) -> Trainer | FewShotTrainer:
     """The trainer for a config's tasks, where its settings and this machine put it."""
     where = place(config)
     if isinstance(config.tasks, Supervised):
@@ -169,36 +189,28 @@ def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:
     return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
 
 
-def _check_shapes(fresh: Params, stored: Params) -> None:
-    expected = {k: tuple(v.shape) for k, v in fresh.items()}
-    got = {k: tuple(v.shape) for k, v in stored.items()}
-    if got != expected:
-        key = next(k for k in expected | got if expected.get(k) != got.get(k))
-        raise UserError(
-            f"the checkpoint does not fit its config: {key} has shape {got.get(key)}, expected {expected.get(key)}"
-        )
-
-
 def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool:
-    """Train to the end of the config, or until asked to stop; True when it came to the end."""
+    """Train to the end of the config, or until asked to stop; True when it came to the end.
+
+    Where something cannot be written, training goes on and says so; UserError where it is so still at the end.
+    """
     total = trainer.config.train.iterations
-    start = trainer.state.iteration
+    start = saved = trainer.state.iteration
     metrics: Metrics = {}
     with (
         run.locked(),
         _stop_requests() as stop,
-        run.metrics.open("a") as log,
         TrainingDisplay(run.name, total, start, console) as display,
     ):
+        recorder = Recorder(run, trainer, console)
         while trainer.state.iteration < total and not stop:
             metrics = _within_memory(trainer)
-            log.write(json.dumps(metrics) + "\n")
-            log.flush()
+            recorder.log(metrics)
             display.update(metrics)
-            if trainer.state.iteration % trainer.config.train.checkpoint_every == 0:
-                checkpoint.save(run.checkpoints, trainer.state)
-        if trainer.state.iteration > start:
-            checkpoint.save(run.checkpoints, trainer.state)
+            if trainer.state.iteration % trainer.config.train.checkpoint_every == 0 and recorder.save():
+                saved = trainer.state.iteration
+        if trainer.state.iteration > saved:
+            recorder.save(last=True)
     finished = trainer.state.iteration >= total
     if finished and "gpu_gib" in metrics:
         console.print(f"{metrics['gpu_gib']:.1f} GiB of the card's memory in use")

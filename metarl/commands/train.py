@@ -62,7 +62,7 @@ class Resume:
         run = runs.find(self.run)
         images_from(self.data, run.config)
         begun = any(run.checkpoints.glob("iteration_*"))
-        trainer = trainer_of(run.config, checkpoint.load_newest(run.checkpoints) if begun else None)
+        trainer = trainer_of(run.config, checkpoint.newest(run.checkpoints) if begun else None)
         run.keep_records_until(trainer.state.iteration)
         where = f"resuming {run.path} at iteration {trainer.state.iteration}\n{trainer.placement}"
         console.print(where, soft_wrap=True, highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from agents.learner import Episode, Learner, Params
 from metarl import checkpoint, runs
 from metarl import config as settings
 from metarl.errors import DivergedError, UserError
@@ -88,18 +90,53 @@ def test_a_run_folder_repeats_its_run(small: Callable[..., Config], workdir: Pat
     assert 0.5 < sum(shares[f"share_{part}"] for part in ("simulation", "policy", "learning")) <= 1.01
 
 
-def test_a_run_that_blows_up_stops_and_saves_nothing(small: Callable[..., Config], workdir: Path) -> None:
-    config = small("maml_cheetah_velocity", outer__outer_lr=1e30, train__iterations=5)
-    run = runs.create("blown", config, "")
-    with pytest.raises(DivergedError, match="became infinite or NaN in iteration"):
-        train(run, Trainer(config), Console(file=io.StringIO()))
-    assert not list(run.checkpoints.glob("*"))
+def test_a_run_that_blows_up_leaves_steps_out_then_stops(small: Callable[..., Config], workdir: Path) -> None:
+    """What the first of them started from is kept, and comes to the same again."""
+    config = small("maml_cheetah_velocity", outer__outer_lr=1e30, train__iterations=50)
+    run, said = runs.create("blown", config, ""), io.StringIO()
+    with pytest.raises(DivergedError, match="were infinite or NaN in 10 iterations in a row"):
+        train(run, Trainer(config), Console(file=said, width=200))
+    records = run.records()
+    assert [r.get("skipped", 0.0) for r in records[-9:]] == [1.0] * 9
+    first = next(i for i, r in enumerate(records) if "skipped" in r)
+    assert "had no finite step and was left out" in said.getvalue()
+    again = Trainer(config, checkpoint.newest(run.path / "skipped"))
+    assert again.state.iteration == first
+    assert again.iterate()["return_before"] == pytest.approx(records[first]["return_before"], nan_ok=True)
+    assert again.skipped == 1
+    for path in run.checkpoints.glob("*"):
+        checkpoint.load(path, again.state.theta)
 
 
-def test_a_checkpoint_of_another_network_is_refused(small: Callable[..., Config]) -> None:
-    state = Trainer(small("maml_point")).state
-    with pytest.raises(UserError, match=r"layer0.weight has shape \(8, 2\), expected \(5, 2\)"):
-        Trainer(small("maml_point", policy__hidden=[5]), state)
+def test_one_step_that_is_not_finite_is_left_out_and_training_goes_on(
+    small: Callable[..., Config], workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small("maml_point", train__iterations=4)
+    run, trainer = runs.create("hurt", config, ""), Trainer(small("maml_point", train__iterations=4))
+    loss, calls = type(trainer.learner).loss, itertools.count()
+
+    def hurt(self: Learner, theta: Params, episode: Episode) -> torch.Tensor:
+        return loss(self, theta, episode) * (torch.nan if next(calls) == 6 else 1.0)  # in the second iteration
+
+    monkeypatch.setattr(type(trainer.learner), "loss", hurt)
+    assert train(run, trainer, Console(file=io.StringIO()))
+    assert ["skipped" in r for r in run.records()] == [False, True, False, False]
+    assert checkpoint.load_newest(run.checkpoints).iteration == 4
+
+
+def test_a_checkpoint_of_another_network_is_refused(small: Callable[..., Config], tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, Trainer(small("maml_point")).state)
+    with pytest.raises(UserError, match=r"layer0.weight is \(\(8, 2\), .*\), expected \(\(5, 2\), .*\)"):
+        Trainer(small("maml_point", policy__hidden=[5]), checkpoint.newest(tmp_path))
+
+
+def test_tasks_of_broken_worlds_are_told(small: Callable[..., Config], workdir: Path) -> None:
+    config = small("maml_cheetah_direction", policy__init_std=1e30, train__iterations=1)
+    run, trainer = runs.create("wild", config, ""), Trainer(config)
+    trainer.state.theta["log_std"].fill_(200.0)  # actions beyond what a float holds
+    train(run, trainer, Console(file=io.StringIO()))
+    (line,) = (run.path / "diverged.jsonl").read_text().splitlines()
+    assert json.loads(line)["tasks"][0].keys() == {"direction"}
 
 
 def test_sigterm_saves_and_resume_ends_where_the_whole_run_ends(workdir: Path) -> None:
