@@ -138,7 +138,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
             raise ValueError(f"actions have shape {asked.shape}, expected {self.action_space.shape}")
         asked = np.where(fresh[:, None], 0.0, asked)
         act = torch.as_tensor(asked)[:, None] * self.family.full_action  # [N, 1, A]
-        obs, rew, over, diverged = (x[:, 0].numpy() for x in self.worlds.step(act))
+        obs, rew, over, diverged = (x[:, 0].cpu().numpy() for x in self.worlds.step(act))
         self._elapsed += 1
         terminated = over | diverged
         late = self._elapsed >= (self.max_episode_steps or np.inf)
@@ -164,7 +164,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         return self._restart(mask)
 
     def _restart(self, mask: Bools) -> Floats:
-        obs = self.worlds.reset(self._noise_stream, torch.from_numpy(mask)[:, None])[:, 0].numpy()
+        obs = self.worlds.reset(self._noise_stream, torch.from_numpy(mask)[:, None])[:, 0].cpu().numpy()
         self._elapsed[mask] = 0
         self._ended[mask] = False
         return self._told(obs)
@@ -267,7 +267,7 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
         family, worlds = self._body_and_worlds()
         if self._stage is None:
             self._stage = _stage(family)
-        return self._stage.draw(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
+        return self._stage.draw(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].cpu().numpy())
 
     def _body_and_worlds(self) -> tuple[Locomotion, LocomotionWorlds]:
         family, worlds = self.family, self._batch.worlds
@@ -280,7 +280,7 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
             family, worlds = self._body_and_worlds()
             if self._window is None:
                 self._window = Window(family)
-            self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].numpy())
+            self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].cpu().numpy())
 
     def close(self) -> None:
         for opened in (self._stage, self._window):

@@ -83,7 +83,7 @@ class Locomotion(Varied):
         if simulator == "gpu":
             from envs.simulation.warp import put_model  # an extra
 
-            put_model(self.model)  # says whether it can
+            put_model(self.model, device)  # says whether it can
         probe = BatchSimulator(self.model, 1, 1)
         self.space = Space(self.robot.observe(Body(probe)).shape[1], self.model.nu)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,12 +15,14 @@ from rich.table import Table
 
 from envs.core import Tasks
 from envs.locomotion import Locomotion
+from envs.rollout import rollout
 from envs.simulation.warp import WarpSimulator
 from metarl import config as settings
-from metarl.acting import Acting
+from metarl.acting import Acting, Remembering, recalls
 from metarl.build import build_family
+from metarl.collect import wait_for
 from metarl.errors import UserError
-from metarl.placement import PROCESSOR, Placement, wait_for
+from metarl.placement import PROCESSOR, Placement
 from metarl.schema import Config
 from metarl.train import Trainer, usable_cores
 
@@ -44,9 +48,9 @@ class Measured(NamedTuple):
     robot: str
     worlds: int
     tasks: int
-    rates: dict[str, float]  # control steps a second by way
+    rates: dict[str, float]  # control steps a second by way; without those that the memory was too small for
     gib: float | None  # of the card's memory in use
-    shares: dict[str, float]  # of an iteration's time: physics, interface, policy, learning
+    shares: dict[str, float]  # of an iteration's time: physics, interface, policy, the rest
 
 
 def bench_device(
@@ -59,7 +63,7 @@ def bench_device(
     learning: bool,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
-    """Control steps a second by every way and number of worlds, in turns; median of `repeats`.
+    """Control steps a second by every way and number of worlds; median of `repeats`.
 
     device: `cuda`, or `warp`, MuJoCo Warp on the processor. learning: measure whole meta-iterations too.
     Raises UserError where there is no card, or the config has no robot.
@@ -79,39 +83,48 @@ def bench_device(
 
 
 def _measure(config: Config, where: Placement, repeats: int, learning: bool) -> Measured:
+    gc.collect()
+    torch.cuda.empty_cache()
     trainer = Trainer(config, placement=where)
     family = trainer.family
     if not isinstance(family, Locomotion):
         raise UserError("this config has no robot to simulate")
-    generator = torch.Generator().manual_seed(0)
-    tasks = family.sample(config.train.num_tasks, "train", generator)
-    worlds = config.train.num_tasks * config.train.episodes
-    ways: dict[str, tuple[Callable[[], None], int]] = {  # what to do, and how many control steps it takes
-        "bare": (_bare(family, tasks, config.train.episodes), STEPS),
-        "ours": (_stepping(family, tasks, config.train.episodes, where.device), STEPS),
-        "policy": (_acting(trainer, family, tasks), STEPS),
+    tasks = family.sample(config.train.num_tasks, "train", torch.Generator().manual_seed(0))
+    episodes, worlds = config.train.episodes, config.train.num_tasks * config.train.episodes
+    on_threads = build_family(config)
+    assert isinstance(on_threads, Locomotion)
+    ways: dict[str, tuple[Callable[[], Callable[[], None]], int]] = {  # how to make it, and its control steps
+        "bare": (lambda: _bare(family, tasks, episodes, where.device), STEPS),
+        "ours": (lambda: _stepping(family, tasks, episodes, where.device), STEPS),
+        "policy": (lambda: _acting(trainer, family, tasks), STEPS),
     }
     if learning:
-        ways["whole"] = (lambda: _iterate(trainer), (trainer.learner.rounds + 1) * family.horizon)
+        ways["whole"] = (lambda: lambda: _iterate(trainer), (trainer.learner.rounds + 1) * family.horizon)
     if worlds <= MOST_ON_THREADS:
-        on_threads = build_family(config)
-        assert isinstance(on_threads, Locomotion)
-        ways["cpu"] = (_stepping(on_threads, tasks, config.train.episodes, PROCESSOR.device), STEPS)
-    seconds = {name: _median_seconds(way, repeats, where.device) / steps for name, (way, steps) in ways.items()}
+        ways["cpu"] = (lambda: _stepping(on_threads, tasks, episodes, PROCESSOR.device), STEPS)
+    seconds: dict[str, float] = {}
+    for name, (make, steps) in ways.items():
+        with suppress(torch.OutOfMemoryError):
+            seconds[name] = _median_seconds(make(), repeats, where.device) / steps
     gib = None
     if where.device != "cpu":
         free, total = torch.cuda.mem_get_info(where.device)
         gib = (total - free) / 2**30
-    shares = _shares(seconds) if learning else {}
+    shares = _shares(seconds) if seconds.keys() >= set(PARTS) else {}
     rates = {name: worlds / s for name, s in seconds.items()}
     return Measured(family.robot.__name__, worlds, len(tasks), rates, gib, shares)
 
 
+PARTS = {"bare": "physics", "ours": "interface", "policy": "policy", "whole": "rest"}  # what each way has more
+
+
 def _shares(seconds: dict[str, float]) -> dict[str, float]:
-    """Of an iteration: each part is what a way takes longer than the one before it."""
-    ends = [0.0, *(seconds[name] for name in ("bare", "ours", "policy", "whole"))]
-    parts = {n: b - a for n, a, b in zip(("physics", "interface", "policy", "learning"), ends, ends[1:], strict=False)}
-    return {name: part / seconds["whole"] for name, part in parts.items()}
+    """Of an iteration: each part is what a way takes longer than the one before it. The rest is learning, and giving
+    every world its physics anew."""
+    parts, before = {}, 0.0
+    for way, part in PARTS.items():
+        parts[part], before = (seconds[way] - before) / seconds["whole"], seconds[way]
+    return parts
 
 
 def _median_seconds(way: Callable[[], None], repeats: int, device: str) -> float:
@@ -126,14 +139,14 @@ def _median_seconds(way: Callable[[], None], repeats: int, device: str) -> float
     return statistics.median(taken)
 
 
-def _bare(family: Locomotion, tasks: Tasks, episodes: int) -> Callable[[], None]:
+def _bare(family: Locomotion, tasks: Tasks, episodes: int, device: str) -> Callable[[], None]:
     worlds = family.worlds(tasks, episodes)
-    sim = worlds.sim
+    sim, generator = worlds.sim, torch.Generator(device).manual_seed(0)
     assert isinstance(sim, WarpSimulator)
     ctrl = torch.zeros_like(sim.ctrl)
 
     def phase() -> None:
-        worlds.reset(torch.Generator().manual_seed(0))
+        worlds.reset(generator)
         for _ in range(STEPS):
             sim.step_bare(ctrl, family.robot.frame_skip)
 
@@ -141,11 +154,11 @@ def _bare(family: Locomotion, tasks: Tasks, episodes: int) -> Callable[[], None]
 
 
 def _stepping(family: Locomotion, tasks: Tasks, episodes: int, device: str) -> Callable[[], None]:
-    worlds = family.worlds(tasks, episodes)
+    worlds, generator = family.worlds(tasks, episodes), torch.Generator(device).manual_seed(0)
     act = torch.zeros(len(tasks), episodes, family.space.act, device=device)
 
     def phase() -> None:
-        worlds.reset(torch.Generator().manual_seed(0))
+        worlds.reset(generator)
         for _ in range(STEPS):
             worlds.step(act)
 
@@ -153,15 +166,18 @@ def _stepping(family: Locomotion, tasks: Tasks, episodes: int, device: str) -> C
 
 
 def _acting(trainer: Trainer, family: Locomotion, tasks: Tasks) -> Callable[[], None]:
-    learner, theta = trainer.learner, trainer.state.theta
+    """An episode of `STEPS` as learners live it, in worlds that are there already."""
+    learner, theta, device = trainer.learner, trainer.state.theta, trainer.placement.device
+    episodes, generator = trainer.config.train.episodes, torch.Generator(device).manual_seed(0)
     phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.begin(theta).items()}
-    generator = torch.Generator(trainer.placement.device).manual_seed(0)
-    episodes, horizon = trainer.config.train.episodes, family.horizon
+    told = family.descriptor(tasks).to(device) if learner.sees_task else None
+    worlds, shape = family.worlds(tasks, episodes), (len(tasks), STEPS, episodes)
 
     def phase() -> None:
-        family.horizon = STEPS
-        family.experience(tasks, Acting(learner, theta, phi, None), episodes, generator)
-        family.horizon = horizon
+        policy: Remembering | Acting = Acting(learner, theta, phi, told)
+        if recalls(learner):
+            policy = Remembering(learner, theta, (len(tasks), episodes), family.space.act)
+        rollout(worlds, policy, family.space, shape, generator)
 
     return phase
 
@@ -174,7 +190,9 @@ def pays_from(rows: Sequence[Measured]) -> dict[str, int | None]:
     """For each robot the fewest measured worlds from which on the card is faster than all threads; None for none."""
     found: dict[str, int | None] = {}
     for robot in dict.fromkeys(row.robot for row in rows):
-        own = sorted((r for r in rows if r.robot == robot and "cpu" in r.rates), key=lambda r: r.worlds)
+        own = sorted(
+            (r for r in rows if r.robot == robot and r.rates.keys() >= {"cpu", "ours"}), key=lambda r: r.worlds
+        )
         wins = [r.rates["ours"] > r.rates["cpu"] for r in own]
         found[robot] = next((r.worlds for i, r in enumerate(own) if all(wins[i:])), None)
     return found
@@ -189,7 +207,7 @@ def title_of(device: Device, threads: int, repeats: int) -> str:
 def table(rows: Sequence[Measured], title: str) -> Table:
     """Thousands of control steps a second, our shares of bare stepping, milliseconds a step of ours, and memory."""
     names = [name for name in WAYS if any(name in row.rates for row in rows)]
-    parts = list(rows[0].shares)
+    parts = list(PARTS.values()) if any(row.shares for row in rows) else []
     told = "; ".join(f"{name}: {WAYS[name]}" for name in names)
     out = Table(title=f"thousand control steps/s, {title}", caption=told)
     shared = [f"% {', '.join(parts)}"] if parts else []
@@ -198,9 +216,10 @@ def table(rows: Sequence[Measured], title: str) -> Table:
     for row in rows:
         rates = row.rates
         cells = [f"{rates[name] / 1e3:,.1f}" if name in rates else "" for name in names]
-        ratios = [f"{rates[name] / rates['bare']:.2f}" for name in ("ours", "policy")]
-        more = [f"{1e3 * row.worlds / rates['ours']:.2f}", "" if row.gib is None else f"{row.gib:.1f}"]
-        shares = [" ".join(f"{100 * row.shares[part]:.0f}" for part in parts)] if parts else []
+        ratios = [f"{rates[n] / rates['bare']:.2f}" if rates.keys() >= {n, "bare"} else "" for n in ("ours", "policy")]
+        step = f"{1e3 * row.worlds / rates['ours']:.2f}" if "ours" in rates else ""
+        more = [step, "" if row.gib is None else f"{row.gib:.1f}"]
+        shares = [" ".join(f"{100 * share:.0f}" for share in row.shares.values())] if parts else []
         out.add_row(row.robot, f"{row.worlds:,}", f"{row.tasks:,}", *cells, *ratios, *more, *shares)
     return out
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.baselines import Joint
 from agents.embeddings import Conv4, ConvClassifier
 from agents.embeddings_koch import Koch
-from agents.learner import FewShotLearner, Learner, Objective, Params
+from agents.learner import FewShotLearner, Learner, Objective, Params, device_of
 from agents.memory import (
     GRU,
     LRUA,
@@ -337,8 +337,13 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params) -> Gr
         optimizer=s.optimizer,
         max_grad_norm=s.max_grad_norm,
         halve_every=s.halve_every,
-        chunk=CHUNK if isinstance(config.tasks, schema.FewShotTasks) and isinstance(learner, Supervised) else 0,
+        chunk=CHUNK if isinstance(config.tasks, schema.FewShotTasks) and _has_caches(learner, theta) else 0,
     )
+
+
+def _has_caches(learner: HasLoss, theta: Params) -> bool:
+    """Whether tasks have weights of their own that are to stay near: a card takes all at once."""
+    return isinstance(learner, Supervised) and device_of(theta).type == "cpu"
 
 
 def build_credit(config: schema.Config) -> Credit:

@@ -19,7 +19,7 @@ from metarl.acting import Acting, Remembering, recalls
 
 @dataclass
 class Clock:
-    """Seconds spent in the parts of an iteration."""
+    """Seconds spent in the parts of an iteration. Of one on a card, `simulation` is with the policy acting."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -49,6 +49,12 @@ class Lived(NamedTuple):
 
     episode: Episode  # every tensor [N, ...]; of a learner that adapts while it acts, one task of all trials [1, ...]
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
+
+
+def wait_for(device: torch.device | str) -> None:
+    """Until a card has done what it was told; the processor does it at once."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def on_device(generator: torch.Generator, device: torch.device) -> torch.Generator:
@@ -91,8 +97,10 @@ def live(
         policy = recalling or Acting(learner, theta, phi, descriptor, greedy if k == rounds else 0)
         start, thought = time.perf_counter(), policy.seconds
         lived = family.experience(tasks, policy, episodes, generator)
-        clock.add("simulation", start + policy.seconds - thought)
-        clock.seconds["policy"] = clock.seconds.get("policy", 0.0) + policy.seconds - thought
+        wait_for(generator.device)
+        acting = policy.seconds - thought if generator.device.type == "cpu" else 0.0  # elsewhere it is only asked for
+        clock.add("simulation", start + acting)
+        clock.seconds["policy"] = clock.seconds.get("policy", 0.0) + acting
         trajectories.append(lived)
         start = time.perf_counter()
         if isinstance(policy, Remembering):
@@ -101,6 +109,7 @@ def live(
         data.append(credit(lived._replace(obs=policy.see(lived.obs))))
         if k < rounds:
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, data[-1])
+        wait_for(generator.device)
         clock.add("learning", start)
     if recalling is not None:
         trials = recalling.trials(trajectories, credit.gamma, credit.gae_lambda)

@@ -57,6 +57,7 @@ class Evaluation(NamedTuple):
     diverged: float  # share of episodes whose simulation broke down
     chosen: str  # what was tuned on training tasks
     protocol: int = PROTOCOL
+    simulator: str = "cpu"  # that it was judged on
 
     def to_json(self) -> dict[str, Any]:
         tables = {"returns": _rows(self.returns), "greedy": _rows(self.greedy)}
@@ -151,6 +152,7 @@ def evaluate(
         tuple(round(1e3 * j.adapting, 3) for j in judged),
         float(np.mean([j.diverged for j in judged])),
         chosen,
+        simulator=placement.simulator,
     )
 
 
@@ -175,13 +177,16 @@ def called(config: Config, tuned: tuning.Start | None = None) -> str:
 def stored_evaluation(
     run: Run, split: str, num_tasks: int, after: Sequence[int], trials: int, seed: int, tuned: tuning.Start | None
 ) -> Evaluation | None:
-    """The same evaluation of the run as it is now, if it was written down before, after just the wanted episodes."""
+    """The same evaluation of the run as it is now, if it was written down before, after just the wanted episodes; on
+    the processor, where all that is compared is judged.
+    """
     wanted = {
         "split": split,
         "seed": seed,
         "trials": trials,
         "learner": called(run.config, tuned),
         "protocol": PROTOCOL,
+        "simulator": "cpu",
     }
     iteration = checkpoint.newest_iteration(run.checkpoints)
     for path in sorted(run.path.glob(f"evaluation_{split}_*.json")):
@@ -205,7 +210,7 @@ def _only_after(e: Evaluation, wanted: set[int]) -> Evaluation:
 def store(run: Run, evaluation: Evaluation) -> Path:
     """Write the evaluation into its run folder; the same evaluation gives the same file."""
     e = evaluation
-    who = e.learner.replace(", ", "_").replace(" ", "_")
+    who = e.learner.replace(", ", "_").replace(" ", "_") + ("" if e.simulator == "cpu" else f"_{e.simulator}")
     name = (
         f"evaluation_{e.split}_{who}_iteration{e.iteration}_{len(e.tasks)}x{e.trials}_to{e.after[-1]}_seed{e.seed}.json"
     )

@@ -11,6 +11,7 @@ import torch
 from envs.locomotion import Locomotion
 from metarl import schema
 from metarl.build import build_family
+from metarl.collect import wait_for
 from metarl.doctor import GPU as INSTALL
 from metarl.errors import UserError
 
@@ -67,6 +68,8 @@ def _of_robots(config: schema.Config, family: Locomotion, simulator: str, device
                 "train.simulator is gpu, but there is no CUDA card: choose auto or cpu; with --train.device cpu "
                 "MuJoCo Warp runs on the processor, slowly"
             )
+        if device != "cpu" and (said := _warp_says()):
+            raise UserError(f"train.simulator is gpu, but {said}")
         return Placement("gpu", "cpu" if device == "cpu" else card, "as asked for" + _differences(family))
     beside = card if device == "cuda" else "cpu"
     if simulator == "cpu":
@@ -79,13 +82,27 @@ def _of_robots(config: schema.Config, family: Locomotion, simulator: str, device
         return Placement("cpu", beside, f"mujoco-warp is not installed: {INSTALL}")
     if family.physics == "gymnasium":
         return Placement("cpu", beside, "physics gymnasium is bit for bit on the processor only")
-    rates = {kind: _rate(config, kind, card) for kind in ("cpu", "gpu")}
+    if said := _warp_says():
+        return Placement("cpu", beside, said)
+    try:
+        rates = {kind: _rate(config, kind, card) for kind in ("cpu", "gpu")}
+    except (UserError, RuntimeError) as error:  # a model that it does not know, a card that is too small
+        return Placement("cpu", beside, f"MuJoCo Warp does not run these worlds on the card: {error}")
     worlds = config.train.num_tasks * config.train.episodes
     why = f"{worlds:,} worlds make {rates['cpu']:,.0f} steps/s on the processor, {rates['gpu']:,.0f} on the card"
     faster: Simulator = "gpu" if rates["gpu"] > rates["cpu"] else "cpu"
     return Placement(
         faster, card if faster == "gpu" else beside, why + (_differences(family) if faster == "gpu" else "")
     )
+
+
+def _warp_says() -> str:
+    """Why MuJoCo Warp cannot use the card that torch has found; nothing if it can."""
+    from envs.simulation.warp import can_use_cards
+
+    if can_use_cards():
+        return ""
+    return "Warp finds no card that it can use: it wants one of NVIDIA's, and a driver as new as its own CUDA"
 
 
 def _differences(family: Locomotion) -> str:
@@ -113,9 +130,3 @@ def _rate(config: schema.Config, simulator: Simulator, device: str) -> float:
             worlds.step(act)
         wait_for(device)
     return STEPS * act[..., 0].numel() / (time.perf_counter() - start)
-
-
-def wait_for(device: str) -> None:
-    """Until a card has done what it was told; the processor does it at once."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)

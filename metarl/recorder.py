@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -30,7 +31,8 @@ class Recorder:
         self.scores: list[float] = []  # since the latest checkpoint
         self.half_a_line = False
         self.warned: set[str] = set()
-        checkpoint.sweep(run.checkpoints)
+        with suppress(OSError):
+            checkpoint.sweep(run.checkpoints)
 
     def log(self, metrics: Metrics) -> None:
         """One iteration."""

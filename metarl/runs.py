@@ -46,7 +46,11 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other process from training here; UserError where one does."""
-        with (self.path / "lock").open("w") as file:
+        try:
+            file = (self.path / "lock").open("w")
+        except OSError as error:
+            raise UserError(f"{self.path} could not be written: {error.strerror}") from None
+        with file:
             try:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,6 +66,21 @@ class Run:
         except (OSError, ValueError, AttributeError):
             return None
         return str(told) if told else None
+
+    def keep_place(self, simulator: str, device: str) -> None:
+        """Remember what `auto` came to, so that a training that goes on does so there."""
+        write_whole(self.path / "place.json", json.dumps({"simulator": simulator, "device": device}))
+
+    @property
+    def placed(self) -> tuple[str | None, str | None]:
+        """Simulator and device of its training so far, where they are known."""
+        try:
+            told = json.loads((self.path / "place.json").read_text())
+        except (OSError, ValueError):
+            return None, None
+        kept = told if isinstance(told, dict) else {}
+        simulator, device = kept.get("simulator"), kept.get("device")
+        return simulator if simulator in ("cpu", "gpu") else None, device if device in ("cpu", "cuda") else None
 
     def records(self) -> list[dict[str, float]]:
         """One record an iteration."""

@@ -168,9 +168,17 @@ class FewShotTrainer(_Training):
         return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4)}
 
 
-def trainer_of(config: Config, state: checkpoint.State | checkpoint.Load | None = None) -> Trainer | FewShotTrainer:
-    """The trainer for a config's tasks, where its settings and this machine put it."""
-    where = place(config)
+def trainer_of(
+    config: Config,
+    state: checkpoint.State | checkpoint.Load | None = None,
+    placed: tuple[str | None, str | None] = (None, None),
+) -> Trainer | FewShotTrainer:
+    """The trainer for a config's tasks: where it was `placed` before, or where its settings and this machine put it."""
+    set_up(config)
+    try:
+        where = place(config, *placed)
+    except UserError:
+        where = place(config)  # it was begun on another machine
     if isinstance(config.tasks, Supervised):
         return FewShotTrainer(config, state, where)
     return Trainer(config, state, placement=where)
@@ -179,9 +187,11 @@ def trainer_of(config: Config, state: checkpoint.State | checkpoint.Load | None 
 def set_up(config: Config) -> None:
     """Let torch take as many threads as the config says, and the same order of sums where it asks for that."""
     torch.set_num_threads(config.train.num_threads or usable_cores())
+    torch.backends.cudnn.allow_tf32 = False  # what is learned from is what acted
     if config.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS sums as it likes
-    torch.use_deterministic_algorithms(config.train.deterministic, warn_only=True)
+    if torch.are_deterministic_algorithms_enabled() != config.train.deterministic:  # a second to be set
+        torch.use_deterministic_algorithms(config.train.deterministic, warn_only=True)
 
 
 def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:

@@ -17,7 +17,7 @@ from torch import Tensor
 from agents.learner import Params
 from agents.recurrent_cells import gru_step, init_gru, init_lstm, lstm_step, project
 
-KERNEL = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, training, both ways, batch first
+KERNEL = (True, 1, 0.0, True, False, False)  # biases, layers, dropout, training, both ways, batch first
 
 
 class Core(Protocol):

@@ -7,6 +7,7 @@ observation: legged_gym (Rudin et al. 2022, arXiv 2109.11978). The model is our 
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import mujoco
@@ -19,6 +20,12 @@ STAND = (0.0, 0.84, -1.64) * 4  # rad: hip, thigh, calf of each leg
 REACH = (0.4, 0.8, 0.8) * 4  # rad from there, of an action of 1; chosen: wide enough to walk, too narrow to fold up
 MIN_HEIGHT = 0.15  # m of the trunk over the ground; it stands at 0.28
 MIN_UPRIGHT = 0.5  # cosine of the trunk's tilt against gravity: it has fallen beyond 60 degrees
+
+
+@cache
+def _constant(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Made once: a card would be waited for at every step."""
+    return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 class Quadruped(Robot):
@@ -50,7 +57,7 @@ class Quadruped(Robot):
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
-        stand = torch.tensor(STAND, dtype=torch.float64).to(body.qpos)
+        stand = _constant(STAND, body.qpos.device, body.qpos.dtype)
         parts = (
             0.25 * body.qvel[:, 3:6],
             cls.gravity(body),
@@ -71,7 +78,7 @@ class Quadruped(Robot):
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:
-        return torch.tensor(STAND, dtype=torch.float64).to(act) + act * torch.tensor(REACH, dtype=torch.float64).to(act)
+        return _constant(STAND, act.device, act.dtype) + act * _constant(REACH, act.device, act.dtype)
 
     @classmethod
     def terminated(cls, body: Body) -> Tensor:

@@ -37,7 +37,11 @@ DERIVED = (  # what MuJoCo computes from the parameters of a world
     "geom_rbound",
 )
 GOES_WITH = {"geom_dataid": ("geom_size",)}  # that of a height field follows its choice
-ROOM = mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ | mjw.OverflowType.BROADPHASE | mjw.OverflowType.NARROWPHASE
+NO_ROOM = {  # what it says of worlds in which one of the two did not fit
+    "contacts": int(mjw.OverflowType.BROADPHASE | mjw.OverflowType.NARROWPHASE),
+    "constraints": int(mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ),
+}
+MOST_ROOM = 2**14  # of either
 CONTACTS = 32  # room a world on the average; twice what bodies on planes and boxes were seen to need at most
 CONSTRAINTS = 96  # room of each world for the rows of contacts, limits and friction; likewise
 
@@ -48,10 +52,13 @@ def _find_broken(
     qvel: wp.array2d[float],
     qacc: wp.array2d[float],
     ctrl: wp.array2d[float],
+    overflow: wp.array[int],
     limit: float,
     broken: wp.array[bool],
+    crowded: wp.array[int],
 ) -> None:
     world = wp.tid()
+    crowded[world] = crowded[world] | overflow[world]  # a reset forgets it
     intact = bool(True)  # noqa: UP018  # of a literal, warp would make a constant
     for i in range(qpos.shape[1]):
         intact = intact and wp.abs(qpos[world, i]) < limit  # false of what is not a number
@@ -67,10 +74,10 @@ class WarpSimulator:
 
     fresh: derived fields describe the state after the step, not before its last substep.
     deterministic: sums are taken in the same order every time, so that two runs are equal to the bit; slower.
-    contacts, constraints: room a world; where it does not suffice, MuJoCo Warp leaves contacts out. That is told by a
-        warning, and the room doubled, at the next reset of all worlds.
+    contacts, constraints: room a world; where it does not suffice, MuJoCo Warp leaves some out. That is told by a
+        warning at the next reset, and the room doubled if it is one of all worlds.
 
-    Raises ValueError for a model that MuJoCo Warp cannot simulate.
+    Raises ValueError for a model that MuJoCo Warp cannot simulate, torch.OutOfMemoryError where a card is too small.
     """
 
     def __init__(
@@ -107,8 +114,7 @@ class WarpSimulator:
         """The model on the device, with a row a world of the fields that differ between worlds."""
         own = {n: self.num_worlds for n in self._expanded if not n.startswith("opt.")}
         derived = dict.fromkeys(DERIVED, self.num_worlds) if own else {}
-        with self._on_device():
-            self._m = put_model(self.model, own | derived)
+        self._m = _allocated(lambda: put_model(self.model, str(self.device), own | derived))
         for name in self._expanded:
             if name.startswith("opt."):
                 shared = getattr(self._m.opt, name[4:])
@@ -121,10 +127,9 @@ class WarpSimulator:
 
     def _allocate(self) -> None:
         contacts, constraints = self._room
+        room = {"nconmax": contacts or None, "njmax": constraints or None}
         with self._on_device():
-            self._d = mjw.make_data(
-                self.model, nworld=self.num_worlds, nconmax=contacts or None, njmax=constraints or None
-            )
+            self._d = _allocated(lambda: mjw.make_data(self.model, nworld=self.num_worlds, **room))
         self._room = (self._d.naconmax // self.num_worlds, self._d.njmax)
         self.qpos = wp.to_torch(self._d.qpos)
         self.qvel = wp.to_torch(self._d.qvel)
@@ -132,7 +137,7 @@ class WarpSimulator:
         self._mask = torch.zeros(self.num_worlds, dtype=torch.bool, device=self.device)
         self.diverged = torch.zeros_like(self._mask)
         self._broken = torch.zeros_like(self._mask)
-        self._overflow = wp.to_torch(self._d.overflow)
+        self._crowded = torch.zeros(self.num_worlds, dtype=torch.int32, device=self.device)
         self._fields = {name: wp.to_torch(getattr(self._d, name)) for name in self.bound}
         self._at_start: dict[str, Tensor] = {}
         self._graphs = {}
@@ -174,8 +179,7 @@ class WarpSimulator:
             rows.copy_(values if mask is None else _only(mask.to(self.device), values, rows))
         if params:
             self._place_fixed_geoms(params)
-            with self._on_device():
-                mjw.set_const(self._m, self._d)
+            self._run("constants", lambda: mjw.set_const(self._m, self._d))
             self._at_start = {}
 
     def _place_fixed_geoms(self, params: Mapping[str, Tensor]) -> None:
@@ -233,8 +237,8 @@ class WarpSimulator:
         wp.launch(
             _find_broken,
             dim=self.num_worlds,
-            inputs=[d.qpos, d.qvel, d.qacc, d.ctrl, float(mujoco.mjMAXVAL)],
-            outputs=[broken],
+            inputs=[d.qpos, d.qvel, d.qacc, d.ctrl, d.overflow, float(mujoco.mjMAXVAL)],
+            outputs=[broken, wp.from_torch(self._crowded)],
         )
         mjw.reset_data(self._m, d, reset=broken)
 
@@ -260,27 +264,29 @@ class WarpSimulator:
             x.copy_(was)
 
     def reset(self, mask: Tensor | None = None) -> None:
+        short = self._short_of()
         if mask is None:
-            self._make_room()
+            if short:
+                self._make_room(short)
             self._mask.fill_(True)
         else:
             self._mask.copy_(mask)
         self._run("reset", lambda: mjw.reset_data(self._m, self._d, reset=wp.from_torch(self._mask)))
 
-    def _make_room(self) -> None:
-        """Double the room for contacts if any were left out since the last time; all states are lost."""
-        crowded = int((self._overflow & int(ROOM) != 0).sum())
-        if not crowded:
-            return
-        contacts, constraints = (2 * room for room in self._room)
-        log.warning(
-            "contacts in %d of %d worlds did not fit and were left out; there is room for %d of them and %d "
-            "constraints a world from now on",
-            crowded,
-            self.num_worlds,
-            contacts,
-            constraints,
-        )
+    def _short_of(self) -> list[str]:
+        """What did not fit since the last time, which is told."""
+        bits = [int((self._crowded & no_room != 0).any()) for no_room in NO_ROOM.values()]
+        short = [what for what, bit in zip(NO_ROOM, bits, strict=True) if bit]
+        self._crowded.zero_()
+        for what in short:
+            room = dict(zip(NO_ROOM, self._room, strict=True))[what]
+            log.warning("%s did not fit into the room for %d a world, and some were left out", what, room)
+        return short
+
+    def _make_room(self, short: list[str]) -> None:
+        """Double the room of what did not fit; all states are lost."""
+        room = zip(NO_ROOM, self._room, strict=True)
+        contacts, constraints = (min(2 * count, MOST_ROOM) if what in short else count for what, count in room)
         places = wp.to_torch(self._d.geom_xpos).clone()
         self._room = (contacts, constraints)
         self._allocate()
@@ -315,12 +321,35 @@ class WarpSimulator:
         return one.mujoco_view(0)
 
 
-def put_model(model: mujoco.MjModel, batch_sizes: dict[str, int] | None = None) -> mjw.Model:
-    """The model on the current device; ValueError for one that MuJoCo Warp cannot simulate."""
+def put_model(model: mujoco.MjModel, device: str, batch_sizes: dict[str, int] | None = None) -> mjw.Model:
+    """The model on a device; ValueError for one that MuJoCo Warp cannot simulate."""
     try:
-        return mjw.put_model(model, batch_sizes=batch_sizes)
+        with wp.ScopedDevice(device):
+            there = mjw.put_model(model, batch_sizes=batch_sizes)
     except NotImplementedError as error:
         raise ValueError(f"MuJoCo Warp cannot simulate this model ({error}): choose physics fast") from None
+    if not wp.get_device(device).is_cpu:
+        there.opt.graph_conditional = wp.is_conditional_graph_supported()
+    return there
+
+
+def can_use_cards() -> bool:
+    """Whether Warp finds a card, and a driver new enough for it."""
+    return bool(wp.is_cuda_available())
+
+
+def _allocated(make: Callable[[], Any]) -> Any:
+    """What `make` makes, if need be from memory that torch keeps but does not use."""
+    try:
+        return make()
+    except RuntimeError as error:
+        if "allocate" not in str(error):
+            raise
+        torch.cuda.empty_cache()
+    try:
+        return make()
+    except RuntimeError as error:
+        raise torch.OutOfMemoryError(str(error)) from None
 
 
 def _only(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:

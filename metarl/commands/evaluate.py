@@ -40,8 +40,8 @@ class Evaluate:
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     seed: int = 0
     """of the tasks and of the episodes"""
-    simulator: Literal["auto", "cpu", "gpu"] = "auto"
-    """of robots: what simulates, whatever the run was trained on"""
+    simulator: Literal["auto", "cpu", "gpu"] = "cpu"
+    """of robots: what simulates, whatever the run was trained on; compare takes what cpu gave"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """of robots: where networks are"""
     against: tuple[str, ...] = ()

@@ -62,7 +62,8 @@ class Resume:
         run = runs.find(self.run)
         images_from(self.data, run.config)
         begun = any(run.checkpoints.glob("iteration_*"))
-        trainer = trainer_of(run.config, checkpoint.newest(run.checkpoints) if begun else None)
+        state = checkpoint.newest(run.checkpoints) if begun else None
+        trainer = trainer_of(run.config, state, placed=run.placed)
         run.keep_records_until(trainer.state.iteration)
         where = f"resuming {run.path} at iteration {trainer.state.iteration}\n{trainer.placement}"
         console.print(where, soft_wrap=True, highlight=False)
@@ -104,5 +105,6 @@ def _train(name: str, config: schema.Config, command: str) -> int:
 
         trainer = trainer_of(config)
         run = runs.create(name, config, command)
+        run.keep_place(trainer.placement.simulator, trainer.placement.device.partition(":")[0])
     console.print(f"{run.path}\nreproduce: {command}\n{trainer.placement}", soft_wrap=True, highlight=False)
     return 0 if train(run, trainer, console) else INTERRUPTED

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from agents.learner import Params
-from metarl import bench_device, checkpoint, outer, placement
+from metarl import bench_device, checkpoint, outer, placement, runs
 from metarl.bench_device import Measured, pays_from
 from metarl.errors import UserError
 from metarl.outer import Gradient
 from metarl.placement import PROCESSOR, Placement, place
 from metarl.schema import Config, without_threads
-from metarl.train import Trainer, _within_memory
+from metarl.train import Trainer, _within_memory, trainer_of
 from tests.metarl.test_cli import run
 
 Small = Callable[..., Config]
@@ -28,6 +28,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a card that nobody asks to do anything."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: True)
 
 
 @pytest.fixture
@@ -86,6 +87,36 @@ def test_what_is_not_the_same_on_a_card_is_told(small: Small, monkeypatch: pytes
     assert "mujoco-warp is not installed" in place(small("maml_cheetah_direction")).why
     with pytest.raises(UserError, match="mujoco-warp is not installed: pip install"):
         place(small("maml_cheetah_direction"), "gpu")
+
+
+@pytest.mark.usefixtures("card")
+def test_a_card_that_warp_cannot_use_is_told_and_left_alone(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small("maml_cheetah_direction")
+
+    def too_small(*args: object) -> float:
+        raise torch.OutOfMemoryError("Failed to allocate 1 bytes")
+
+    monkeypatch.setattr(placement, "_rate", too_small)
+    assert place(config)[:2] == ("cpu", "cpu")
+    assert "does not run these worlds on the card: Failed to allocate" in place(config).why
+    monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: False)
+    assert place(config)[:2] == ("cpu", "cpu")
+    assert "Warp finds no card that it can use" in place(config).why
+    with pytest.raises(UserError, match="train.simulator is gpu, but Warp finds no card"):
+        place(config, "gpu")
+
+
+def test_a_training_goes_on_where_it_was(small: Small, workdir: Path) -> None:
+    run = runs.create("here", small("maml_cheetah_direction"), "")
+    assert run.placed == (None, None)
+    run.keep_place("gpu", "cpu")
+    assert run.placed == ("gpu", "cpu")
+    assert trainer_of(run.config, placed=run.placed).placement[:2] == ("gpu", "cpu")
+    run.keep_place("gpu", "cuda")
+    if not torch.cuda.is_available():  # it was begun on another machine
+        assert trainer_of(run.config, placed=run.placed).placement[:2] == ("cpu", "cpu")
+    (run.path / "place.json").write_text('["x"]')
+    assert run.placed == (None, None)
 
 
 def test_a_rate_is_measured(small: Small) -> None:

@@ -1,0 +1,224 @@
+"""A training that is killed, or whose disk fails, at any moment: what is left of it, and where it ends when resumed.
+
+    python -m tests.faults kill 500      # SIGKILL at every file operation in turn, and at random times
+    python -m tests.faults disk 100      # a full, broken or read-only disk from some operation on, for some time
+
+Prints how many were tried, and raises AssertionError at the first that lost or changed anything. Trainings are children
+of one warm process, some milliseconds each.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import hashlib
+import io
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from metarl import checkpoint, runs
+from metarl import config as settings
+from metarl.errors import UserError
+from metarl.train import Trainer, train
+
+EVERY = 2  # iterations between two checkpoints
+OPTIONS: dict[str, Any] = {
+    "train.iterations": 3 * EVERY,
+    "train.checkpoint_every": EVERY,
+    "train.num_tasks": 2,
+    "train.episodes": 2,
+    "train.num_threads": 1,
+    "tasks.horizon": 4,
+    "policy.hidden": [4],
+}
+EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree")
+FAILURES = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
+Fault = Callable[[str], None]
+
+
+def child(work: Callable[[], None]) -> int:
+    """Do it in a process of its own; its exit status, negative for a signal."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except UserError:
+            code = 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def go(fault: Fault | None = None) -> None:
+    """Train here, or go on where something is left, and write down what came of it."""
+    if fault is not None:
+        strike(fault)
+    left = runs.every()
+    if left:
+        run = left[-1]
+        begun = any(run.checkpoints.glob("iteration_*"))
+        trainer = Trainer(run.config, checkpoint.newest(run.checkpoints) if begun else None)
+        run.keep_records_until(trainer.state.iteration)
+    else:
+        config = settings.load(settings.find("maml_point"), OPTIONS)
+        run, trainer = runs.create("tiny", config, ""), Trainer(config)
+    train(run, trainer, Console(file=io.StringIO()))
+    Path("end").write_text(digest(trainer))
+
+
+def digest(trainer: Trainer) -> str:
+    """Of all that a training ends with."""
+    sums = hashlib.sha256()
+    for part in (trainer.state.theta, trainer.state.outer, {"luck": trainer.state.generator.get_state()}):
+        for name in sorted(part):
+            sums.update(name.encode() + part[name].numpy().tobytes())
+    return sums.hexdigest()
+
+
+def strike(fault: Fault) -> None:
+    """Call `fault` before every file operation below the working directory."""
+    here = os.getcwd()
+    inside = [False]
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in EVENTS or inside[0]:
+            return
+        path = arguments[0]
+        if isinstance(path, str | bytes | os.PathLike):
+            inside[0] = True
+            try:
+                mine = os.path.abspath(os.fsdecode(path)).startswith(here) and not os.fsdecode(path).endswith("end")
+            finally:
+                inside[0] = False
+            writes = event != "open" or not isinstance(arguments[1], str) or arguments[1] not in ("r", "rb")
+            if mine and writes:
+                fault(event)
+
+    sync = os.fsync
+
+    def synced(handle: int) -> None:
+        fault("fsync")
+        sync(handle)
+
+    os.fsync = synced
+    sys.addaudithook(watch)
+
+
+def count_events(folder: Path) -> int:
+    """File operations of a whole training, told through a file."""
+    seen = [0]
+
+    def note(event: str) -> None:
+        seen[0] += 1
+
+    def work() -> None:
+        os.chdir(folder)
+        go(note)
+        with builtins.open("end", "a") as file:
+            file.write(f" {seen[0]}")
+
+    assert child(work) == 0
+    return int((folder / "end").read_text().split()[1])
+
+
+def kill_at(number: int) -> Fault:
+    left = [number]
+
+    def fault(event: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return fault
+
+
+def fail_from(number: int, times: int, code: int) -> Fault:
+    seen = [0]
+
+    def fault(event: str) -> None:
+        seen[0] += 1
+        if number <= seen[0] < number + times:
+            raise OSError(code, os.strerror(code))
+
+    return fault
+
+
+def in_folder(folder: Path, fault: Fault | None = None) -> int:
+    def work() -> None:
+        os.chdir(folder)
+        go(fault)
+
+    return child(work)
+
+
+def killed_after(folder: Path, seconds: float) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(folder)
+        try:
+            go()
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def check(folder: Path, whole: str) -> None:
+    """Nothing older than an interval is lost, what is left is whole, and it ends where it would have ended."""
+    for run in (runs.Run(p.parent) for p in folder.glob("runs/*/*/config.yaml")):
+        logged = run.records()[-1]["iteration"] if run.metrics.is_file() and run.records() else 0
+        begun = list(run.checkpoints.glob("iteration_*"))
+        saved = checkpoint.load_newest(run.checkpoints).iteration if begun else 0
+        assert logged - saved <= EVERY, f"{logged - saved} iterations lost"
+    (folder / "end").unlink(missing_ok=True)
+    assert in_folder(folder) == 0, "it could not be resumed"
+    assert (folder / "end").read_text() == whole, "it ended elsewhere"
+    assert not list(folder.rglob(".iteration_*")), "something was left lying about"
+
+
+def main(kind: str, count: int, seed: int = 0) -> None:
+    """Try so many faults."""
+    torch.set_num_threads(1)
+    rng = random.Random(seed)
+    base = Path(tempfile.mkdtemp())
+    try:
+        (base / "whole").mkdir()
+        start = time.perf_counter()
+        events = count_events(base / "whole")
+        lasted = time.perf_counter() - start
+        whole = (base / "whole" / "end").read_text().split()[0]
+        for i in range(count):
+            folder = base / str(i)
+            folder.mkdir()
+            if kind == "disk":
+                code = in_folder(
+                    folder, fail_from(rng.randint(1, events), rng.choice((1, 2, 5, 20)), rng.choice(FAILURES))
+                )
+                assert code in (0, 2), f"a failing disk ended it with {code}"
+            elif i % 2 == 0:
+                assert in_folder(folder, kill_at(1 + i // 2 % events)) == -signal.SIGKILL
+            else:
+                killed_after(folder, rng.uniform(0, 1.2 * lasted))
+            check(folder, whole)
+            shutil.rmtree(folder)
+        print(f"{count} of kind {kind}: nothing lost, nothing changed; {events} file operations a training")
+    finally:
+        shutil.rmtree(base)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
