@@ -102,7 +102,7 @@ def test_a_card_that_warp_cannot_use_is_told_and_left_alone(small: Small, monkey
     monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: False)
     assert place(config)[:2] == ("cpu", "cpu")
     assert "Warp finds no card that it can use" in place(config).why
-    with pytest.raises(UserError, match="train.simulator is gpu, but Warp finds no card"):
+    with pytest.raises(UserError, match=r"train\.simulator is gpu, but Warp finds no card"):
         place(config, "gpu")
 
 
