@@ -177,7 +177,7 @@ def load(path: Path, like: Params | None = None) -> State:
             raise ValueError("iteration and env_steps are to be counts")
         if iteration != _iteration(path):
             raise ValueError(f"it is of iteration {iteration}")
-        if not 0 <= float(seconds) < math.inf:
+        if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
             raise ValueError(f"seconds is {seconds}")
         return State(iteration, env_steps, float(seconds), theta, outer, generator, _finite(numbers.get("score")))
     except UNREADABLE as error:
@@ -247,8 +247,11 @@ def _check_theta(theta: Params, like: Params) -> None:
 
 
 def _check_outer(outer: Params, shapes: list[torch.Size]) -> None:
-    """An optimiser's tensors are called `<index>.<name>` and have no axis, or the shape of that parameter."""
+    """An optimiser's tensors are called `<index>.<name>` and have no axis, or the shape of that parameter; `steps` is a
+    count."""
     for key, tensor in outer.items():
+        if tensor.dtype != (torch.int64 if key == "steps" else torch.float32):
+            raise ValueError(f"the optimiser's {key[:40]} is of {tensor.dtype}")
         index = key.partition(".")[0]
         if tensor.dim() and not (index.isdecimal() and int(index) < len(shapes) and tensor.shape == shapes[int(index)]):
             raise ValueError(f"the optimiser's {key[:40]} is of shape {tuple(tensor.shape)}")

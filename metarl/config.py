@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from metarl.errors import UserError, nearest
 from metarl.schema import Config, Vary
 
+MOST_PATH = 1000  # characters; file systems end before 4096
+
 
 def folder() -> Path:
     """The shipped configs: beside the package in a checkout, inside it in an installed wheel."""
@@ -26,7 +28,7 @@ def names() -> list[str]:
 
 def find(name_or_path: str) -> Path:
     """A config by path, or a shipped one by name from any folder."""
-    path = Path(name_or_path)
+    path = Path(name_or_path if len(name_or_path) < MOST_PATH else "")
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise UserError(f"there is no config file {path}")

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_SAID = 2000  # characters
+
 
 class UserError(Exception):
-    """Says what was got, what was expected and what to do."""
+    """Says what was got, what was expected and what to do, in one line, whatever was got."""
 
     exit_code = 2
+
+    def __init__(self, said: str) -> None:
+        line = "".join(c if c.isprintable() else " " for c in said)
+        super().__init__(line if len(line) <= MOST_SAID else f"{line[:MOST_SAID]}...")
 
 
 class DivergedError(UserError):

@@ -192,7 +192,7 @@ def stored_evaluation(
     for path in sorted(run.path.glob(f"evaluation_{split}_*.json")):
         try:
             found = Evaluation.from_json(json.loads(path.read_text()))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # of another version
         same = all(getattr(found, k) == v for k, v in wanted.items())
         enough = found.after == (0,) or set(after) <= set(found.after)

@@ -23,6 +23,7 @@ except ImportError:  # not on Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 ROOT = Path("runs")
+MOST_NAME = 1000  # characters of a path to a run; file systems end before 4096
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
 
 
@@ -63,7 +64,7 @@ class Run:
         """Of the checkout that the run was begun with, where it was one."""
         try:
             told = json.loads((self.path / "environment.json").read_text()).get("commit")
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             return None
         return str(told) if told else None
 
@@ -76,7 +77,7 @@ class Run:
         """Simulator and device of its training so far, where they are known."""
         try:
             told = json.loads((self.path / "place.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None, None
         kept = told if isinstance(told, dict) else {}
         simulator, device = kept.get("simulator"), kept.get("device")
@@ -136,9 +137,11 @@ def _record(line: str) -> dict[str, float] | None:
     """What was logged of an iteration; None of half a line, which a killed run or a full disk may leave."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and "iteration" in record else None
+    if not isinstance(record, dict) or not all(type(v) in (int, float) for v in record.values()):
+        return None
+    return record if record.keys() >= {"iteration", "env_steps"} else None
 
 
 @cache
@@ -156,7 +159,7 @@ def commit() -> str | None:
 def find(text: str) -> Run:
     """A run by folder, or the newest run of a config by the config's name."""
     path = Path(text)
-    for candidate in (path, ROOT / text):
+    for candidate in (path, ROOT / text) if len(text) < MOST_NAME else ():
         if (candidate / "config.yaml").is_file():
             return Run(candidate)
         newest = sorted(p for p in candidate.glob("*") if (p / "config.yaml").is_file()) if candidate.is_dir() else []
