@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -11,8 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from metarl.errors import UserError, nearest
 from metarl.schema import Config, Vary
-
-MOST_PATH = 1000  # characters; file systems end before 4096
 
 
 def folder() -> Path:
@@ -28,7 +27,7 @@ def names() -> list[str]:
 
 def find(name_or_path: str) -> Path:
     """A config by path, or a shipped one by name from any folder."""
-    path = Path(name_or_path if len(name_or_path) < MOST_PATH else "")
+    path = Path(name_or_path if can_be_path(name_or_path) else "")
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise UserError(f"there is no config file {path}")
@@ -36,6 +35,12 @@ def find(name_or_path: str) -> Path:
     if name_or_path not in names():
         raise UserError(f"there is no config named {name_or_path!r}: {nearest(name_or_path, names())}")
     return folder() / f"{name_or_path}.yaml"
+
+
+def can_be_path(text: str) -> bool:
+    """Whether a file system can be asked for it: 4095 bytes at most, 255 a name, none of them zero."""
+    whole = os.fsencode(text)
+    return len(whole) < 4096 and b"\0" not in whole and all(len(name) < 256 for name in whole.split(b"/"))
 
 
 def load(path: Path, overrides: dict[str, Any] | None = None) -> Config:

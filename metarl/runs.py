@@ -23,7 +23,6 @@ except ImportError:  # not on Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 ROOT = Path("runs")
-MOST_NAME = 1000  # characters of a path to a run; file systems end before 4096
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
 
 
@@ -159,7 +158,7 @@ def commit() -> str | None:
 def find(text: str) -> Run:
     """A run by folder, or the newest run of a config by the config's name."""
     path = Path(text)
-    for candidate in (path, ROOT / text) if len(text) < MOST_NAME else ():
+    for candidate in (path, ROOT / text) if settings.can_be_path(text) else ():
         if (candidate / "config.yaml").is_file():
             return Run(candidate)
         newest = sorted(p for p in candidate.glob("*") if (p / "config.yaml").is_file()) if candidate.is_dir() else []

@@ -53,7 +53,18 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 NAMES = [
-    *("../../etc/passwd", "/etc/passwd", "..", "a/../../b", "\x00", "x" * 5000, "~/x", "$(mkdir they_ran_code)"),
+    *(
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        "a/../../b",
+        "\x00",
+        "x" * 5000,
+        "x" * 300,
+        "\udc80",
+        "~/x",
+        "$(mkdir they_ran_code)",
+    ),
     *("`mkdir they_ran_code`", "os.system", "builtins:eval", "http://x/y", "file:///etc/passwd", "{}", "%s%s%s", "\n"),
 ]
 KEYS = (
