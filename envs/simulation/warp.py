@@ -4,7 +4,7 @@ Single precision, `envs.simulation.batch` beside it double. From the same state 
 most where bodies touch planes and boxes and friction is elliptic; on height fields, and with pyramidal friction on
 bodies in three dimensions, contacts are other ones.
 
-Nothing waits for the GPU but what looks into a tensor. What runs in every step is captured once as a CUDA graph, which
+Nothing in a step waits for the GPU. What runs in every step is captured once as a CUDA graph, which
 knows its arrays by their address: they are written to, never replaced, or else the graphs are thrown away.
 """
 
