@@ -155,5 +155,11 @@ def _known_keys(section: list[int | str], raw: dict[str, Any]) -> list[str]:
         members = get_args(annotation) or (annotation,)
         if part == "vary" or not all(isinstance(m, type) and issubclass(m, BaseModel) for m in members):
             return list(Vary.model_fields)
-        schema = next(m for m in members if "kind" not in raw or raw["kind"] in str(m.model_fields["kind"].annotation))
+        schema = next((m for m in members if _is_of_kind(m, raw)), members[0])
     return list(schema.model_fields)
+
+
+def _is_of_kind(member: type[BaseModel], raw: dict[str, Any]) -> bool:
+    """Whether a section's `kind` chooses this member of a union; one without kinds is always meant."""
+    kind = member.model_fields.get("kind")
+    return kind is None or "kind" not in raw or str(raw["kind"]) in str(kind.annotation)

@@ -1,11 +1,11 @@
 """The GPU backend: MuJoCo Warp, whose arrays are torch's own; it runs on the processor too, slowly.
 
-Single precision, `envs.simulation.batch` beside it double. From the same state one physics step differs by 1e-4 at
-most where bodies touch planes and boxes and friction is elliptic; on height fields, and with pyramidal friction on
-bodies in three dimensions, contacts are other ones.
+Single precision, `envs.simulation.batch` beside it double. From the same state velocities differ by 2e-4 at most
+after one physics step, where bodies touch planes and boxes and friction is elliptic; on height fields, and with
+pyramidal friction on bodies in three dimensions, contacts are other ones.
 
-Nothing in a step waits for the GPU. What runs in every step is captured once as a CUDA graph, which
-knows its arrays by their address: they are written to, never replaced, or else the graphs are thrown away.
+Nothing in a step waits for the GPU. What runs in every step is captured once as a CUDA graph, which knows its arrays
+by their address: they are written to, never replaced, or else the graphs are thrown away.
 """
 
 from __future__ import annotations

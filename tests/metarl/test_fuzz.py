@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings, strategies
 
 from metarl import config
 from metarl.errors import UserError
+from tests import fuzz_configs
 
 QUICKSTART = config.find("quickstart")
 RAW = config.read_yaml(QUICKSTART)
 
 
-def paths(raw: Any, prefix: str = "") -> list[str]:
-    """Every dotted key of a mapping, sections included."""
-    if not isinstance(raw, dict):
-        return []
-    own = [f"{prefix}{k}" for k in raw]
-    return own + [p for k, v in raw.items() for p in paths(v, f"{prefix}{k}.")]
-
-
-KEYS = strategies.sampled_from(paths(RAW)) | strategies.text("abcxyz._", min_size=1, max_size=20)
+KEYS = strategies.sampled_from(fuzz_configs.paths(RAW)) | strategies.text("abcxyz._", min_size=1, max_size=20)
 NUMBERS = strategies.integers() | strategies.floats() | strategies.sampled_from([-1, 0, 1, 1e-9, 1e300])
 LEAVES = NUMBERS | strategies.booleans() | strategies.none() | strategies.text(max_size=8)
 WORDS = strategies.text("-.=abc:[]{}&*!1", min_size=1, max_size=12) | KEYS.map("--{}".format)
@@ -51,3 +45,14 @@ def test_any_words_are_split_or_refused(words: list[str]) -> None:
         said = str(error)
     assert "\n" not in said
     assert len(own) + len(overrides) <= len(words)
+
+
+def test_any_config_is_refused_or_trains() -> None:
+    seen = fuzz_configs.main(150)
+    assert seen["trained"] > 15
+    assert seen["refused"] > 50
+
+
+def test_a_kind_where_there_are_none_is_no_setting() -> None:
+    with pytest.raises(UserError, match=r"--credit\.kind is not a setting|credit\.kind is not a setting"):
+        config.load(QUICKSTART, {"credit": {"kind": "ppo"}})
