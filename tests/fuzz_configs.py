@@ -42,20 +42,6 @@ OTHERS = (
     *(None, True, False, [], [4], [0], ["x"], [[1, 2]]),
     *({}, {"x": 1}, {"kind": "ppo"}, {"choices": [-1, 1]}, {"range": [0, 1]}),
 )
-    None,
-    True,
-    False,
-    [],
-    [4],
-    [0],
-    ["x"],
-    {},
-    {"x": 1},
-    {"kind": "ppo"},
-    [[1, 2]],
-    {"choices": [-1, 1]},
-    {"range": [0, 1]},
-)
 MOST = 3e4  # steps times width of an iteration that is tried; chosen
 
 
