@@ -47,8 +47,14 @@ def place(config: schema.Config, simulator: str | None = None, device: str | Non
             "a torch for your card"
         )
     card = f"cuda:{torch.cuda.current_device()}" if there else ""
-    if config.tasks.kind in ("locomotion", "named") and isinstance(family := build_family(config), Locomotion):
-        return _of_robots(config, family, simulator, device, card)
+    if config.tasks.kind in ("locomotion", "named"):
+        if simulator == "cpu" or (
+            simulator == "auto" and not card
+        ):  # nothing to ask of the family, which takes a while
+            why = "as asked for" if simulator == "cpu" else "there is no CUDA card"
+            return Placement("cpu", card if device == "cuda" else "cpu", why)
+        if isinstance(family := build_family(config), Locomotion):
+            return _of_robots(config, family, simulator, device, card)
     if simulator == "gpu":
         raise UserError(f"train.simulator gpu is for robots: tasks of kind {config.tasks.kind} have none")
     if device == "auto":
@@ -72,10 +78,6 @@ def _of_robots(config: schema.Config, family: Locomotion, simulator: str, device
             raise UserError(f"train.simulator is gpu, but {said}")
         return Placement("gpu", "cpu" if device == "cpu" else card, "as asked for" + _differences(family))
     beside = card if device == "cuda" else "cpu"
-    if simulator == "cpu":
-        return Placement("cpu", beside, "as asked for")
-    if not card:
-        return Placement("cpu", beside, "there is no CUDA card")
     if device == "cpu":
         return Placement("cpu", beside, "the device is to be the processor")
     if not importlib.util.find_spec("mujoco_warp"):

@@ -220,17 +220,15 @@ class WarpSimulator:
 
     def step_bare(self, ctrl: Tensor, substeps: int) -> None:
         """The physics of `step` and nothing else: no world is looked after. For comparison."""
-
-        def physics() -> None:
-            for _ in range(substeps):
-                mjw.step(self._m, self._d)
-
         self.ctrl.copy_(ctrl)
-        self._run(("bare", substeps), physics)
+        self._run(("bare", substeps), lambda: self._physics(substeps))
 
-    def _advance(self, substeps: int) -> None:
+    def _physics(self, substeps: int) -> None:
         for _ in range(substeps):
             mjw.step(self._m, self._d)
+
+    def _advance(self, substeps: int) -> None:
+        self._physics(substeps)
         if self._fresh:
             self._refresh()
         d, broken = self._d, wp.from_torch(self._broken)

@@ -58,7 +58,7 @@ class Bench:
         positive(repeats=self.repeats, worlds=min(self.worlds, default=1))
         within("threads", self.threads, 0, 1024)
         if self.device != "cpu":
-            return self._on_device(overrides)
+            return self._on_device(self.device, overrides)
         if self.plot is not None:
             raise UserError("--plot is for --device cuda")
         if self.config is None:
@@ -80,8 +80,8 @@ class Bench:
             console.print(bench.table(rows, self.threads, self.repeats))
         return 0
 
-    def _on_device(self, overrides: dict[str, Any]) -> int:
-        if self.what == "fewshot" or self.device == "cpu":
+    def _on_device(self, device: Literal["cuda", "warp"], overrides: dict[str, Any]) -> int:
+        if self.what == "fewshot":
             raise UserError("--device is for bench sim and bench learn")
         if self.plot is not None:
             writable(self.plot, (".png", ".svg"))
@@ -96,11 +96,11 @@ class Bench:
                 overrides,
                 self.worlds or bench_device.WORLDS,
                 self.repeats,
-                self.device,
+                device,
                 learning=self.what == "learn",
                 tell=status.update,
             )
-        title = bench_device.title_of(self.device, self.threads, self.repeats)
+        title = bench_device.title_of(device, self.threads, self.repeats)
         pays = bench_device.pays_from(rows)
         if self.plot is not None:
             bench_device.plot(rows, title, self.plot)
