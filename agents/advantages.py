@@ -5,11 +5,22 @@ All functions see one task: rew, alive, terminated [T, E], obs [T, E, O].
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 RIDGE = 1e-5  # rllab's LinearFeatureBaseline, reg_coeff
 MAX_OBS = 10.0  # rllab's LinearFeatureBaseline clips observations to +-10
+
+
+Total = Callable[[Tensor], Tensor]
+"""A sum over all who have a part of the data, given that of one's own."""
+
+
+def alone(x: Tensor) -> Tensor:
+    """The total where nobody else has any."""
+    return x
 
 
 def discounted(x: Tensor, discount: float | Tensor) -> Tensor:
@@ -54,11 +65,11 @@ def gae(rew: Tensor, value: Tensor, terminated: Tensor, alive: Tensor, gamma: fl
     return discounted(delta * alive, gamma * gae_lambda)
 
 
-def standardised(adv: Tensor, alive: Tensor) -> Tensor:
-    """Zero mean and unit variance over the steps taken, zero elsewhere."""
-    count = alive.sum().clamp_min(1)
-    centred = torch.where(alive, adv - (adv * alive).sum() / count, 0.0)
-    return centred / ((centred.square().sum() / count).sqrt() + 1e-8)
+def standardised(adv: Tensor, alive: Tensor, total: Total = alone) -> Tensor:
+    """Zero mean and unit variance over the steps taken, zero elsewhere; `total` sums over all who have such steps."""
+    count = total(alive.sum()).clamp_min(1)
+    centred = torch.where(alive, adv - total((adv * alive).sum()) / count, 0.0)
+    return centred / ((total(centred.square().sum()) / count).sqrt() + 1e-8)
 
 
 def advantages(
@@ -72,7 +83,7 @@ def advantages(
 
 
 def trial_advantages(
-    rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float
+    rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float, total: Total = alone
 ) -> tuple[Tensor, Tensor]:
     """Standardised advantages and lambda-returns of trials [L, B] whose steps taken come first, against given values.
 
@@ -81,4 +92,4 @@ def trial_advantages(
     """
     value = torch.where(alive, value, 0.0)
     raw = gae(rew, value, torch.zeros_like(alive), alive, gamma, gae_lambda)
-    return standardised(raw, alive), raw + value
+    return standardised(raw, alive, total), raw + value

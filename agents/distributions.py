@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from envs.chance import normal, uniform
+
 
 class Gaussian(NamedTuple):
     """A diagonal normal distribution over actions."""
@@ -74,10 +76,7 @@ def mode(out: Policy) -> Tensor:
 def draw(out: Policy, generator: torch.Generator) -> Tensor:
     """An action of every policy, [..., A]."""
     if isinstance(out, Categorical):
-        noise = -torch.log(
-            -torch.rand(out.logits.shape, generator=generator, device=generator.device).clamp_min(1e-20).log()
-        )  # Gumbel's
+        noise = -torch.log(-uniform(out.logits.shape, generator).clamp_min(1e-20).log())  # Gumbel's
         best = (out.logits + noise).argmax(-1)
         return torch.nn.functional.one_hot(best, out.logits.shape[-1]).to(out.logits)
-    noise = torch.randn(out.mean.shape, generator=generator, device=generator.device)
-    return out.mean + out.log_std.exp() * noise
+    return out.mean + out.log_std.exp() * normal(out.mean.shape, generator)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from agents.advantages import Total
 from agents.distributions import Policy
 from envs.core import Examples
 
@@ -117,8 +118,11 @@ class Recalling(Learner, Protocol):
     def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy, Tensor]:
         """What is seen [..., I] -> a new memory, how to act, and the return expected from here [...]."""
 
-    def watch(self, theta: Params, data: Transitions) -> Params:
-        """theta with the statistics of what was seen and of the returns, brought up to date with data [L, B]."""
+    def watch(self, theta: Params, data: Transitions, total: Total) -> Params:
+        """theta with the statistics of what was seen and of the returns, brought up to date with data [L, B].
+
+        `total` sums over all who have such data.
+        """
 
 
 class FewShotLearner(Protocol):

@@ -12,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from envs import chance
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 from envs.variables import Varied
@@ -48,7 +49,7 @@ class BanditWorlds:
     def reset(self, generator: torch.Generator) -> Tensor:
         """Nothing to observe, [N, E, 1] zeros."""
         self.odds = self.odds.to(generator.device)
-        self.luck = torch.rand(self.pulls, *self.odds.shape[:2], generator=generator, device=generator.device)
+        self.luck = chance.uniform((self.pulls, *self.odds.shape[:2]), generator, axis=1)
         self.t = 0
         return torch.zeros_like(self.odds[..., :1])
 

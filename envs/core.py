@@ -88,6 +88,10 @@ class Tasks(NamedTuple):
         """Values of one parameter, [N]."""
         return self.values[:, self.names.index(name)]
 
+    def chosen(self, which: Tensor | slice) -> Tasks:
+        """Some of them: by index, or by true and false."""
+        return Tasks(self.names, self.values[which])
+
     def to_json(self) -> list[dict[str, float]]:
         return [dict(zip(self.names, row, strict=True)) for row in self.values.tolist()]
 

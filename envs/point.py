@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from envs import chance
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 from envs.variables import Varied
@@ -110,7 +111,7 @@ class PointWorlds:
         self.goal, self.position = self.goal.to(device), self.position.to(device)
         fresh = torch.zeros_like(self.position)
         if self.family.start:
-            fresh = self.family.start * (2 * torch.rand(fresh.shape, generator=generator, device=device) - 1)
+            fresh = self.family.start * (2 * chance.uniform(fresh.shape, generator) - 1)
         self.position = fresh if mask is None else torch.where(mask[..., None], fresh, self.position)
         return self.position
 

@@ -17,7 +17,6 @@ from agents.embeddings import RUNNING, BatchNorm
 from agents.learner import FewShotLearner, Lesson, Params
 from agents.memory import MetaNet, Stream
 from agents.optimization import Supervised
-from envs.core import Tasks
 from envs.fewshot.episodes import FewShotImages
 from metarl import checkpoint
 from metarl.build import build_few_shot_learner, build_images
@@ -73,7 +72,7 @@ def accuracy(
     judge = torch.func.vmap(lambda s, q: _right(learner, theta, Lesson((s,), q)))
     tasks = family.sample(episodes, split, generator)
     for start in range(0, episodes, chunk):
-        right.append(judge(*family.lesson(Tasks(tasks.names, tasks.values[start : start + chunk]))))
+        right.append(judge(*family.lesson(tasks.chosen(slice(start, start + chunk)))))
     shares = torch.cat(right).double().numpy()
     half = 1.96 * shares.std(ddof=1) / np.sqrt(len(shares))
     return Accuracy(family.way, family.shot, learner.bn, float(shares.mean()), float(half), len(shares))
@@ -165,7 +164,7 @@ def by_presentation(
     chunk = max(1, CHUNK_NUMBERS // remembered)
     tasks, shares = family.sample(episodes, split, generator), []
     for start in range(0, episodes, chunk):
-        support = family.lesson(Tasks(tasks.names, tasks.values[start : start + chunk]))[0]
+        support = family.lesson(tasks.chosen(slice(start, start + chunk)))[0]
         follow = torch.func.vmap(lambda s: learner.follow(theta, learner.begin(theta), s)[1])
         right = follow(support).argmax(-1) == support.y  # [n, S]
         of_class = support.y[..., None] == torch.arange(family.way)  # [n, S, way]

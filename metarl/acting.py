@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from agents.advantages import trial_advantages
+from agents.advantages import Total, alone, trial_advantages
 from agents.distributions import Policy, draw, log_prob, mode
 from agents.learner import Learner, Params, Recalling, Transitions, device_of
 from agents.memory.rl2 import kept
@@ -106,11 +106,13 @@ class Remembering:
             self.last = torch.where(alive[..., None], last, self.last)
         self.seconds += time.perf_counter() - start
 
-    def trials(self, lived: Sequence[Trajectories], gamma: float, gae_lambda: float) -> Transitions:
+    def trials(
+        self, lived: Sequence[Trajectories], gamma: float, gae_lambda: float, total: Total = alone
+    ) -> Transitions:
         """All that was lived through, as one task of `B = N * E` trials [1, L, B, ...] whose steps taken come first.
 
-        Where the memory lasts for an episode, each is a trial. Nothing is learned from a trial whose simulation broke
-        down.
+        Where the memory lasts for an episode, each is a trial, those of a world side by side. Nothing is learned from a
+        trial whose simulation broke down. `total` sums over all whose trials these are together with.
         """
         at_once = self.learner.reset == "trial"
         broken = torch.stack([t.diverged for t in lived])  # [K, N, E]
@@ -118,9 +120,9 @@ class Remembering:
         alive = [t.alive & ~b[:, None] for t, b in zip(lived, broken, strict=True)]
 
         def in_a_row(steps: Tensor) -> Tensor:
-            """[K * T, N, E, ...] -> [L, B, ...]."""
+            """[K * T, N, E, ...] -> [L, B, ...], task-major."""
             steps = steps.flatten(1, 2)
-            return steps if at_once else steps.view(len(lived), -1, *steps.shape[1:]).transpose(0, 1).flatten(1, 2)
+            return steps if at_once else steps.view(len(lived), -1, *steps.shape[1:]).movedim(0, 2).flatten(1, 2)
 
         def of(rounds: Iterable[Tensor]) -> Tensor:
             """[N, T, E, ...] of every round -> [L, B, ...]."""
@@ -131,7 +133,7 @@ class Remembering:
         log_std, rew = of(t.log_std for t in lived), of(t.rew for t in lived)
         packed = taken_first((x, act, logp, mean, log_std, rew, value, taken), taken)
         x, act, logp, mean, log_std, rew, value, taken = packed
-        adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda)
+        adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda, total)
         return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret)))
 
 

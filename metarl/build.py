@@ -57,6 +57,7 @@ from metarl import schema
 from metarl.collect import Credit
 from metarl.errors import UserError
 from metarl.outer import TRPO, Gradient, HasLoss, Outer
+from metarl.ranks import ALONE, Ranks
 
 
 def build_family(
@@ -302,8 +303,8 @@ def _rl2(
     return RL2(core, seen, acting, value, judged, value_coef, s.rounds, s.reset)
 
 
-def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer:
-    """The outer step."""
+def build_outer(config: schema.Config, learner: Learner, theta: Params, ranks: Ranks = ALONE) -> Outer:
+    """The outer step, of all `ranks` together."""
     s = config.outer
     if isinstance(s, schema.TrpoOuter):
         return TRPO(
@@ -312,6 +313,7 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer
             cg_iterations=s.cg_iterations,
             damping=s.damping,
             line_search_steps=s.line_search_steps,
+            ranks=ranks,
         )
     if isinstance(s, schema.PpoOuter):
         return Gradient(
@@ -322,12 +324,14 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params) -> Outer
             minibatches=s.minibatches,
             max_grad_norm=s.max_grad_norm,
             max_kl=s.max_kl,
+            ranks=ranks,
+            tasks=config.train.num_tasks,
         )
-    return build_gradient(config, learner, theta)
+    return build_gradient(config, learner, theta, ranks)
 
 
-def build_gradient(config: schema.Config, learner: HasLoss, theta: Params) -> Gradient:
-    """One optimiser step on the learner's own loss."""
+def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks: Ranks = ALONE) -> Gradient:
+    """One optimiser step on the learner's own loss, of all `ranks` together."""
     s = config.outer
     assert isinstance(s, schema.GradientOuter)
     return Gradient(
@@ -338,6 +342,8 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params) -> Gr
         max_grad_norm=s.max_grad_norm,
         halve_every=s.halve_every,
         chunk=CHUNK if isinstance(config.tasks, schema.FewShotTasks) and _has_caches(learner, theta) else 0,
+        ranks=ranks,
+        tasks=config.train.num_tasks,
     )
 
 

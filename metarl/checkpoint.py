@@ -58,19 +58,24 @@ Load = Callable[[Params], State]
 """What theta should look like -> a state that does."""
 
 
-def save(folder: Path, state: State) -> Path:
-    """Write a checkpoint and sweep the old ones. OSError where it cannot be written; those before it stay."""
-    target = folder / f"iteration_{state.iteration:07d}"
-    beside = folder / f".{target.name}.{os.getpid()}.tmp"
+def packed(state: State) -> dict[str, bytes]:
+    """What the files of a checkpoint hold, by name; equal for equal states."""
     numbers = {"iteration": state.iteration, "env_steps": state.env_steps, "seconds": state.seconds}
     if math.isfinite(state.score):
         numbers["score"] = state.score
-    files = {
+    return {
         "theta.safetensors": tensor_bytes({k: v.cpu().contiguous() for k, v in state.theta.items()}),
         "outer.safetensors": tensor_bytes({k: v.cpu().contiguous() for k, v in state.outer.items()}),
         "random.safetensors": tensor_bytes({"generator": state.generator.get_state()}),
         "state.json": json.dumps(numbers).encode(),
     }
+
+
+def save(folder: Path, state: State) -> Path:
+    """Write a checkpoint and sweep the old ones. OSError where it cannot be written; those before it stay."""
+    target = folder / f"iteration_{state.iteration:07d}"
+    beside = folder / f".{target.name}.{os.getpid()}.tmp"
+    files = packed(state)
     sums = {name: {"sha256": hashlib.sha256(c).hexdigest(), "size": len(c)} for name, c in files.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -160,29 +165,34 @@ def load(path: Path, like: Params | None = None) -> State:
     Raises UserError, in one sentence, for one that is not whole, not of this learner, or not of finite numbers.
     """
     try:
-        files = _files(path)
-        numbers = json.loads(files["state.json"])
-        for name in TENSORS:
-            _check_header(name, files[name])
-        theta = _tensors(path, files, "theta.safetensors")
-        if like is not None:
-            _check_theta(theta, like)
-        outer = _tensors(path, files, "outer.safetensors")
-        if like is not None:
-            _check_outer(outer, [v.shape for v in like.values()])
-        generator = torch.Generator()
-        generator.set_state(parse_tensors(files["random.safetensors"])["generator"])
-        iteration, env_steps, seconds = (numbers[k] for k in ("iteration", "env_steps", "seconds"))
-        if not (type(iteration) is int and type(env_steps) is int and min(iteration, env_steps) >= 0):
-            raise ValueError("iteration and env_steps are to be counts")
-        if iteration != _iteration(path):
-            raise ValueError(f"it is of iteration {iteration}")
-        if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
-            raise ValueError(f"seconds is {seconds}")
-        return State(iteration, env_steps, float(seconds), theta, outer, generator, _finite(numbers.get("score")))
+        state = unpacked(_files(path), like)
+        if state.iteration != _iteration(path):
+            raise ValueError(f"it is of iteration {state.iteration}")
+        return state
     except UNREADABLE as error:
         said = " ".join(str(error).split())[:300]
         raise UserError(f"checkpoint {path} could not be read ({type(error).__name__}: {said})") from None
+
+
+def unpacked(files: Mapping[str, bytes], like: Params | None = None) -> State:
+    """The state that `packed` gave; one of UNREADABLE where it is none, or not one of theta `like` this."""
+    numbers = json.loads(files["state.json"])
+    for name in TENSORS:
+        _check_header(name, files[name])
+    theta = _tensors(files, "theta.safetensors")
+    if like is not None:
+        _check_theta(theta, like)
+    outer = _tensors(files, "outer.safetensors")
+    if like is not None:
+        _check_outer(outer, [v.shape for v in like.values()])
+    generator = torch.Generator()
+    generator.set_state(parse_tensors(files["random.safetensors"])["generator"])
+    iteration, env_steps, seconds = (numbers[k] for k in ("iteration", "env_steps", "seconds"))
+    if not (type(iteration) is int and type(env_steps) is int and min(iteration, env_steps) >= 0):
+        raise ValueError("iteration and env_steps are to be counts")
+    if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
+        raise ValueError(f"seconds is {seconds}")
+    return State(iteration, env_steps, float(seconds), theta, outer, generator, _finite(numbers.get("score")))
 
 
 def _finite(score: Any) -> float:
@@ -231,11 +241,11 @@ def _check_header(name: str, content: bytes) -> None:
             raise ValueError(f"{name}: {key[:40]} lies outside the file")
 
 
-def _tensors(path: Path, files: Mapping[str, bytes], name: str) -> Params:
+def _tensors(files: Mapping[str, bytes], name: str) -> Params:
     tensors = parse_tensors(files[name])
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise UserError(f"checkpoint {path} is no good: {key[:40]} in {name} is infinite or not a number")
+            raise ValueError(f"{key[:40]} in {name} is infinite or not a number")
     return tensors
 
 

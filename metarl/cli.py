@@ -12,6 +12,7 @@ from metarl import config as settings
 from metarl.allocator import keep_freed_memory
 from metarl.commands.analyse import Analyse
 from metarl.commands.bench import Bench
+from metarl.commands.common import is_one_of_many
 from metarl.commands.compare import Compare
 from metarl.commands.data import Data
 from metarl.commands.evaluate import Evaluate
@@ -19,7 +20,7 @@ from metarl.commands.look import Doctor, List, Plot
 from metarl.commands.record import Record
 from metarl.commands.study import Study
 from metarl.commands.train import Quickstart, Resume, Train
-from metarl.errors import UserError
+from metarl.errors import OneOfManyError, UserError
 
 COMMANDS: dict[str, type] = {
     "train": Train,
@@ -48,7 +49,8 @@ def main(words: list[str] | None = None) -> None:
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if not is_one_of_many() or isinstance(error, OneOfManyError):  # else the first says it too
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)

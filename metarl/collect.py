@@ -11,8 +11,9 @@ from typing import NamedTuple
 import torch
 from torch.func import vmap
 
-from agents.advantages import advantages
+from agents.advantages import Total, advantages, alone
 from agents.learner import Episode, Learner, Params, Transitions, device_of
+from envs.chance import on_device
 from envs.core import TaskDistribution, Tasks, Trajectories
 from metarl.acting import Acting, Remembering, recalls
 
@@ -57,13 +58,6 @@ def wait_for(device: torch.device | str) -> None:
         torch.cuda.synchronize(device)
 
 
-def on_device(generator: torch.Generator, device: torch.device) -> torch.Generator:
-    """The generator itself where it is there already, else one there that it seeds."""
-    if generator.device.type == device.type:
-        return generator
-    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
-
-
 @torch.no_grad()
 def live(
     learner: Learner,
@@ -76,17 +70,19 @@ def live(
     *,
     greedy: int = 0,
     clock: Clock | None = None,
+    total: Total = alone,
 ) -> Lived:
     """Live through `tasks`: collect and adapt round by round, then collect once more.
 
     plan: the episodes of each round, and behind them those that the adapted policy is judged on. Of a learner that
     adapts while it acts a round is one episode, of as many trials of every task as the plan says, side by side.
     greedy: in so many of the last ones it takes the likeliest action; a learner with rounds acts by chance in those.
+    total: sums over all who live through other tasks of the same batch.
     generator: of the processor. Everything is where theta is; on a card chance is too, from a seed drawn here.
     """
     clock = clock or Clock()
     theta = {k: v.detach() for k, v in theta.items()}
-    generator = on_device(generator, device_of(theta))
+    generator = on_device(device_of(theta), generator)
     rounds, worlds = len(plan) - 1, (len(tasks), plan[-1])
     recalling = Remembering(learner, theta, worlds, family.space.act, greedy) if recalls(learner) else None
     phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.begin(theta).items()}
@@ -112,6 +108,6 @@ def live(
         wait_for(generator.device)
         clock.add("learning", start)
     if recalling is not None:
-        trials = recalling.trials(trajectories, credit.gamma, credit.gae_lambda)
+        trials = recalling.trials(trajectories, credit.gamma, credit.gae_lambda, total)
         return Lived(Episode((), trials), tuple(trajectories))
     return Lived(Episode(tuple(data[:-1]), data[-1]), tuple(trajectories))

@@ -19,11 +19,13 @@ from agents.learner import (
     Learner,
     Objective,
     Params,
+    Recalling,
     after_adaptation,
     change_all,
     over_tasks,
 )
 from agents.objectives import kl_to_sampling, policy_gradient
+from metarl.ranks import ALONE, Ranks
 
 Metrics = dict[str, float]
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Gradient:
         alone does not hold it: without a bound a long training ends in a collapse.
     minibatches: parts of the experience, each of which takes a step in every epoch, drawn anew: of its tasks, or of its
         episodes where all is one task.
+    ranks, tasks: who else differentiates a share of so many tasks; the step is that of all of them.
     chunk: how many tasks are differentiated at once; 0 takes all. Where each has weights of its own for many pictures,
         fewer stay in the caches; where a card's memory is short, it is halved until they fit. The gradient is the same
         but for the order of its sums.
@@ -83,8 +86,11 @@ class Gradient:
         minibatches: int = 1,
         halve_every: int = 0,
         chunk: int = 0,
+        ranks: Ranks = ALONE,
+        tasks: int = 1,
     ) -> None:
         self.learner, self.chunk = learner, chunk
+        self.ranks, self.tasks = ranks, tasks
         self.outer_lr, self.halve_every, self.steps = outer_lr, halve_every, 0
         self.max_kl = max_kl
         self.num_epochs, self.minibatches = num_epochs, minibatches
@@ -102,9 +108,9 @@ class Gradient:
         with torch.no_grad():
             for k, v in theta.items():
                 self.leaves[k].copy_(v)
-        for part in self._parts(episodes):
+        for part, weight in self._parts(episodes):
             self.optimizer.zero_grad()
-            loss = self._differentiate(part)
+            loss = self._average(self._differentiate(part), weight)
             norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
             if not (norm + loss).isfinite():
                 return dict(theta), {"skipped": 1.0}
@@ -119,18 +125,46 @@ class Gradient:
         new, kl, halvings = self._within_bound(theta, new, episodes)
         return new, metrics | {"kl": kl, "halvings": halvings}
 
-    def _parts(self, episodes: Any) -> Iterator[Any]:
-        """The experience, or minibatches of it, as often as there are epochs."""
+    def _parts(self, episodes: Any) -> Iterator[tuple[Any, float]]:
+        """The experience, or minibatches of it, as often as there are epochs; and how much each counts.
+
+        Minibatches are drawn of everybody's experience; who has nothing of one gets some of its own, which counts 0.
+        """
         if self.minibatches == 1:
-            yield from itertools.repeat(episodes, self.num_epochs)
+            yield from itertools.repeat((episodes, self._weight(episodes)), self.num_epochs)
             return
         generator = torch.Generator().manual_seed(self.steps)
-        axis = 0 if len(episodes.query.alive) > 1 else 2  # [N, T, E]
+        axis = 2 if self._is_one(episodes) else 0  # [N, T, E]
+        own = episodes.query.alive.shape[axis]
+        start, whole = self.ranks.place(own, self.tasks) if self.ranks.count > 1 else (0, own)
         for _ in range(self.num_epochs):
-            order = torch.randperm(episodes.query.alive.shape[axis], generator=generator)
+            order = torch.randperm(whole, generator=generator)
             for chosen in order.tensor_split(self.minibatches):
-                index = chosen.to(episodes.query.alive.device)
-                yield change_all(episodes, partial(torch.index_select, dim=axis, index=index))
+                mine = chosen[(chosen >= start) & (chosen < start + own)] - start
+                index = (mine if len(mine) else torch.zeros(1, dtype=torch.long)).to(episodes.query.alive.device)
+                part = change_all(episodes, partial(torch.index_select, dim=axis, index=index))
+                yield part, self._weight(part) if len(mine) else 0.0
+
+    def _is_one(self, episodes: Any) -> bool:
+        """Whether all experience is one task, of whose episodes minibatches are made."""
+        return isinstance(self.learner, Recalling) or (len(episodes.query[0]) == 1 and self.ranks.count == 1)
+
+    def _weight(self, part: Any) -> float:
+        """How much a mean over a part of the experience counts beside others': by tasks, or by steps of one."""
+        if self.ranks.count == 1:
+            return 1.0
+        return float(part.query.alive.sum()) if self._is_one(part) else float(len(part.query[0]))
+
+    def _average(self, loss: Tensor, weight: float) -> Tensor:
+        """The loss over everybody's tasks, whose gradient the leaves get in place of that over one's own."""
+        if self.ranks.count == 1:
+            return loss
+        learned = [leaf for leaf in self.leaves.values() if leaf.grad is not None]
+        mine = [loss.to(learned[0]), *(cast(Tensor, leaf.grad) for leaf in learned)]
+        loss, *gradients = self.ranks.mean(mine, weight)
+        for leaf, gradient in zip(learned, gradients, strict=True):
+            leaf.grad = gradient
+        return loss
 
     def _differentiate(self, episodes: Any) -> Tensor:
         """Add the gradient of the mean loss over tasks to the leaves; that loss."""
@@ -159,7 +193,8 @@ class Gradient:
         """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
         measure = after_adaptation(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
         for halvings in range(MAX_HALVINGS):
-            kl = over_tasks(measure, new, episodes).item()
+            mine = over_tasks(measure, new, episodes)
+            kl = self.ranks.mean([mine], self._weight(episodes))[0].item()
             if kl <= self.max_kl:
                 return new, kl, float(halvings)
             new = {k: theta[k] + 0.5 * (v - theta[k]) for k, v in new.items()}
@@ -189,6 +224,8 @@ class TRPO:
     quadratic model, and is shortened by the factor `backtrack` until the surrogate has fallen and the KL is within its
     bound; else theta stays.
     Constants: rllab's ConjugateGradientOptimizer (10 iterations, damping 1e-5, 15 backtracks of 0.8).
+
+    ranks: who else has a share of the tasks; surrogate, KL and their derivatives are means over everybody's.
     """
 
     def __init__(
@@ -200,7 +237,9 @@ class TRPO:
         damping: float = 1e-5,
         line_search_steps: int = 15,
         backtrack: float = 0.8,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.max_kl = max_kl
         self.cg_iterations = cg_iterations
         self.damping = damping
@@ -221,17 +260,25 @@ class TRPO:
 
         lost, moved_by = over_policies(policy_gradient), over_policies(kl_to_sampling)
 
+        def everybodys(*values: Tensor) -> list[Tensor]:
+            return self.ranks.mean(values, float(len(episodes.query[0])))
+
         def measure(at: Tensor) -> tuple[Tensor, Tensor]:
             out = act(at)
-            return lost(out), moved_by(out)
+            surrogate, kl = everybodys(lost(out), moved_by(out))
+            return surrogate, kl
 
         leaf = flat.clone().requires_grad_()
         out = act(leaf)
-        surrogate = lost(out)
-        gradient = torch.autograd.grad(surrogate, leaf, retain_graph=True)[0]
-        if not (gradient.norm() + surrogate.detach()).isfinite():
+        mine = lost(out)
+        surrogate, gradient = everybodys(mine.detach(), torch.autograd.grad(mine, leaf, retain_graph=True)[0])
+        if not (gradient.norm() + surrogate).isfinite():
             return dict(theta), {"skipped": 1.0}
-        hessian_times = gauss_newton_product(moved_by, out, leaf, self.damping)
+        curvature_times = gauss_newton_product(moved_by, out, leaf)
+
+        def hessian_times(v: Tensor) -> Tensor:
+            return everybodys(curvature_times(v))[0] + self.damping * v
+
         direction = conjugate_gradient(hessian_times, gradient, self.cg_iterations)
         curvature = (direction @ hessian_times(direction)).clamp_min(1e-16)
         full = (2 * self.max_kl / curvature).sqrt() * direction
@@ -265,10 +312,8 @@ def _chunks(episodes: Any, size: int) -> list[tuple[Any, float]]:
     return [(p, len(p.query[0]) / count) for p in parts]
 
 
-def gauss_newton_product(
-    value: Callable[[Policy], Tensor], out: Policy, leaf: Tensor, damping: float
-) -> Callable[[Tensor], Tensor]:
-    """v -> (J^T F J + damping I) v, J the derivative of `out` by `leaf` and F the Hessian of `value` at `out`.
+def gauss_newton_product(value: Callable[[Policy], Tensor], out: Policy, leaf: Tensor) -> Callable[[Tensor], Tensor]:
+    """v -> J^T F J v, J the derivative of `out` by `leaf` and F the Hessian of `value` at `out`.
 
     Where the gradient of `value` at `out` is zero, as that of the KL is from a policy to itself, this is the Hessian of
     `value` by `leaf` (Schraudolph 2002), without a derivative of J, which holds one of the inner step's gradient.
@@ -282,7 +327,7 @@ def gauss_newton_product(
     def times(v: Tensor) -> Tensor:
         pushed = torch.autograd.grad(pulled, weights, v, retain_graph=True)  # J v
         curved = torch.autograd.grad(slopes, fixed, pushed, retain_graph=True)
-        return torch.autograd.grad(parts, leaf, curved, retain_graph=True)[0] + damping * v
+        return torch.autograd.grad(parts, leaf, curved, retain_graph=True)[0]
 
     return times
 

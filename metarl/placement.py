@@ -26,6 +26,11 @@ class Placement(NamedTuple):
     device: str = "cpu"
     why: str = ""
 
+    @property
+    def kind(self) -> str:
+        """`cpu` or `cuda`, of whatever number."""
+        return self.device.partition(":")[0]
+
     def __str__(self) -> str:
         named = f" ({torch.cuda.get_device_name(self.device)})" if self.device.startswith("cuda") else ""
         return f"simulator {self.simulator}, device {self.device}{named}: {self.why}"

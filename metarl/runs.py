@@ -61,8 +61,17 @@ class Run:
     @property
     def commit(self) -> str | None:
         """Of the checkout that the run was begun with, where it was one."""
+        return self._begun("commit")
+
+    @property
+    def job(self) -> str | None:
+        """What started the processes that train it, where something did that may start them again."""
+        return self._begun("job")
+
+    def _begun(self, what: str) -> str | None:
+        """One of the things noted when the run was begun."""
         try:
-            told = json.loads((self.path / "environment.json").read_text()).get("commit")
+            told = json.loads((self.path / "environment.json").read_text()).get(what)
         except (OSError, ValueError, AttributeError, RecursionError):
             return None
         return str(told) if told else None
@@ -94,8 +103,8 @@ class Run:
         write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
-def create(name: str, config: schema.Config, command: str) -> Run:
-    """A new run folder with what is needed to repeat it: settings, command, versions."""
+def create(name: str, config: schema.Config, command: str, job: str | None = None) -> Run:
+    """A new run folder with what is needed to repeat it: settings, command, versions; and the job that it is of."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
         path = ROOT / name / (stamp + suffix)
@@ -107,17 +116,18 @@ def create(name: str, config: schema.Config, command: str) -> Run:
         except OSError as error:
             raise UserError(f"a run folder could not be made at {path}: {error.strerror}") from None
     try:
-        _fill(path, config, command)
+        _fill(path, config, command, job)
     except OSError as error:
         raise UserError(f"the run folder {path} could not be written: {error.strerror}") from None
     return Run(path)
 
 
-def _fill(path: Path, config: schema.Config, command: str) -> None:
+def _fill(path: Path, config: schema.Config, command: str, job: str | None) -> None:
     (path / "command.txt").write_text(command + "\n")
     versions = {p: importlib.metadata.version(p) for p in PACKAGES}
     about = {"metarl": __version__, "commit": commit(), "python": platform.python_version()}
     about |= {"machine": platform.machine(), **versions}
+    about |= {"job": job} if job else {}
     (path / "environment.json").write_text(json.dumps(about, indent=1))
     write_whole(path / "config.yaml", settings.dump(config))  # last: what has none is no run
 
@@ -167,6 +177,22 @@ def find(text: str) -> Run:
     known = [str(r.path) for r in every()]
     hint = nearest(text, known + [str(ROOT / p.name) for p in ROOT.glob("*")]) if known else "train one first"
     raise UserError(f"there is no run at {text}; {hint}")
+
+
+def of_job(name: str, config: schema.Config, job: str | None) -> Run | None:
+    """The run that a job was training with these settings when its processes were lost, and did not end."""
+    if job is None:
+        return None
+    from metarl import checkpoint  # imports torch, which takes a second
+
+    for path in sorted((ROOT / name).glob("*/config.yaml"), reverse=True):
+        run = Run(path.parent)
+        try:
+            if run.job == job and run.config == config:
+                return run if checkpoint.newest_iteration(run.checkpoints) < config.train.iterations else None
+        except UserError:
+            continue  # of another version
+    return None
 
 
 def every() -> list[Run]:

@@ -6,14 +6,16 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from types import FrameType
 
 import torch
 from rich.console import Console
 
 from agents.learner import Lesson, Params, change_all
-from envs.core import TaskDistribution, Tasks, Trajectories
+from envs.chance import share_of
+from envs.core import TaskDistribution, Trajectories
 from metarl import checkpoint
 from metarl.acting import recalls
 from metarl.build import (
@@ -27,12 +29,15 @@ from metarl.build import (
 )
 from metarl.collect import Clock, live
 from metarl.errors import DivergedError, UserError
+from metarl.outer import Gradient, Outer
 from metarl.placement import PROCESSOR, Placement, place
 from metarl.progress import Metrics, TrainingDisplay, span
+from metarl.ranks import ALONE, Ranks, local_count
 from metarl.recorder import Recorder
 from metarl.runs import Run
 from metarl.schema import Config, Supervised
 
+MOST_APART = 1e-3  # of parameters in different processes, relative to their norm; chosen
 MOST_SKIPPED = 10  # iterations in a row without a finite step, after which training stops; chosen
 
 
@@ -44,6 +49,8 @@ def usable_cores() -> int:
 class _Training:
     """What every training keeps: its settings and its state."""
 
+    outer: Outer | Gradient
+
     def __init__(
         self,
         config: Config,
@@ -51,17 +58,49 @@ class _Training:
         fresh: torch.Generator,
         theta: Params,
         placement: Placement,
+        ranks: Ranks,
     ) -> None:
-        self.config, self.placement = config, placement
-        if state is None:
+        self.config, self.placement, self.ranks = config, placement, ranks
+        self.own = ranks.own(config.train.num_tasks)  # of the tasks of an iteration, those that are lived through here
+        if state is None or not ranks.is_first:
             state = checkpoint.State(0, 0, 0.0, theta, {}, fresh)
-        self.state = state if isinstance(state, checkpoint.State) else state(theta)
+        state = self._of_the_first(state if isinstance(state, checkpoint.State) else state(theta), theta)
         # a file has an order of its own, and sums depend on it
-        in_order = {k: self.state.theta[k].to(placement.device) for k in theta}
-        self.state = self.state._replace(theta=in_order)
+        in_order = {k: state.theta[k].to(placement.device) for k in theta}
+        luck = state.generator
+        if ranks.count > 1:
+            luck = share_of(luck, self.own.start, self.own.stop, config.train.num_tasks)
+        self.state = state._replace(theta=in_order, generator=luck)
         self.skipped = 0  # steps in a row that were not taken, for they were not finite
         self.luck = self.state.generator.get_state()  # at the start of the latest iteration
         self.broken: list[dict[str, float]] = []  # tasks of worlds that broke down in it
+
+    def _of_the_first(self, state: checkpoint.State, like: Params) -> checkpoint.State:
+        """The state that the first of several processes has."""
+        if self.ranks.count == 1:
+            return state
+        files = checkpoint.packed(state)
+        return checkpoint.unpacked({name: self.ranks.first(files[name]) for name in checkpoint.FILES}, like)
+
+    def agree(self) -> None:
+        """Take the parameters and the optimiser's state that the first process has, as one that resumes would.
+
+        The same sums give the same bits on machines of one kind, and nearly so on others. Raises UserError where
+        parameters are far apart, or chance is not the same.
+        """
+        if self.ranks.count == 1:
+            return
+        mine, told = self.state, self._of_the_first(self.state, self.state.theta)
+        theta = {k: told.theta[k].to(v.device) for k, v in mine.theta.items()}
+        apart = max(((theta[k] - v).norm() / (v.norm() + 1e-12)).item() for k, v in mine.theta.items())
+        same = torch.equal(mine.generator.get_state(), told.generator.get_state())
+        if self.ranks.total(torch.tensor(int(apart > MOST_APART or not same))):
+            raise UserError(
+                f"the {self.ranks.count} processes no longer compute the same at iteration {mine.iteration}: give all "
+                "machines the same versions, and resume"
+            )
+        self.state = mine._replace(theta=theta, outer=told.outer)
+        self.outer.load(told.outer)
 
     def _move(self, theta: Params, outer: Params, steps: int, start: float, metrics: Metrics) -> Metrics:
         """Make theta the state, if it is finite; how far training is, and what `metrics` say."""
@@ -93,6 +132,7 @@ class Trainer(_Training):
     """A run in memory; `iterate` is one meta-iteration. `family` takes the place of the config's tasks.
 
     placement: where it simulates and learns; by default on the processor, whatever the config says.
+    ranks: with whom it shares the tasks of every iteration; what they come to is as if it had all of them.
     """
 
     def __init__(
@@ -101,69 +141,86 @@ class Trainer(_Training):
         state: checkpoint.State | checkpoint.Load | None = None,
         family: TaskDistribution | None = None,
         placement: Placement = PROCESSOR,
+        ranks: Ranks = ALONE,
     ) -> None:
         set_up(config)
         self.family = family or build_family(config, placement.simulator, placement.device)
         self.learner = build_learner(config, self.family)
         self.credit = build_credit(config)
         fresh = torch.Generator().manual_seed(config.seed)
-        super().__init__(config, state, fresh, self.learner.init(fresh), placement)
-        self.outer = build_outer(config, self.learner, self.state.theta)
+        super().__init__(config, state, fresh, self.learner.init(fresh), placement, ranks)
+        self.outer = build_outer(config, self.learner, self.state.theta, ranks)
         self.outer.load(self.state.outer)
 
     def iterate(self) -> Metrics:
         """One meta-iteration; moves `state` and returns what to log."""
         s, settings, clock, start = self.state, self.config.train, Clock(), time.perf_counter()
         self.luck = s.generator.get_state()
-        tasks = self.family.sample(settings.num_tasks, "train", s.generator)
+        total = self.ranks.total
+        everybodys = self.family.sample(settings.num_tasks, "train", s.generator)
+        tasks = everybodys.chosen(self.own)
         plan = (settings.episodes,) * (self.learner.rounds + 1)
-        lived = live(self.learner, s.theta, self.family, tasks, plan, self.credit, s.generator, clock=clock)
+        live_through = partial(live, self.learner, s.theta, self.family, tasks, plan, self.credit, s.generator)
+        lived = live_through(clock=clock, total=total)
         learning = time.perf_counter()
         theta, metrics = self.outer.step(s.theta, lived.episode)
         if recalls(self.learner) and "skipped" not in metrics:
-            theta = self.learner.watch(theta, lived.episode.query)
+            theta = self.learner.watch(theta, lived.episode.query, total)
         clock.add("learning", learning)
-        steps = sum(t.rew.numel() for t in lived.trajectories)
-        broken = torch.stack([t.diverged.any(1) for t in lived.trajectories]).any(0).cpu()  # [N]
-        self.broken = Tasks(tasks.names, tasks.values[broken]).to_json()
+        steps = self.ranks.place(sum(t.rew.numel() for t in lived.trajectories), settings.num_tasks)[1]
+        broken = torch.zeros(settings.num_tasks)
+        broken[self.own] = torch.stack([t.diverged.sum(1) for t in lived.trajectories]).sum(0).cpu().float()
+        broken = total(broken)  # [N] worlds
+        self.broken = everybodys.chosen(broken > 0).to_json()
         progress = self._move(theta, self.outer.state(), steps, start, metrics)
         seconds = time.perf_counter() - start
         return {
             **progress,
             **{f"share_{part}": round(spent / seconds, 4) for part, spent in clock.seconds.items()},
-            **_returns(lived.trajectories),
-            "diverged": float(sum(t.diverged.sum() for t in lived.trajectories)),
+            **self._returns(lived.trajectories),
+            "diverged": broken.sum().item(),
         }
+
+    def _returns(self, trajectories: tuple[Trajectories, ...]) -> Metrics:
+        known = torch.stack([torch.stack([t.returns.nansum(), (~t.diverged).sum()]) for t in trajectories]).double()
+        sums, counts = self.ranks.total(known.cpu()).T
+        means = (sums / counts).tolist()
+        return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
 
 
 class FewShotTrainer(_Training):
     """The same for supervised tasks, which become data without a policy."""
+
+    outer: Gradient
 
     def __init__(
         self,
         config: Config,
         state: checkpoint.State | checkpoint.Load | None = None,
         placement: Placement = PROCESSOR,
+        ranks: Ranks = ALONE,
     ) -> None:
         set_up(config)
         assert isinstance(config.tasks, Supervised)
         self.family = build_lessons(config.tasks)
         self.learner = build_few_shot_learner(config)
         fresh = torch.Generator().manual_seed(config.seed)
-        super().__init__(config, state, fresh, self.learner.init(fresh), placement)
-        self.outer = build_gradient(config, self.learner, self.state.theta)
+        super().__init__(config, state, fresh, self.learner.init(fresh), placement, ranks)
+        self.outer = build_gradient(config, self.learner, self.state.theta, ranks)
         self.outer.load(self.state.outer)
 
     def iterate(self) -> Metrics:
         """One meta-iteration; moves `state` and returns what to log."""
         start = time.perf_counter()
         self.luck = self.state.generator.get_state()
-        tasks = self.family.sample(self.config.train.num_tasks, "train", self.state.generator)
-        support, query = self.family.lesson(tasks)
+        num_tasks = self.config.train.num_tasks
+        tasks = self.family.sample(num_tasks, "train", self.state.generator)
+        support, query = self.family.lesson(tasks.chosen(self.own))
         sampling = time.perf_counter() - start
         lesson = change_all(Lesson((support,), query), lambda x: x.to(self.placement.device))
         theta, metrics = self.outer.step(self.state.theta, lesson)
-        progress = self._move(theta, self.outer.state(), support.y.numel() + query.y.numel(), start, metrics)
+        images = self.ranks.place(support.y.numel() + query.y.numel(), num_tasks)[1]
+        progress = self._move(theta, self.outer.state(), images, start, metrics)
         share = sampling / (time.perf_counter() - start)
         return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4)}
 
@@ -172,16 +229,32 @@ def trainer_of(
     config: Config,
     state: checkpoint.State | checkpoint.Load | None = None,
     placed: tuple[str | None, str | None] = (None, None),
+    ranks: Ranks = ALONE,
 ) -> Trainer | FewShotTrainer:
-    """The trainer for a config's tasks: where it was `placed` before, or where its settings and this machine put it."""
+    """The trainer for a config's tasks: where it was `placed` before, or where its settings and this machine put it.
+
+    Of several processes on this machine each takes its part of the cores, and all are placed like the first.
+    """
+    if ranks.count > 1 and not config.train.num_threads:
+        config = _changed(config, num_threads=max(usable_cores() // local_count(), 1))
     set_up(config)
+    own = ranks.own(config.train.num_tasks)
+    share = _changed(config, num_tasks=own.stop - own.start) if ranks.count > 1 else config
     try:
-        where = place(config, *placed)
+        where = place(share, *placed)
     except UserError:
-        where = place(config)  # it was begun on another machine
+        where = place(share)  # it was begun on another machine
+    if ranks.count > 1:
+        simulator, device = ranks.first(f"{where.simulator} {where.kind}".encode()).decode().split()
+        if (where.simulator, where.kind) != (simulator, device):
+            where = place(share, simulator, device)._replace(why="as the first process")
     if isinstance(config.tasks, Supervised):
-        return FewShotTrainer(config, state, where)
-    return Trainer(config, state, placement=where)
+        return FewShotTrainer(config, state, where, ranks)
+    return Trainer(config, state, placement=where, ranks=ranks)
+
+
+def _changed(config: Config, **settings: int) -> Config:
+    return config.model_copy(update={"train": config.train.model_copy(update=settings)})
 
 
 def set_up(config: Config) -> None:
@@ -194,34 +267,35 @@ def set_up(config: Config) -> None:
         torch.use_deterministic_algorithms(config.train.deterministic, warn_only=True)
 
 
-def _returns(trajectories: tuple[Trajectories, ...]) -> Metrics:
-    means = [t.returns.nanmean().item() for t in trajectories]
-    return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
-
-
-def train(run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> bool:
+def train(run: Run | None, trainer: Trainer | FewShotTrainer, console: Console) -> bool:
     """Train to the end of the config, or until asked to stop; True when it came to the end.
 
-    Where something cannot be written, training goes on and says so; UserError where it is so still at the end.
+    Of several processes all stop where one is asked to, and only the first has a `run` to write to. Where something
+    cannot be written, training goes on and says so; UserError where it is so still at the end.
     """
     total = trainer.config.train.iterations
     start = saved = trainer.state.iteration
     metrics: Metrics = {}
     with (
-        run.locked(),
+        run.locked() if run else nullcontext(),
         _stop_requests() as stop,
-        TrainingDisplay(run.name, total, start, console) as display,
+        TrainingDisplay(run.name if run else "", total, start, console) as display,
     ):
-        recorder = Recorder(run, trainer, console)
-        while trainer.state.iteration < total and not stop:
+        recorder = Recorder(run, trainer, console) if run else None
+        while trainer.state.iteration < total and not trainer.ranks.total(torch.tensor(len(stop))):
             metrics = _within_memory(trainer)
-            recorder.log(metrics)
+            if recorder:
+                recorder.log(metrics)
             display.update(metrics)
-            if trainer.state.iteration % trainer.config.train.checkpoint_every == 0 and recorder.save():
-                saved = trainer.state.iteration
-        if trainer.state.iteration > saved:
+            if trainer.state.iteration % trainer.config.train.checkpoint_every == 0:
+                trainer.agree()
+                if not recorder or recorder.save():
+                    saved = trainer.state.iteration
+        if recorder and trainer.state.iteration > saved:
             recorder.save(last=True)
     finished = trainer.state.iteration >= total
+    if run is None:
+        return finished
     if finished and "gpu_gib" in metrics:
         console.print(f"{metrics['gpu_gib']:.1f} GiB of the card's memory in use")
     if finished:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agents.advantages import Total, alone
 from agents.distributions import Policy
 from agents.learner import Episode, Network, Objective, Params, Transitions
 from agents.memory.cores import Core, run
@@ -91,10 +92,10 @@ class RL2:
         error = ((value - data.ret) / _deviation(theta, "ret")[0]).square()
         return self.outer(out, data) + 0.5 * self.value_coef * mean_alive(error, data)
 
-    def watch(self, theta: Params, data: Transitions) -> Params:
+    def watch(self, theta: Params, data: Transitions, total: Total = alone) -> Params:
         """theta with its statistics brought up to date; the value head says the same of every state as before."""
         seen, ret = data.x[data.alive], data.ret[data.alive][:, None]
-        new = theta | _updated(theta, "seen", seen) | _updated(theta, "ret", ret)
+        new = theta | _updated(theta, "seen", seen, total) | _updated(theta, "ret", ret, total)
         before, after = _deviation(theta, "ret"), _deviation(new, "ret")
         weight, bias = (f"value.{name}" for name in self.value.head)
         shifted = (before * theta[bias] + theta["ret.mean"] - new["ret.mean"]) / after
@@ -128,14 +129,16 @@ def _usual(theta: Params, x: Tensor) -> Tensor:
     return ((x - theta["seen.mean"].detach()) / _deviation(theta, "seen")).clamp(-MAX_SEEN, MAX_SEEN)
 
 
-def _updated(theta: Params, name: str, data: Tensor) -> Params:
-    """Mean and variance of all data so far and `data` [M, size] (Chan et al. 1979)."""
-    if not len(data):
-        return {}
+def _updated(theta: Params, name: str, data: Tensor, total: Total) -> Params:
+    """Mean and variance of all data so far and everybody's `data` [M, size] (Chan et al. 1979)."""
     mean, var, count = (theta[f"{name}.{k}"] for k in ("mean", "var", "count"))
-    m = float(len(data))
+    m = float(total(torch.tensor(len(data))))
+    if not m:
+        return {}
     share = m / (count + m)
-    delta = data.mean(0) - mean
-    merged = (1 - share) * var + share * data.var(0, correction=0) + share * (1 - share) * delta.square()
+    usual = total(data.sum(0)) / m
+    spread = total((data - usual).square().sum(0)) / m
+    delta = usual - mean
+    merged = (1 - share) * var + share * spread + share * (1 - share) * delta.square()
     merged = torch.where(merged > SMALL, merged, 1.0)  # what never varies is left as it is
     return _named(name, {"mean": mean + share * delta, "var": merged, "count": (count + m).clamp_max(MAX_COUNT)})

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from envs import chance
 from envs.simulation import Simulator
 
 Physics = Literal["fast", "gymnasium"]
@@ -154,8 +155,8 @@ class Robot:
 
 def _noise(like: Tensor, normal: bool, generator: torch.Generator) -> Tensor:
     if normal:
-        return torch.randn(like.shape, generator=generator, dtype=torch.float64, device=generator.device)
-    return 2 * torch.rand(like.shape, generator=generator, dtype=torch.float64, device=generator.device) - 1
+        return chance.normal(like.shape, generator, dtype=torch.float64)
+    return 2 * chance.uniform(like.shape, generator, dtype=torch.float64) - 1
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

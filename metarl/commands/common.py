@@ -15,7 +15,13 @@ from tyro.conf import Positional, arg
 from metarl import schema
 from metarl.errors import UserError
 
-console = Console(width=None if sys.stdout.isatty() else 140)
+
+def is_one_of_many() -> bool:
+    """Whether this is one of several processes that train together, and not the first, which speaks for all."""
+    return os.environ.get("RANK", "0") != "0"
+
+
+console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_one_of_many())
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
 RunArg = Annotated[Positional[str], arg(help="a run folder, or a config's name for its newest run", metavar="RUN")]

@@ -6,7 +6,7 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, Suppress, arg
 
@@ -24,6 +24,10 @@ from metarl.commands.evaluate import Evaluate
 from metarl.commands.look import Plot
 from metarl.commands.record import Record
 from metarl.errors import UserError
+
+if TYPE_CHECKING:  # torch takes a second
+    from metarl.ranks import Ranks
+    from metarl.runs import Run
 
 
 @dataclass
@@ -56,18 +60,14 @@ class Resume:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
-        from metarl import checkpoint, runs
-        from metarl.train import train, trainer_of
+        from metarl import runs
+        from metarl.ranks import joined
 
         run = runs.find(self.run)
-        images_from(self.data, run.config)
-        begun = any(run.checkpoints.glob("iteration_*"))
-        state = checkpoint.newest(run.checkpoints) if begun else None
-        trainer = trainer_of(run.config, state, placed=run.placed)
-        run.keep_records_until(trainer.state.iteration)
-        where = f"resuming {run.path} at iteration {trainer.state.iteration}\n{trainer.placement}"
-        console.print(where, soft_wrap=True, highlight=False)
-        return 0 if train(run, trainer, console) else INTERRUPTED
+        config = run.config
+        images_from(self.data, config)
+        with joined() as ranks:
+            return _go_on(run, config, ranks)
 
 
 @dataclass
@@ -101,10 +101,36 @@ class Quickstart:
 def _train(name: str, config: schema.Config, command: str) -> int:
     with console.status("starting"):
         from metarl import runs
+        from metarl.ranks import job, joined
         from metarl.train import train, trainer_of
 
-        trainer = trainer_of(config)
-        run = runs.create(name, config, command)
-        run.keep_place(trainer.placement.simulator, trainer.placement.device.partition(":")[0])
-    console.print(f"{run.path}\nreproduce: {command}\n{trainer.placement}", soft_wrap=True, highlight=False)
+    with joined() as ranks:
+        begun = runs.of_job(name, config, job()) if ranks.is_first else None
+        if ranks.first(b"begun" if begun else b"new") == b"begun":
+            return _go_on(begun, config, ranks)
+        with console.status("starting"):
+            trainer = trainer_of(config, ranks=ranks)
+        run = None
+        if ranks.is_first:
+            run = runs.create(name, config, command, job())
+            run.keep_place(trainer.placement.simulator, trainer.placement.kind)
+            told = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
+            console.print(told, soft_wrap=True, highlight=False)
+        return 0 if train(run, trainer, console) else INTERRUPTED
+
+
+def _go_on(run: Run | None, config: schema.Config, ranks: Ranks) -> int:
+    """Train on from the newest checkpoint of a run, which only the first of several processes has to know."""
+    from metarl import checkpoint
+    from metarl.train import train, trainer_of
+
+    state = None
+    if run and ranks.is_first and any(run.checkpoints.glob("iteration_*")):
+        state = checkpoint.newest(run.checkpoints)
+    trainer = trainer_of(config, state, placed=run.placed if run else (None, None), ranks=ranks)
+    run = run if ranks.is_first else None
+    if run:
+        run.keep_records_until(trainer.state.iteration)
+        where = f"resuming {run.path} at iteration {trainer.state.iteration}\n{trainer.placement}{ranks}"
+        console.print(where, soft_wrap=True, highlight=False)
     return 0 if train(run, trainer, console) else INTERRUPTED

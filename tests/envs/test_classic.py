@@ -306,7 +306,7 @@ def test_random_parameters_are_log_uniform_and_independent_for_each_element(name
     assert logs.std(0) == pytest.approx(3 * base / 3**0.5, rel=0.05)
     assert np.abs(np.corrcoef(logs.T) - np.eye(logs.shape[1])).max() < 0.08
     assert isinstance(family, Locomotion)
-    model, _ = family.worlds(Tasks(tasks.names, tasks.values[:1]), 1).sim.mujoco_view(0)
+    model, _ = family.worlds(tasks.chosen(slice(1)), 1).sim.mujoco_view(0)
     drawn = np.split(tasks.values[0, 1:].numpy(), np.cumsum([model.nbody - 1, 3 * (model.nbody - 1), model.nu]))
     assert tasks.names[-3 * model.ngeom] == "frictions:floor:slide"
     for field, factors in zip(("body_mass", "body_inertia", "dof_damping", "geom_friction"), drawn, strict=True):

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from agents.learner import Params, over_tasks
+from envs.chance import on_device
 from envs.core import Policy, Space, Tasks, Trajectories
 from envs.rollout import rollout
 from metarl import config as settings
 from metarl.acting import Remembering, recalls
 from metarl.build import build_learner
-from metarl.collect import Credit, live, on_device
+from metarl.collect import Credit, live
 
 META = torch.device("meta")
 CONFIGS = [name for name in settings.names() if name.endswith("_robot")]
@@ -81,4 +82,4 @@ def test_every_learner_acts_adapts_and_learns_elsewhere(name: str) -> None:
 
 def test_chance_elsewhere_follows_from_chance_here() -> None:
     generator = torch.Generator().manual_seed(0)
-    assert on_device(generator, torch.device("cpu")) is generator
+    assert on_device(torch.device("cpu"), generator) is generator

@@ -1,0 +1,85 @@
+"""Two processes that train together, beside one that has all the tasks.
+
+    python -m tests.together 10                  # iterations, of every shipped config, made small
+    python -m tests.together 10 maml_point gru_point
+
+Prints how far apart the parameters end, relative to their norm, beside how far apart one process ends that starts from
+parameters changed by as much as they are rounded; and how far they had moved.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from agents.learner import Params
+from metarl import config as settings
+from metarl.ranks import ALONE, Ranks, joined
+from metarl.schema import Config
+from metarl.train import trainer_of
+from tests.fuzz_configs import small
+
+TASKS = {"train.num_tasks": 5, "train.episodes": 3}  # a share of two and one of three
+ROUNDING = 2.0**-24  # of a float32, relative
+STATISTICS = (".count", ".mean", ".var")  # of what was seen, which are not learned
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def config_of(name: str) -> Config:
+    return settings.load(settings.find(name), small(name) | TASKS)
+
+
+def trained(name: str, iterations: int, ranks: Ranks = ALONE, nudge: float = 0.0) -> tuple[Params, Params]:
+    """Parameters before and after so many iterations."""
+    trainer = trainer_of(config_of(name), ranks=ranks)
+    luck = torch.Generator().manual_seed(0)
+    start = {k: v * (1 + nudge * torch.randn(v.shape, generator=luck)) for k, v in trainer.state.theta.items()}
+    trainer.state = trainer.state._replace(theta=start)
+    for _ in range(iterations):
+        trainer.iterate()
+    trainer.agree()
+    return start, trainer.state.theta
+
+
+def together(names: list[str], iterations: int, folder: Path, processes: int = 2) -> None:
+    """Train each by several processes; parameters go to `<folder>/<name>.safetensors`."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    words = [*command, "-m", "tests.together", "--share", str(folder), str(iterations), *names]
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-20000:]
+
+
+def distance(a: Params, b: Params) -> float:
+    """Of all that is learned in `a` from that in `b`, relative to the norm of that."""
+    learned = [k for k in b if not k.endswith(STATISTICS)]
+    apart = torch.cat([(a[k] - b[k]).flatten().double() for k in learned])
+    return (apart.norm() / torch.cat([b[k].flatten().double() for k in learned]).norm()).item()
+
+
+def main() -> None:
+    if sys.argv[1] == "--share":
+        with joined() as ranks:
+            for name in sys.argv[4:]:
+                theta = trained(name, int(sys.argv[3]), ranks)[1]
+                if ranks.is_first:
+                    save_file({k: v.contiguous() for k, v in theta.items()}, Path(sys.argv[2]) / f"{name}.safetensors")
+        return
+    iterations, names = int(sys.argv[1]), sys.argv[2:] or settings.names()
+    with tempfile.TemporaryDirectory() as folder:
+        together(names, iterations, Path(folder))
+        for name in names:
+            start, alone = trained(name, iterations)
+            apart = distance(load_file(Path(folder) / f"{name}.safetensors"), alone)
+            nudged = distance(trained(name, iterations, nudge=ROUNDING)[1], alone)
+            print(f"{name}: {apart:.1e} apart, {nudged:.1e} nudged, {distance(start, alone):.1e} moved", flush=True)
+
+
+if __name__ == "__main__":
+    main()
