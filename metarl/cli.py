@@ -19,6 +19,7 @@ from metarl.commands.evaluate import Evaluate
 from metarl.commands.look import Doctor, List, Plot
 from metarl.commands.record import Record
 from metarl.commands.study import Study
+from metarl.commands.submit import Submit
 from metarl.commands.train import Quickstart, Resume, Train
 from metarl.errors import OneOfManyError, UserError
 
@@ -28,6 +29,7 @@ COMMANDS: dict[str, type] = {
     "evaluate": Evaluate,
     "compare": Compare,
     "study": Study,
+    "submit": Submit,
     "record": Record,
     "plot": Plot,
     "list": List,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from agents.learner import Params
 from envs import families
 from envs.core import Action, Policy, TaskDistribution, Tasks, Trajectories
 from envs.locomotion import Locomotion, LocomotionWorlds
@@ -35,6 +36,7 @@ from metarl.collect import live
 from metarl.errors import UserError, nearest
 from metarl.evaluate import complete_tasks, load_trainer, sample_tasks, seeded
 from metarl.runs import Run
+from metarl.schema import Config
 from metarl.train import Trainer
 
 PANEL = (640, 400)  # pixels, width and height of one of two panels
@@ -157,6 +159,27 @@ class TaskSource:
         full = self.family.full_action if self.policy == "random" else 0.0
         act = full * (2 * torch.rand(shape, generator=generator) - 1)
         return Action(act, torch.zeros(shape[:2]), act, torch.zeros(shape))
+
+
+class Diary:
+    """Clips of one unseen task while a training goes on; they change nothing of it.
+
+    UserError where the tasks have no body to film.
+    """
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder = folder
+        self.source = RunSource(Trainer(config), config.train.episodes, 1)
+
+    def film(self, iteration: int, theta: Params) -> Path:
+        """Write `iteration_<n>.mp4`, whole or not at all. OSError or RuntimeError where that fails."""
+        trainer = self.source.trainer
+        trainer.state = trainer.state._replace(theta={k: v.cpu() for k, v in theta.items()})
+        takes = self.source.takes({}, None, 1, False, trainer.config.seed)
+        path = self.folder / f"iteration_{iteration:07d}.mp4"
+        beside = path.with_name(f".{path.name}")
+        film(takes, self.source.family, beside, len(takes))
+        return beside.replace(path)
 
 
 def of_run(run: Run, episodes: int | None, rounds: int) -> RunSource:

@@ -14,6 +14,7 @@ from metarl.progress import Metrics
 from metarl.runs import Run
 
 if TYPE_CHECKING:
+    from metarl.record import Diary
     from metarl.train import FewShotTrainer, Trainer
 
 MOST_BROKEN = 20  # tasks an iteration that are told; chosen
@@ -23,7 +24,8 @@ class Recorder:
     """Writes beside a training, and lets it go on where that fails.
 
     `metrics.jsonl`, a line an iteration; `checkpoints/`; `skipped/`, the state at the start of the first iteration in a
-    row whose step was not finite; `diverged.jsonl`, the tasks of worlds that broke down.
+    row whose step was not finite; `diverged.jsonl`, the tasks of worlds that broke down; `videos/`, where the config
+    asks for them.
     """
 
     def __init__(self, run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> None:
@@ -33,6 +35,11 @@ class Recorder:
         self.warned: set[str] = set()
         with suppress(OSError):
             checkpoint.sweep(run.checkpoints)
+        self.diary: Diary | None = None
+        if trainer.config.train.video_every:
+            from metarl.record import Diary
+
+            self.diary = Diary(run.path / "videos", trainer.config)
 
     def log(self, metrics: Metrics) -> None:
         """One iteration."""
@@ -44,6 +51,20 @@ class Recorder:
             self._append("diverged.jsonl", told)
         if self.trainer.skipped == 1:
             self._dump()
+        if self.diary and self.trainer.state.iteration % self.trainer.config.train.video_every == 0:
+            self._film(self.diary)
+
+    def _film(self, diary: Diary) -> None:
+        try:
+            diary.film(self.trainer.state.iteration, self.trainer.state.theta)
+        except (OSError, RuntimeError) as error:
+            self._warn("videos", f"no video of iteration {self.trainer.state.iteration} could be made: {error}")
+
+    def _warn(self, name: str, said: str) -> None:
+        """Once of everything that cannot be written."""
+        if name not in self.warned:
+            self.warned.add(name)
+            self.console.print(f"{said}; training goes on", style="yellow", soft_wrap=True)
 
     def save(self, *, last: bool = False) -> bool:
         """A checkpoint; whether it could be written. UserError where the last one could not."""
@@ -68,10 +89,7 @@ class Recorder:
             self.half_a_line = False
         except OSError as error:
             self.half_a_line = True
-            if name not in self.warned:
-                self.warned.add(name)
-                said = f"{self.run.path / name} could not be written: {error.strerror}; training goes on"
-                self.console.print(said, style="yellow", soft_wrap=True)
+            self._warn(name, f"{self.run.path / name} could not be written: {error.strerror}")
 
     def _dump(self) -> None:
         """What is needed to go through the iteration again that gave no finite step."""

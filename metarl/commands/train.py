@@ -18,6 +18,7 @@ from metarl.commands.common import (
     as_options,
     console,
     images_from,
+    is_one_of_many,
     no_overrides,
 )
 from metarl.commands.evaluate import Evaluate
@@ -66,6 +67,7 @@ class Resume:
         run = runs.find(self.run)
         config = run.config
         images_from(self.data, config)
+        _find_renderer(config)
         with joined() as ranks:
             return _go_on(run, config, ranks)
 
@@ -99,6 +101,7 @@ class Quickstart:
 
 
 def _train(name: str, config: schema.Config, command: str) -> int:
+    _find_renderer(config)
     with console.status("starting"):
         from metarl import runs
         from metarl.ranks import job, joined
@@ -117,6 +120,14 @@ def _train(name: str, config: schema.Config, command: str) -> int:
             told = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
             console.print(told, soft_wrap=True, highlight=False)
         return 0 if train(run, trainer, console) else INTERRUPTED
+
+
+def _find_renderer(config: schema.Config) -> None:
+    """Before mujoco is imported, if there will be videos; UserError where there is none."""
+    if config.train.video_every and not is_one_of_many():
+        from metarl import gl
+
+        gl.choose()
 
 
 def _go_on(run: Run | None, config: schema.Config, ranks: Ranks) -> int:

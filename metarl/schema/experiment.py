@@ -87,6 +87,12 @@ class Config(Record):
         return self
 
     @model_validator(mode="after")
+    def _videos_have_a_body(self) -> Self:
+        if self.train.video_every and self.tasks.kind not in ("locomotion", "named"):
+            raise ValueError(f"train.video_every films robots: tasks of kind {self.tasks.kind} have no body")
+        return self
+
+    @model_validator(mode="after")
     def _images_fit_network(self) -> Self:
         if isinstance(self.tasks, FewShotTasks):
             wanted = 105 if getattr(self.learner, "network", "") == "koch" else 28

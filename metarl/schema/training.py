@@ -58,6 +58,9 @@ class Credit(Record):
 class Training(Record):
     """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core).
 
+    video_every: after so many iterations an unseen task is filmed before and after adaptation, the same every time; 0:
+    never.
+
     simulator: `cpu` or `gpu` simulates robots, or `auto`, whichever is measured to be faster. device: where networks
     are; `auto` puts them beside the simulator, and those that see images on a card. deterministic: sums on a card are
     taken in the same order every time, so that two runs are equal to the bit; slower.
@@ -67,6 +70,7 @@ class Training(Record):
     num_tasks: Count = 20
     episodes: Count = 20
     checkpoint_every: Count = 10
+    video_every: Annotated[int, Field(ge=0, le=10**9)] = 0
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     simulator: Literal["auto", "cpu", "gpu"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
