@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated, Any, Union
+import traceback
+from typing import Annotated, Any, NoReturn, Union
 
 import tyro
 from tyro.conf import subcommand
@@ -12,7 +14,6 @@ from metarl import config as settings
 from metarl.allocator import keep_freed_memory
 from metarl.commands.analyse import Analyse
 from metarl.commands.bench import Bench
-from metarl.commands.common import is_one_of_many
 from metarl.commands.compare import Compare
 from metarl.commands.data import Data
 from metarl.commands.evaluate import Evaluate
@@ -21,7 +22,8 @@ from metarl.commands.record import Record
 from metarl.commands.study import Study
 from metarl.commands.submit import Submit
 from metarl.commands.train import Quickstart, Resume, Train
-from metarl.errors import OneOfManyError, UserError
+from metarl.errors import DivergedError, UserError
+from metarl.launch import is_one_of_many, place_among
 
 COMMANDS: dict[str, type] = {
     "train": Train,
@@ -51,14 +53,33 @@ def main(words: list[str] | None = None) -> None:
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
-        if not is_one_of_many() or isinstance(error, OneOfManyError):  # else the first says it too
-            print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        if not (is_one_of_many() and isinstance(error, DivergedError)):  # all come to that, and the first says it
+            print(f"error: {_who()}{error}", file=sys.stderr)
+        _leave(error.exit_code)
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _leave(130)
     except BrokenPipeError:
-        sys.exit(1)
+        _leave(1)
+    except Exception:
+        if place_among() is None:
+            raise
+        traceback.print_exc()
+        _leave(1)
+
+
+def _who() -> str:
+    among = place_among()
+    return f"process {among[0]} of {among[1]}: " if among and among[0] else ""
+
+
+def _leave(code: int) -> NoReturn:
+    """End with an exit code; one of several at once, for what it shares with the others would wait for them."""
+    if place_among() is None:
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _run(words: list[str]) -> int:
@@ -70,4 +91,7 @@ def _run(words: list[str]) -> int:
         description="Train policies that adapt, measure how well they do on tasks never seen, and film them.",
         args=own,
     )
+    among = place_among()
+    if among and among[1] > 1 and not isinstance(chosen, Train | Resume):
+        raise UserError("several processes train together: torchrun is for metarl train and metarl resume alone")
     return int(chosen(overrides))

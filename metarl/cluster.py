@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -31,14 +32,15 @@ class Job:
     def __call__(self) -> None:
         """Train to the end. RuntimeError where it fails."""
         global _running
-        _running = subprocess.Popen(self.words(submitit.JobEnvironment()))
+        job = submitit.JobEnvironment()
+        _running = subprocess.Popen(self.words(job), env=os.environ | {"METARL_JOB": f"{job.cluster}-{job.job_id}"})
         while (code := _running.poll()) is None:  # not wait(), which `checkpoint` comes in between of and needs too
             time.sleep(0.2)
         if code:
             raise RuntimeError(f"training ended with exit code {code}; what it said is above")
 
     def words(self, job: submitit.JobEnvironment) -> list[str]:
-        """The command line of a node: every node names the first as the place to meet, and the job as what it is for.
+        """The command line of a node: every node names the first as the place to meet.
 
         A job that is put back in the queue keeps its number, by which its processes find the run that they go on with.
         """

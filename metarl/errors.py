@@ -24,10 +24,6 @@ class DivergedError(UserError):
     exit_code = 3
 
 
-class OneOfManyError(UserError):
-    """What stopped one of several processes that train together, and maybe not the others."""
-
-
 def nearest(word: str, known: Iterable[str]) -> str:
     """'; did you mean X?' when something close is known, else the list of what is known."""
     known = sorted(known)

@@ -202,17 +202,17 @@ class Gradient:
 
     def state(self) -> Params:
         stored = self.optimizer.state_dict()["state"]
-        tensors = {f"{i}.{k}": v for i, entry in stored.items() for k, v in entry.items() if v is not None}
+        tensors = {f"{i}.{k}": v.clone() for i, entry in stored.items() for k, v in entry.items() if v is not None}
         return tensors | {"steps": torch.tensor(self.steps)}
 
     def load(self, state: Params) -> None:
-        whole = self.optimizer.state_dict()
+        whole = self.optimizer.state_dict() | {"state": {}}
         self.steps = int(state.get("steps", torch.tensor(0)))
         for key, value in state.items():
             if key == "steps":
                 continue
             i, name = key.split(".", 1)
-            whole["state"].setdefault(int(i), {})[name] = value
+            whole["state"].setdefault(int(i), {})[name] = value.clone()
         self.optimizer.load_state_dict(whole)
 
 
@@ -342,14 +342,12 @@ def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations:
     """x with times(x) = b for a symmetric positive map (Hestenes and Stiefel 1952)."""
     x, r, p = torch.zeros_like(b), b.clone(), b.clone()
     rr = r @ r
-    for _ in range(iterations):
-        if rr < tol:
-            break
+    for _ in range(iterations):  # all of them: several processes take part in `times`, and a card is not waited for
         ap = times(p)
-        alpha = rr / (p @ ap)
+        alpha = torch.where(rr < tol, 0.0, rr / (p @ ap))
         x, r = x + alpha * p, r - alpha * ap
         rr, old = r @ r, rr
-        p = r + rr / old * p
+        p = r + torch.where(old < tol, 0.0, rr / old) * p
     return x
 
 

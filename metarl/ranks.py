@@ -1,28 +1,27 @@
 """Several processes that train together, on one machine or many: who lives through which tasks, and one result of all.
 
-Started by `torchrun`, or by whatever else sets RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. Every process
-samples the same tasks and lives through a share of them (`envs.chance` gives each task its own luck); what they come to
-is summed by `torch.distributed`, and so every process takes the same step. The first one writes.
+Started by `torchrun`, or by whatever else sets RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and
+MASTER_PORT. Every process samples the same tasks and lives through a share of them (`envs.chance` gives each task its
+own luck); what they come to is summed by `torch.distributed`, and so every process takes the same step. The first one
+writes.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from metarl.errors import DivergedError, OneOfManyError, UserError
+from metarl.errors import UserError
+from metarl.launch import local_rank, place_among
 
 LETTING_GO = 0.1  # s in which gloo's threads free the last tensors, for which they need an interpreter that still runs
 PATIENCE = timedelta(minutes=10)  # with one that does not answer; chosen: a first start compiles for a minute or two
@@ -30,10 +29,14 @@ PATIENCE = timedelta(minutes=10)  # with one that does not answer; chosen: a fir
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among `count`. On its own, everything it is asked for is its own."""
+    """This process among `count`. On its own, everything it is asked for is its own.
+
+    launch: what those have in common that one call of torchrun started, also when it started them again.
+    """
 
     rank: int = 0
     count: int = 1
+    launch: str | None = None
 
     @property
     def is_first(self) -> bool:
@@ -65,9 +68,13 @@ class Ranks:
         if self.count == 1:
             return x
         x = x.clone()
-        with _answering(self):
+        with _answering():
             dist.all_reduce(x)
         return x
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so for anybody."""
+        return bool(self.total(torch.tensor(int(here))))
 
     def mean(self, values: Sequence[Tensor], weight: float) -> list[Tensor]:
         """The mean of everybody's values, weighted by counts; of a weight of 0 they are left out, whatever they are."""
@@ -82,11 +89,11 @@ class Ranks:
         """What the first process has; of the others nothing is taken."""
         if self.count == 1:
             return content
-        with _answering(self):
+        with _answering():
             size = torch.tensor(len(content))
             dist.broadcast(size, 0)
             data = torch.empty(int(size), dtype=torch.uint8)
-            if self.is_first:
+            if self.is_first and content:
                 data.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
             dist.broadcast(data, 0)
         return data.numpy().tobytes()
@@ -96,42 +103,44 @@ ALONE = Ranks()
 
 
 @contextmanager
-def _answering(ranks: Ranks) -> Iterator[None]:
+def _answering() -> Iterator[None]:
+    """UserError where others are lost. Of what runs on cards NCCL's watchdog tells, and ends the process."""
     try:
         yield
     except (RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise UserError(
-            f"process {ranks.rank} of {ranks.count} lost the others ({said}): one of them stopped, and has said why; "
-            "start again, or let torchrun do so with --max-restarts, and training goes on from the last checkpoint"
+            f"the other processes do not answer ({said}): where one of them stopped, what it said tells why; start "
+            "again, or let torchrun do so with --max-restarts, and training goes on from the last checkpoint"
         ) from None
 
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """This process among those that it was started with; alone where it was started by itself."""
-    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+    """This process among those that it was started with; alone where it was started by itself.
+
+    Where it fails, the others find out when they next wait for it.
+    """
+    among = place_among()
+    if among is None:
         yield ALONE
         return
-    ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+    ranks = Ranks(*among)
     if cards := torch.cuda.device_count():
         torch.cuda.set_device(local_rank() % cards)
-    with _answering(ranks):
+    with _answering():
         meeting = dist.rendezvous("env://", timeout=PATIENCE)  # type: ignore[attr-defined]
-        store = _assembled(next(meeting)[0], ranks)
+        store = next(meeting)[0]
+        launch = store.compare_set("launch", "", secrets.token_hex(8)).decode()  # of those that came first
         backend = "cpu:gloo,cuda:nccl" if cards else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=ranks.rank, world_size=ranks.count)
-    try:
-        yield ranks
-        with _answering(ranks):
-            dist.barrier()  # until the first has written all
-    except DivergedError:
-        raise  # everybody comes to the same, and the first says it
-    except UserError as error:
-        raise error if ranks.is_first else OneOfManyError(f"process {ranks.rank} of {ranks.count}: {error}") from None
-    finally:
-        dist.destroy_process_group()
-        time.sleep(LETTING_GO)
+        dist.init_process_group(
+            backend, timeout=PATIENCE, store=_assembled(store, ranks), rank=ranks.rank, world_size=ranks.count
+        )
+    yield replace(ranks, launch=launch)
+    with _answering():
+        dist.barrier()  # until the first has written all
+    dist.destroy_process_group()
+    time.sleep(LETTING_GO)
 
 
 def _assembled(store: Any, ranks: Ranks) -> Any:
@@ -160,30 +169,3 @@ def _assembled(store: Any, ranks: Ranks) -> Any:
         number = store.get(f"answer/{word}").decode()
         store.set(f"{number}/{ranks.rank}", "here")
     return dist.PrefixStore(f"assembly {number}", store)  # type: ignore[attr-defined]
-
-
-def local_rank() -> int:
-    """Which of the processes on this machine this is."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
-def local_count() -> int:
-    """Processes that train together on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if "RANK" in os.environ else 1
-
-
-def job() -> str | None:
-    """What stays the same when what started these processes starts them again; None where nothing would."""
-    if "RANK" not in os.environ:
-        return None
-    name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
-    if name != "none":
-        return name
-    if slurm := os.environ.get("SLURM_JOB_ID"):
-        return f"slurm {slurm}"
-    parent = os.getppid()
-    try:
-        started = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        started = ""
-    return f"{socket.gethostname()} {parent} {started}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from metarl import __version__, schema
 from metarl import config as settings
 from metarl.errors import UserError, nearest
+from metarl.launch import job, was_requeued
 
 try:
     import fcntl
@@ -63,18 +64,21 @@ class Run:
         """Of the checkout that the run was begun with, where it was one."""
         return self._begun("commit")
 
-    @property
-    def job(self) -> str | None:
-        """What started the processes that train it, where something did that may start them again."""
-        return self._begun("job")
-
     def _begun(self, what: str) -> str | None:
-        """One of the things noted when the run was begun."""
+        """One of the things noted when it was begun: `commit`, and of several processes their `launch` and `job`."""
         try:
             told = json.loads((self.path / "environment.json").read_text()).get(what)
         except (OSError, ValueError, AttributeError, RecursionError):
             return None
         return str(told) if told else None
+
+    @property
+    def diverged(self) -> str:
+        """What learning broke down of, where it did."""
+        try:
+            return (self.path / "broke_down.txt").read_text(errors="replace").strip()
+        except OSError:
+            return ""
 
     def keep_place(self, simulator: str, device: str) -> None:
         """Remember what `auto` came to, so that a training that goes on does so there."""
@@ -103,8 +107,11 @@ class Run:
         write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
-def create(name: str, config: schema.Config, command: str, job: str | None = None) -> Run:
-    """A new run folder with what is needed to repeat it: settings, command, versions; and the job that it is of."""
+def create(name: str, config: schema.Config, command: str, launch: str | None = None) -> Run:
+    """A new run folder with what is needed to repeat it: settings, command, versions.
+
+    launch: what its processes have in common with those that may be started in their place (`metarl.ranks`).
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
         path = ROOT / name / (stamp + suffix)
@@ -116,18 +123,19 @@ def create(name: str, config: schema.Config, command: str, job: str | None = Non
         except OSError as error:
             raise UserError(f"a run folder could not be made at {path}: {error.strerror}") from None
     try:
-        _fill(path, config, command, job)
+        _fill(path, config, command, launch)
     except OSError as error:
         raise UserError(f"the run folder {path} could not be written: {error.strerror}") from None
     return Run(path)
 
 
-def _fill(path: Path, config: schema.Config, command: str, job: str | None) -> None:
+def _fill(path: Path, config: schema.Config, command: str, launch: str | None) -> None:
     (path / "command.txt").write_text(command + "\n")
     versions = {p: importlib.metadata.version(p) for p in PACKAGES}
     about = {"metarl": __version__, "commit": commit(), "python": platform.python_version()}
     about |= {"machine": platform.machine(), **versions}
-    about |= {"job": job} if job else {}
+    if launch:
+        about |= {"launch": launch} | ({"job": name} if (name := job()) else {})
     (path / "environment.json").write_text(json.dumps(about, indent=1))
     write_whole(path / "config.yaml", settings.dump(config))  # last: what has none is no run
 
@@ -179,19 +187,27 @@ def find(text: str) -> Run:
     raise UserError(f"there is no run at {text}; {hint}")
 
 
-def of_job(name: str, config: schema.Config, job: str | None) -> Run | None:
-    """The run that a job was training with these settings when its processes were lost, and did not end."""
-    if job is None:
+def begun_by(name: str, config: schema.Config, launch: str | None) -> Run | None:
+    """The run that processes of these settings are started again for; None where they are the first.
+
+    It is that of the same launch, ended or not; or one that did not end, of a job that was put back in its queue.
+    """
+    if launch is None:
         return None
     from metarl import checkpoint  # imports torch, which takes a second
 
     for path in sorted((ROOT / name).glob("*/config.yaml"), reverse=True):
         run = Run(path.parent)
         try:
-            if run.job == job and run.config == config:
-                return run if checkpoint.newest_iteration(run.checkpoints) < config.train.iterations else None
+            if run.config != config:
+                continue
         except UserError:
             continue  # of another version
+        if run._begun("launch") == launch:
+            return run
+        ended = run.diverged or checkpoint.newest_iteration(run.checkpoints) >= config.train.iterations
+        if was_requeued() and run._begun("job") == job():
+            return None if ended else run
     return None
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from types import FrameType
 
@@ -29,12 +29,13 @@ from metarl.build import (
 )
 from metarl.collect import Clock, live
 from metarl.errors import DivergedError, UserError
+from metarl.launch import local_count
 from metarl.outer import Gradient, Outer
 from metarl.placement import PROCESSOR, Placement, place
 from metarl.progress import Metrics, TrainingDisplay, span
-from metarl.ranks import ALONE, Ranks, local_count
+from metarl.ranks import ALONE, Ranks
 from metarl.recorder import Recorder
-from metarl.runs import Run
+from metarl.runs import Run, write_whole
 from metarl.schema import Config, Supervised
 
 MOST_APART = 1e-3  # of parameters in different processes, relative to their norm; chosen
@@ -90,11 +91,15 @@ class _Training:
         """
         if self.ranks.count == 1:
             return
-        mine, told = self.state, self._of_the_first(self.state, self.state.theta)
+        mine = self.state
+        try:
+            told = self._of_the_first(mine, mine.theta)
+        except checkpoint.UNREADABLE as error:
+            raise UserError(f"the optimiser's state is no good at iteration {mine.iteration}: {error}") from None
         theta = {k: told.theta[k].to(v.device) for k, v in mine.theta.items()}
         apart = max(((theta[k] - v).norm() / (v.norm() + 1e-12)).item() for k, v in mine.theta.items())
         same = torch.equal(mine.generator.get_state(), told.generator.get_state())
-        if self.ranks.total(torch.tensor(int(apart > MOST_APART or not same))):
+        if self.ranks.any(apart > MOST_APART or not same):
             raise UserError(
                 f"the {self.ranks.count} processes no longer compute the same at iteration {mine.iteration}: give all "
                 "machines the same versions, and resume"
@@ -106,7 +111,8 @@ class _Training:
         """Make theta the state, if it is finite; how far training is, and what `metrics` say."""
         s = self.state
         if "skipped" in metrics or not all(v.isfinite().all() for v in theta.values()):
-            theta, metrics = s.theta, metrics | {"skipped": 1.0}
+            theta, outer, metrics = s.theta, s.outer, metrics | {"skipped": 1.0}
+            self.outer.load(outer)
             self.skipped += 1
         else:
             self.skipped = 0
@@ -248,6 +254,11 @@ def trainer_of(
         simulator, device = ranks.first(f"{where.simulator} {where.kind}".encode()).decode().split()
         if (where.simulator, where.kind) != (simulator, device):
             where = place(share, simulator, device)._replace(why="as the first process")
+    if where.kind == "cuda" and local_count() > torch.cuda.device_count():
+        raise UserError(
+            f"{local_count()} processes on a machine with {torch.cuda.device_count()} cards: start one for each card, "
+            "or give --train.device cpu"
+        )
     if isinstance(config.tasks, Supervised):
         return FewShotTrainer(config, state, where, ranks)
     return Trainer(config, state, placement=where, ranks=ranks)
@@ -282,8 +293,14 @@ def train(run: Run | None, trainer: Trainer | FewShotTrainer, console: Console) 
         TrainingDisplay(run.name if run else "", total, start, console) as display,
     ):
         recorder = Recorder(run, trainer, console) if run else None
-        while trainer.state.iteration < total and not trainer.ranks.total(torch.tensor(len(stop))):
-            metrics = _within_memory(trainer)
+        while trainer.state.iteration < total and not trainer.ranks.any(bool(stop)):
+            try:
+                metrics = _within_memory(trainer)
+            except DivergedError as error:
+                with suppress(OSError):
+                    if run:
+                        write_whole(run.path / "broke_down.txt", str(error))
+                raise
             if recorder:
                 recorder.log(metrics)
             display.update(metrics)

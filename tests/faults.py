@@ -2,6 +2,7 @@
 
     python -m tests.faults kill 500      # SIGKILL at every file operation in turn, and at random times
     python -m tests.faults disk 100      # a full, broken or read-only disk from some operation on, for some time
+    python -m tests.faults kill 500 gru_robot prototypical_omniglot    # so many of each of these configs, made small
 
 Prints how many were tried, and raises AssertionError at the first that lost or changed anything. Trainings are children
 of one warm process, some milliseconds each.
@@ -30,7 +31,9 @@ from rich.console import Console
 from metarl import checkpoint, runs
 from metarl import config as settings
 from metarl.errors import UserError
-from metarl.train import Trainer, train
+from metarl.schema import Config
+from metarl.train import FewShotTrainer, Trainer, train, trainer_of
+from tests.fuzz_configs import small
 
 EVERY = 2  # iterations between two checkpoints
 OPTIONS: dict[str, Any] = {
@@ -39,8 +42,6 @@ OPTIONS: dict[str, Any] = {
     "train.num_tasks": 2,
     "train.episodes": 2,
     "train.num_threads": 1,
-    "tasks.horizon": 4,
-    "policy.hidden": [4],
 }
 EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree")
 FAILURES = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
@@ -62,7 +63,13 @@ def child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def go(fault: Fault | None = None) -> None:
+def config_of(name: str) -> Config:
+    acting = {"tasks.horizon": 4, "policy.hidden": [4]}
+    own = small(name)
+    return settings.load(settings.find(name), own | OPTIONS | {k: v for k, v in acting.items() if k in own})
+
+
+def go(name: str, fault: Fault | None = None) -> None:
     """Train here, or go on where something is left, and write down what came of it."""
     if fault is not None:
         strike(fault)
@@ -70,16 +77,16 @@ def go(fault: Fault | None = None) -> None:
     if left:
         run = left[-1]
         begun = any(run.checkpoints.glob("iteration_*"))
-        trainer = Trainer(run.config, checkpoint.newest(run.checkpoints) if begun else None)
+        trainer = trainer_of(run.config, checkpoint.newest(run.checkpoints) if begun else None)
         run.keep_records_until(trainer.state.iteration)
     else:
-        config = settings.load(settings.find("maml_point"), OPTIONS)
-        run, trainer = runs.create("tiny", config, ""), Trainer(config)
+        config = config_of(name)
+        run, trainer = runs.create("tiny", config, ""), trainer_of(config)
     train(run, trainer, Console(file=io.StringIO()))
     Path("end").write_text(digest(trainer))
 
 
-def digest(trainer: Trainer) -> str:
+def digest(trainer: Trainer | FewShotTrainer) -> str:
     """Of all that a training ends with."""
     sums = hashlib.sha256()
     for part in (trainer.state.theta, trainer.state.outer, {"luck": trainer.state.generator.get_state()}):
@@ -117,7 +124,7 @@ def strike(fault: Fault) -> None:
     sys.addaudithook(watch)
 
 
-def count_events(folder: Path) -> int:
+def count_events(name: str, folder: Path) -> int:
     """File operations of a whole training, told through a file."""
     seen = [0]
 
@@ -126,7 +133,7 @@ def count_events(folder: Path) -> int:
 
     def work() -> None:
         os.chdir(folder)
-        go(note)
+        go(name, note)
         with builtins.open("end", "a") as file:
             file.write(f" {seen[0]}")
 
@@ -156,20 +163,20 @@ def fail_from(number: int, times: int, code: int) -> Fault:
     return fault
 
 
-def in_folder(folder: Path, fault: Fault | None = None) -> int:
+def in_folder(name: str, folder: Path, fault: Fault | None = None) -> int:
     def work() -> None:
         os.chdir(folder)
-        go(fault)
+        go(name, fault)
 
     return child(work)
 
 
-def killed_after(folder: Path, seconds: float) -> None:
+def killed_after(name: str, folder: Path, seconds: float) -> None:
     pid = os.fork()
     if pid == 0:
         os.chdir(folder)
         try:
-            go()
+            go(name)
         finally:
             os._exit(0)
     time.sleep(seconds)
@@ -177,7 +184,7 @@ def killed_after(folder: Path, seconds: float) -> None:
     os.waitpid(pid, 0)
 
 
-def check(folder: Path, whole: str) -> None:
+def check(name: str, folder: Path, whole: str) -> None:
     """Nothing older than an interval is lost, what is left is whole, and it ends where it would have ended."""
     for run in (runs.Run(p.parent) for p in folder.glob("runs/*/*/config.yaml")):
         logged = run.records()[-1]["iteration"] if run.metrics.is_file() and run.records() else 0
@@ -185,13 +192,13 @@ def check(folder: Path, whole: str) -> None:
         saved = checkpoint.load_newest(run.checkpoints).iteration if begun else 0
         assert logged - saved <= EVERY, f"{logged - saved} iterations lost"
     (folder / "end").unlink(missing_ok=True)
-    assert in_folder(folder) == 0, "it could not be resumed"
+    assert in_folder(name, folder) == 0, "it could not be resumed"
     assert (folder / "end").read_text() == whole, "it ended elsewhere"
     assert not list(folder.rglob(".iteration_*")), "something was left lying about"
 
 
-def main(kind: str, count: int, seed: int = 0) -> None:
-    """Try so many faults."""
+def main(kind: str, count: int, name: str = "maml_point", seed: int = 0) -> None:
+    """Try so many faults on trainings of a config, made small."""
     torch.set_num_threads(1)
     torch.optim.Adam([torch.zeros(1)])  # imports much: once, not in every child
     rng = random.Random(seed)
@@ -199,27 +206,27 @@ def main(kind: str, count: int, seed: int = 0) -> None:
     try:
         (base / "whole").mkdir()
         start = time.perf_counter()
-        events = count_events(base / "whole")
+        events = count_events(name, base / "whole")
         lasted = time.perf_counter() - start
         whole = (base / "whole" / "end").read_text().split()[0]
         for i in range(count):
             folder = base / str(i)
             folder.mkdir()
             if kind == "disk":
-                code = in_folder(
-                    folder, fail_from(rng.randint(1, events), rng.choice((1, 2, 5, 20)), rng.choice(FAILURES))
-                )
+                first, times, why = rng.randint(1, events), rng.choice((1, 2, 5, 20)), rng.choice(FAILURES)
+                code = in_folder(name, folder, fail_from(first, times, why))
                 assert code in (0, 2), f"a failing disk ended it with {code}"
             elif i % 2 == 0:
-                assert in_folder(folder, kill_at(1 + i // 2 % events)) == -signal.SIGKILL
+                assert in_folder(name, folder, kill_at(1 + i // 2 % events)) == -signal.SIGKILL
             else:
-                killed_after(folder, rng.uniform(0, 1.2 * lasted))
-            check(folder, whole)
+                killed_after(name, folder, rng.uniform(0, 1.2 * lasted))
+            check(name, folder, whole)
             shutil.rmtree(folder)
-        print(f"{count} of kind {kind}: nothing lost, nothing changed; {events} file operations a training")
+        print(f"{name}: {count} of kind {kind}: nothing lost, nothing changed; {events} file operations a training")
     finally:
         shutil.rmtree(base)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    for chosen in sys.argv[3:] or ["maml_point"]:
+        main(sys.argv[1], int(sys.argv[2]), chosen)

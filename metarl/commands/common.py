@@ -14,12 +14,7 @@ from tyro.conf import Positional, arg
 
 from metarl import schema
 from metarl.errors import UserError
-
-
-def is_one_of_many() -> bool:
-    """Whether this is one of several processes that train together, and not the first, which speaks for all."""
-    return os.environ.get("RANK", "0") != "0"
-
+from metarl.launch import is_one_of_many
 
 console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_one_of_many())
 INTERRUPTED = 4  # exit code of a run that was stopped and saved

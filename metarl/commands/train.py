@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,21 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, Suppress, arg
 
+from metarl import __version__, schema
 from metarl import config as settings
-from metarl import schema
 from metarl.commands.common import (
     INTERRUPTED,
     RunArg,
     as_options,
     console,
     images_from,
-    is_one_of_many,
     no_overrides,
 )
 from metarl.commands.evaluate import Evaluate
 from metarl.commands.look import Plot
 from metarl.commands.record import Record
-from metarl.errors import UserError
+from metarl.errors import DivergedError, UserError
+from metarl.launch import is_one_of_many
 
 if TYPE_CHECKING:  # torch takes a second
     from metarl.ranks import Ranks
@@ -64,12 +65,12 @@ class Resume:
         from metarl import runs
         from metarl.ranks import joined
 
-        run = runs.find(self.run)
-        config = run.config
-        images_from(self.data, config)
-        _find_renderer(config)
         with joined() as ranks:
-            return _go_on(run, config, ranks)
+            found = str(runs.find(self.run).path) if ranks.is_first else ""
+            run = runs.Run(Path(ranks.first(found.encode()).decode()))
+            images_from(self.data, run.config)
+            _find_renderer(run.config)
+            return _go_on(run, run.config, ranks)
 
 
 @dataclass
@@ -104,18 +105,21 @@ def _train(name: str, config: schema.Config, command: str) -> int:
     _find_renderer(config)
     with console.status("starting"):
         from metarl import runs
-        from metarl.ranks import job, joined
+        from metarl.ranks import joined
         from metarl.train import train, trainer_of
 
     with joined() as ranks:
-        begun = runs.of_job(name, config, job()) if ranks.is_first else None
+        _check_same(config, ranks)
+        begun = runs.begun_by(name, config, ranks.launch) if ranks.is_first else None
         if ranks.first(b"begun" if begun else b"new") == b"begun":
+            if broke_down := ranks.first(begun.diverged.encode() if begun else b"").decode():
+                raise DivergedError(broke_down)
             return _go_on(begun, config, ranks)
         with console.status("starting"):
             trainer = trainer_of(config, ranks=ranks)
         run = None
         if ranks.is_first:
-            run = runs.create(name, config, command, job())
+            run = runs.create(name, config, command, ranks.launch)
             run.keep_place(trainer.placement.simulator, trainer.placement.kind)
             told = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
             console.print(told, soft_wrap=True, highlight=False)
@@ -130,15 +134,24 @@ def _find_renderer(config: schema.Config) -> None:
         gl.choose()
 
 
+def _check_same(config: schema.Config, ranks: Ranks) -> None:
+    """UserError where processes have other settings, or another version, than the first."""
+    mine = f"{__version__}\n{settings.dump(config)}".encode()
+    if ranks.any(ranks.first(mine) != mine):
+        raise UserError("the processes have different settings or versions: give every machine the same")
+
+
 def _go_on(run: Run | None, config: schema.Config, ranks: Ranks) -> int:
     """Train on from the newest checkpoint of a run, which only the first of several processes has to know."""
     from metarl import checkpoint
     from metarl.train import train, trainer_of
 
+    _check_same(config, ranks)
     state = None
     if run and ranks.is_first and any(run.checkpoints.glob("iteration_*")):
         state = checkpoint.newest(run.checkpoints)
-    trainer = trainer_of(config, state, placed=run.placed if run else (None, None), ranks=ranks)
+    placed = json.loads(ranks.first(json.dumps(run.placed if run else None).encode()))
+    trainer = trainer_of(config, state, placed=placed, ranks=ranks)
     run = run if ranks.is_first else None
     if run:
         run.keep_records_until(trainer.state.iteration)
