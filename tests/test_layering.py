@@ -27,9 +27,9 @@ def test_imports_go_down_only(path: Path) -> None:
     assert not tops & FORBIDDEN[floor]
 
 
-def test_agents_take_only_records_from_envs() -> None:
+def test_agents_take_only_records_and_luck_from_envs() -> None:
     names = set().union(*(imported(p) for p in (HOME / "agents").rglob("*.py")))
-    assert {n for n in names if n.startswith("envs")} <= {"envs.core"}
+    assert {n for n in names if n.startswith("envs")} <= {"envs.core", "envs.chance"}
 
 
 def test_nothing_imports_pickle() -> None:

@@ -15,8 +15,10 @@ import torch
 
 from envs import chance
 from metarl import checkpoint, runs
+from metarl.cli import main
 from metarl.errors import UserError
 from metarl.ranks import ALONE, Ranks
+from metarl.schema import Config
 from tests.together import ROOT, distance, load_file, together, trained
 
 OPTIONS = (
@@ -150,3 +152,41 @@ def test_all_stop_and_save_where_one_is_asked_to(workdir: Path) -> None:
     assert f"stopped and saved; go on with: metarl resume {run.path}" in said
     reached = checkpoint.load_newest(run.checkpoints).iteration
     assert 4 <= reached == run.records()[-1]["iteration"] < 24
+
+
+def test_processes_that_are_started_again_find_their_run(
+    small: Callable[..., Config], workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their launch, ended or not; by a job that was requeued, only what did not end; never with other settings."""
+    config, other = small("maml_point"), small("maml_point", seed=1)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    run = runs.create("maml_point", config, "", "one")
+    assert runs.create("maml_point", config, "").path != run.path
+    assert runs.begun_by("maml_point", config, None) is None
+    assert runs.begun_by("maml_point", config, "two") is None
+    assert runs.begun_by("maml_point", other, "one") is None
+
+    def found(launch: str) -> Path | None:
+        again = runs.begun_by("maml_point", config, launch)
+        return again.path if again else None
+
+    assert found("one") == run.path
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert found("two") == run.path
+    (run.path / "broke_down.txt").write_text("the loss was NaN")
+    assert found("one") == run.path
+    assert found("two") is None
+    (run.path / "broke_down.txt").unlink()
+    (run.checkpoints / "iteration_0000002").mkdir(parents=True)
+    assert found("one") == run.path
+    assert found("two") is None
+
+
+def test_several_processes_only_train(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(os, "_exit", sys.exit)  # at once, and not by way of what would wait for the others
+    with pytest.raises(SystemExit) as left:
+        main(["list", "configs"])
+    assert left.value.code == 2
+    assert "error: process 1 of 2: several processes train together" in capfd.readouterr().err

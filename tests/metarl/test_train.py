@@ -12,16 +12,19 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import av
 import pytest
 import torch
 from rich.console import Console
 
 from agents.learner import Episode, Learner, Params
-from metarl import checkpoint, runs
+from metarl import checkpoint, gl, runs
 from metarl import config as settings
 from metarl.errors import DivergedError, UserError
+from metarl.record import Diary
 from metarl.schema import Config
 from metarl.train import FewShotTrainer, Trainer, train, trainer_of
 
@@ -188,3 +191,46 @@ def test_what_was_logged_after_the_checkpoint_is_dropped(small: Callable[..., Co
     run.metrics.write_text("".join(f'{{"iteration": {i}, "env_steps": 9}}\n' for i in (1, 2, 3, 4)) + '{"iterat')
     run.keep_records_until(2)
     assert [json.loads(line)["iteration"] for line in run.metrics.read_text().splitlines()] == [1, 2]
+
+
+@pytest.mark.skipif(gl.working() is None, reason="no OpenGL library")
+def test_clips_are_made_while_a_training_goes_on_and_change_nothing_of_it(
+    small: Callable[..., Config], workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = Console(file=io.StringIO())
+    ends = []
+    for every in (0, 1):
+        config = small("quickstart", train__video_every=every)
+        run, trainer = runs.create("filmed", config, ""), Trainer(config)
+        train(run, trainer, quiet)
+        ends.append(trainer.state.theta)
+    assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
+    clips = sorted((run.path / "videos").iterdir())
+    assert [p.name for p in clips] == ["iteration_0000001.mp4", "iteration_0000002.mp4"]
+    with av.open(str(clips[0])) as clip:
+        assert clip.streams.video[0].frames == 11
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Diary, "film", fails)
+    said = io.StringIO()
+    run, trainer = runs.create("filmed", config, ""), Trainer(config)
+    assert train(run, trainer, Console(file=said, width=200))
+    assert said.getvalue().count("no video of iteration") == 1
+
+
+def test_the_optimiser_forgets_a_step_that_was_left_out(small: Callable[..., Config]) -> None:
+    """The third of five epochs is not finite: neither parameters nor moments move."""
+    trainer = Trainer(small("maml_point"))
+    trainer.iterate()
+    before = trainer.state
+    loss, calls = type(trainer.learner).loss, itertools.count()
+    trainer.outer.learner = SimpleNamespace(  # type: ignore[union-attr, assignment]
+        loss=lambda theta, episode: loss(trainer.learner, theta, episode) * (torch.nan if next(calls) == 2 else 1.0)
+    )
+    assert trainer.iterate()["skipped"] == 1.0
+    for part, kept in ((trainer.state.theta, before.theta), (trainer.state.outer, before.outer)):
+        assert part.keys() == kept.keys()
+        assert all(torch.equal(part[k], kept[k]) for k in kept)
+    assert all(torch.equal(trainer.outer.state()[k], before.outer[k]) for k in before.outer)
