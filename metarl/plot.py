@@ -39,11 +39,12 @@ def plot_training(runs: list[Run], path: Path) -> None:
     kinds = {run.config.tasks.kind in SUPERVISED for run in runs}
     if len(kinds) > 1:
         raise UserError("runs on robots and runs on images have no axis in common: plot them one kind at a time")
+    logs = [run.records() for run in runs]
+    if empty := [run.path for run, records in zip(runs, logs, strict=True) if not records]:
+        raise UserError(f"{empty[0]} has not finished an iteration: there is nothing to plot")
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for i, run in enumerate(runs):
-        records, color = run.records(), f"C{i}"
-        if not records:
-            raise UserError(f"{run.path} has not finished an iteration: there is nothing to plot")
+    for i, (run, records) in enumerate(zip(runs, logs, strict=True)):
+        color = f"C{i}"
         steps = [r["env_steps"] / 1e6 for r in records]
         if "return_before" not in records[0]:
             axes.plot(steps, [r["loss"] for r in records], color=color, label=run.name, linewidth=0.8)

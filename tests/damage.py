@@ -238,7 +238,9 @@ def _loaded(path: Path, like: Params) -> tuple[checkpoint.State | None, str]:
 
 def main(count: int, seed: int = 0) -> collections.Counter[str]:
     """Try so many damages; how often each was refused."""
-    logging.getLogger("metarl.checkpoint").setLevel(logging.ERROR)
+    logger = logging.getLogger("metarl.checkpoint")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # each is warned about
     rng, base = random.Random(seed), Path(tempfile.mkdtemp())
     folder, like = base / "checkpoints", state(0).theta
     older, newer = state(1), state(2)
@@ -260,6 +262,7 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
                 assert same(came, newer), f"{name} came through"
             shutil.rmtree(path)
     finally:
+        logger.setLevel(level)
         shutil.rmtree(base)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(f"{count} damaged, {refused.total()} refused, the others as they were saved; {grown:.0f} MB more memory")
