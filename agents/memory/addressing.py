@@ -10,12 +10,10 @@ FILL = 1e-6  # of an empty memory: zero has no direction, and its cosine no grad
 SMALL = 1e-8
 
 
-def empty(like: Tensor, hidden: int, locations: int, width: int, reads: int) -> dict[str, Tensor]:
-    """A controller at rest, an empty memory of which nothing was read, and heads that look at its first location."""
+def empty(like: Tensor, locations: int, width: int, reads: int) -> dict[str, Tensor]:
+    """An empty memory of which nothing was read, and heads that look at its first location."""
     first = F.one_hot(like.new_zeros(1, dtype=torch.long), locations).to(like)  # [1, L]
     return {
-        "h": like.new_zeros(hidden),
-        "c": like.new_zeros(hidden),
         "memory": like.new_full((locations, width), FILL),
         "read": like.new_zeros(reads * width),
         "read_weights": first.expand(reads, -1),

@@ -63,8 +63,9 @@ class LRUA:
 
     def begin(self, theta: Params) -> Params:
         like = theta["heads.bias"]
-        start = addressing.empty(like, self.hidden, self.locations, self.width, self.reads)
-        return start | {"usage": start["read_weights"][0]}
+        start = addressing.empty(like, self.locations, self.width, self.reads)
+        own = {"h": like.new_zeros(self.hidden), "c": like.new_zeros(self.hidden)}
+        return start | own | {"usage": start["read_weights"][0]}
 
     def listen(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)

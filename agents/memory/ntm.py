@@ -6,6 +6,9 @@ every head last looked, and the controller's own state.
 Each step: the controller reads the input and what was read before; the write heads find their places in the old memory
 by content and by location, erase and add; the read heads find theirs in the new memory and read it.
 
+`controller`: an LSTM, or a layer without a memory of its own, which has to put into the external one whatever it is to
+remember; the paper tries both (section 3.4).
+
 Departures: the memory starts as a small constant and the heads at its first location, which are not learned (a constant
 start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all heads have one linear layer.
 """
@@ -13,6 +16,7 @@ start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +39,7 @@ class NTM:
     width: int = 20
     reads: int = 1
     writes: int = 1
+    controller: Literal["lstm", "feedforward"] = "lstm"
 
     @property
     def dim(self) -> int:
@@ -49,21 +54,25 @@ class NTM:
         weight = torch.empty(self._emitted, self.hidden)
         torch.nn.init.xavier_uniform_(weight, generator=generator)
         heads = {"heads.weight": weight, "heads.bias": torch.zeros(self._emitted)}
-        return (
-            init_lstm("controller", self.inputs, self.hidden, generator, self.hidden + self.reads * self.width) | heads
-        )
+        read = self.reads * self.width
+        if self.controller == "lstm":
+            return init_lstm("controller", self.inputs, self.hidden, generator, self.hidden + read) | heads
+        layer = torch.nn.init.xavier_uniform_(torch.empty(self.hidden, self.inputs + read), generator=generator)
+        parts = {"controller.input": layer[:, : self.inputs].clone(), "controller.recurrent": layer[:, self.inputs :].clone()}
+        return parts | {"controller.bias": torch.zeros(self.hidden)} | heads
 
     def begin(self, theta: Params) -> Params:
         like = theta["heads.bias"]
-        start = addressing.empty(like, self.hidden, self.locations, self.width, self.reads)
+        start = addressing.empty(like, self.locations, self.width, self.reads)
+        if self.controller == "lstm":
+            start |= {"h": like.new_zeros(self.hidden), "c": like.new_zeros(self.hidden)}
         return start | {"write_weights": start["read_weights"][:1].expand(self.writes, -1)}
 
     def listen(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
 
     def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
-        before = torch.cat([memory["h"], memory["read"]], -1)
-        h, c = lstm_step(theta, "controller", heard, before, memory["c"])
+        h, own = self._control(theta, memory, heard)
         emitted = F.linear(h, theta["heads.weight"], theta["heads.bias"])
         heads, address = self.reads + self.writes, self.width + 3 + SHIFTS
         where, what = emitted[..., : heads * address], emitted[..., heads * address :]
@@ -73,8 +82,16 @@ class NTM:
         stored = addressing.write(memory["memory"], to_write, erase.sigmoid(), add.tanh())
         to_read = address_by(where[..., : self.reads, :], memory["read_weights"], stored)
         found = (to_read @ stored).flatten(-2)
-        new = {"h": h, "c": c, "memory": stored, "read": found, "read_weights": to_read, "write_weights": to_write}
-        return new, torch.cat([h, found], -1)
+        new = {"memory": stored, "read": found, "read_weights": to_read, "write_weights": to_write}
+        return own | new, torch.cat([h, found], -1)
+
+    def _control(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Tensor, Params]:
+        """What the controller says [..., H], and its own state."""
+        if self.controller == "feedforward":
+            return (heard + memory["read"] @ theta["controller.recurrent"].T).tanh(), {}
+        before = torch.cat([memory["h"], memory["read"]], -1)
+        h, c = lstm_step(theta, "controller", heard, before, memory["c"])
+        return h, {"h": h, "c": c}
 
 
 def address_by(emitted: Tensor, before: Tensor, memory: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from agents.embeddings import BatchNorm, Embedding
 from agents.learner import Lesson, Params
-from agents.metric.support import embed_query, embed_support, measure, one_hot
+from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
 from agents.objectives import cross_entropy
 from agents.recurrent_cells import init_lstm, lstm_cell
 from envs.core import Examples
@@ -54,13 +54,17 @@ class Matching:
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
         """The support as memory: what it looks like [S, D], what it is [S, C]."""
         z, stats = embed_support(self.embedding, theta, support.x, self.bn)
-        if self.fce:
-            z = in_context(theta, z)
-        return {"memory": z, "labels": one_hot(support.y, self.way, z), **stats}
+        return self._remember(theta, z, support.y) | stats
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Log-probabilities [Q, C]: log sum_i a(x, x_i) y_i, eq. 1."""
-        z = embed_query(self.embedding, theta, phi, x, self.bn)
+        """Log-probabilities [Q, C]."""
+        return self._attend(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
+
+    def _remember(self, theta: Params, z: Tensor, y: Tensor) -> Params:
+        return {"memory": in_context(theta, z) if self.fce else z, "labels": one_hot(y, self.way, z)}
+
+    def _attend(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
+        """log sum_i a(x, x_i) y_i for features [Q, D], eq. 1."""
         if self.fce:
             z = read(theta, z, phi["memory"], self.reads)
         attention = self._likeness(theta, z, phi["memory"]).softmax(-1)  # [Q, S]
@@ -76,8 +80,9 @@ class Matching:
         return measure(self.embedding, theta, lesson)
 
     def loss(self, theta: Params, episode: Lesson) -> Tensor:
-        phi = self.adapt(theta, {}, episode.support[0])
-        return cross_entropy(self.apply(theta, phi, episode.query.x), episode.query)
+        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+        phi = self._remember(theta, z, episode.support[0].y)
+        return cross_entropy(self._attend(theta, phi, queries), episode.query)
 
 
 def in_context(theta: Params, z: Tensor) -> Tensor:

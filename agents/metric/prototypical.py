@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agents.embeddings import BatchNorm, Embedding
 from agents.learner import Lesson, Params
-from agents.metric.support import embed_query, embed_support, measure, one_hot
+from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
 from agents.objectives import cross_entropy
 from envs.core import Examples
 
@@ -35,14 +35,21 @@ class Prototypical:
         return {}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
-        """Class means of the support embeddings, eq. 1."""
+        """Class means of the support embeddings."""
         z, stats = embed_support(self.embedding, theta, support.x, self.bn)  # [S, D]
-        members = one_hot(support.y, self.way, z)  # [S, C]
-        return {"prototypes": members.T @ z / members.sum(0)[:, None], **stats}  # [C, D]
+        return self._means(z, support.y) | stats
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Logits [Q, C]: minus the squared distances, eq. 2."""
-        z = embed_query(self.embedding, theta, phi, x, self.bn)
+        """Logits [Q, C]."""
+        return self._distances(phi, embed_query(self.embedding, theta, phi, x, self.bn))
+
+    def _means(self, z: Tensor, y: Tensor) -> Params:
+        """Prototypes [C, D] of features [S, D], eq. 1."""
+        members = one_hot(y, self.way, z)  # [S, C]
+        return {"prototypes": members.T @ z / members.sum(0)[:, None]}
+
+    def _distances(self, phi: Params, z: Tensor) -> Tensor:
+        """Minus the squared distances [Q, C] of features [Q, D] to the prototypes, eq. 2."""
         return -(z[:, None] - phi["prototypes"][None]).square().sum(-1)
 
     def measure(self, theta: Params, lesson: Lesson) -> Params:
@@ -50,5 +57,6 @@ class Prototypical:
         return measure(self.embedding, theta, lesson)
 
     def loss(self, theta: Params, episode: Lesson) -> Tensor:
-        phi = self.adapt(theta, {}, episode.support[0])
-        return cross_entropy(self.apply(theta, phi, episode.query.x), episode.query)
+        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+        phi = self._means(z, episode.support[0].y)
+        return cross_entropy(self._distances(phi, queries), episode.query)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agents.embeddings import BatchNorm, Embedded, normalise, running_stats
 from agents.learner import Lesson, Params
-from agents.metric.support import embed_query, embed_support, measure, one_hot
+from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
 from envs.core import Examples
 
 CHANNELS = 64
@@ -71,16 +71,18 @@ class Relation:
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
         """Sums of each class's maps, [C, 64, 5, 5]."""
         z, stats = embed_support(self.embedding, theta, support.x, self.bn)
-        members = one_hot(support.y, self.way, z)
-        return {"classes": (members.T @ z.flatten(1)).view(self.way, *z.shape[1:]), **stats}
+        return self._sums(z, support.y) | stats
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
         """Relation scores in (0, 1), [Q, C], as their log-odds."""
-        return self._relate(theta, phi, x)[0]
+        return self._relate(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))[0]
 
-    def _relate(self, theta: Params, phi: Params, x: Tensor, measures: bool = False) -> tuple[Tensor, Params]:
-        """Log-odds [Q, C], and on request the statistics of the pairs."""
-        z = embed_query(self.embedding, theta, phi, x, self.bn)
+    def _sums(self, z: Tensor, y: Tensor) -> Params:
+        members = one_hot(y, self.way, z)
+        return {"classes": (members.T @ z.flatten(1)).view(self.way, *z.shape[1:])}
+
+    def _relate(self, theta: Params, phi: Params, z: Tensor, measures: bool = False) -> tuple[Tensor, Params]:
+        """Log-odds [Q, C] for maps [Q, 64, 5, 5], and on request the statistics of the pairs."""
         classes = phi["classes"]
         shape = (len(z), self.way, *z.shape[1:])
         pairs = torch.cat([classes[None].expand(shape), z[:, None].expand(shape)], 2).flatten(0, 1)
@@ -94,13 +96,15 @@ class Relation:
 
     def measure(self, theta: Params, lesson: Lesson) -> Params:
         """Statistics of batch normalisation on a training task, of images and of pairs."""
-        phi = self.adapt(theta, {}, lesson.support[0])
-        return measure(self.embedding, theta, lesson) | self._relate(theta, phi, lesson.query.x, measures=True)[1]
+        z, queries = embed_lesson(self.embedding, theta, lesson, self.bn)
+        pairs = self._relate(theta, self._sums(z, lesson.support[0].y), queries, measures=True)[1]
+        return measure(self.embedding, theta, lesson) | pairs
 
     def loss(self, theta: Params, episode: Lesson) -> Tensor:
         """Mean squared error of the scores to 1 for the right class and 0 for the others, eq. 2."""
-        phi = self.adapt(theta, {}, episode.support[0])
-        scores = self.apply(theta, phi, episode.query.x).sigmoid()
+        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+        phi = self._sums(z, episode.support[0].y)
+        scores = self._relate(theta, phi, queries)[0].sigmoid()
         return (scores - one_hot(episode.query.y, self.way, scores)).square().mean()
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from agents.embeddings import BatchNorm, Embedding
 from agents.embeddings_koch import DENSE, draw_biases
 from agents.learner import Lesson, Params
-from agents.metric.support import embed_query, embed_support, measure, one_hot
+from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
 from envs.core import Examples
 
 Start = Literal["near", "drawn"]
@@ -61,18 +61,26 @@ class Siamese:
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
         z, stats = embed_support(self.embedding, theta, support.x, self.bn)
-        return {"memory": z, "labels": one_hot(support.y, self.way, z), **stats}
+        return self._remember(z, support.y) | stats
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
         """Mean log-odds of being the same, over the support items of each class, [Q, C]."""
-        labels = phi["labels"]
-        return self.same(theta, phi, x) @ labels / labels.sum(0)
+        return self._of_classes(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
 
     def same(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Log-odds [Q, S] that a query and a support item are of one class: sum_j a_j |z_j - z'_j| + b."""
-        z = embed_query(self.embedding, theta, phi, x, self.bn)
+        """Log-odds [Q, S] that a query and a support item are of one class."""
+        return self._odds(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
+
+    def _remember(self, z: Tensor, y: Tensor) -> Params:
+        return {"memory": z, "labels": one_hot(y, self.way, z)}
+
+    def _odds(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
+        """sum_j a_j |z_j - z'_j| + b for features [Q, D], [Q, S]."""
         apart = (z[:, None] - phi["memory"][None]).abs()  # [Q, S, D]
         return apart @ theta["distance"] + theta["offset"]
+
+    def _of_classes(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
+        return self._odds(theta, phi, z) @ phi["labels"] / phi["labels"].sum(0)
 
     def measure(self, theta: Params, lesson: Lesson) -> Params:
         """Statistics of batch normalisation on a training task."""
@@ -80,8 +88,8 @@ class Siamese:
 
     def loss(self, theta: Params, episode: Lesson) -> Tensor:
         """Binary cross-entropy over pairs, half of them alike, and the penalty (section 3.2)."""
-        phi = self.adapt(theta, {}, episode.support[0])
-        odds = self.apply(theta, phi, episode.query.x)  # [Q, C]
+        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+        odds = self._of_classes(theta, self._remember(z, episode.support[0].y), queries)  # [Q, C]
         alike = one_hot(episode.query.y, self.way, odds)
         weight = torch.where(alike > 0, 0.5, 0.5 / (self.way - 1))  # of a query's pairs, 1 in all
         wrong = F.binary_cross_entropy_with_logits(odds, alike, weight, reduction="none").sum(-1)

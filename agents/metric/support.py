@@ -1,4 +1,8 @@
-"""What the metric learners share: how the support and the queries are embedded."""
+"""What the metric learners share: how the support and the queries are embedded.
+
+While a learner is trained for `running` statistics, support and queries pass the network together and are normalised by
+their common batch (as in Snell et al.'s code): it is what those statistics are later measured on, and one pass in place of two.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,16 @@ def embed_query(embedding: Embedding, theta: Params, phi: Params, x: Tensor, bn:
     kept = {k.removeprefix(STATS): v for k, v in phi.items() if k.startswith(STATS)}
     stats = running_stats(theta) if bn == "running" else kept or None
     return embedding(theta, x, stats).z
+
+
+def embed_lesson(embedding: Embedding, theta: Params, lesson: Lesson, bn: BatchNorm) -> tuple[Tensor, Tensor]:
+    """Features of the support and of the queries, as in training."""
+    support, query = lesson.support[0].x, lesson.query.x
+    if bn in ("running", "none") and running_stats(theta) is None:
+        z = embedding(theta, torch.cat([support, query])).z
+        return z[: len(support)], z[len(support) :]
+    z, stats = embed_support(embedding, theta, support, bn)
+    return z, embed_query(embedding, theta, stats, query, bn)
 
 
 def measure(embedding: Embedding, theta: Params, lesson: Lesson) -> Params:

@@ -208,6 +208,7 @@ class NtmLearner(Recurrent):
     width: Annotated[int, Field(ge=1, le=10_000)] = 20
     reads: Annotated[int, Field(ge=1, le=100)] = 1
     writes: Annotated[int, Field(ge=1, le=100)] = 1
+    controller: Literal["lstm", "feedforward"] = "lstm"
 
 
 class LstmLearner(Recurrent):

@@ -25,6 +25,7 @@ CORES: list[Core] = [
     LSTM(4, 6),
     GRU(4, 6),
     NTM(4, 6, 5, 3, 2, 2),
+    NTM(4, 6, 5, 3, 2, 2, "feedforward"),
     LRUA(4, 6, 5, 3, 2),
     LRUA(4, 6, 5, 3, 2, 0.9, "add", True),
 ]

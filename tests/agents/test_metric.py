@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.embeddings import RUNNING, Conv4, Embedded
-from agents.learner import FewShotLearner, Lesson, Params, over_tasks
+from agents.learner import FewShotLearner, Lesson, Params, change_all, over_tasks
 from agents.metric import Matching, Prototypical, Relation, Siamese
 from agents.metric.matching import in_context, read
 from agents.objectives import cross_entropy
@@ -171,3 +171,15 @@ def test_forty_steps_on_glyphs_make_it_better_than_chance(learner: FewShotLearne
 def test_cross_entropy_is_minus_the_log_of_what_was_right() -> None:
     out = torch.tensor([[0.0, math.log(3.0)]])
     assert cross_entropy(out, Examples(torch.zeros(1), torch.tensor([1]))).item() == pytest.approx(-math.log(0.75))
+
+
+def test_in_training_for_running_statistics_support_and_queries_are_one_batch() -> None:
+    """The loss is that of features normalised by the statistics of all images, worked out by `running` with those."""
+    learner, lesson = Prototypical(Conv4(8), 3), change_all(lessons(num=1), lambda t: t[0])
+    theta = learner.init(torch.Generator().manual_seed(0))
+    given = theta | {RUNNING + k: v for k, v in learner.measure(theta, lesson).items()}
+    phi = learner.adapt(given, {}, lesson.support[0])
+    expected = cross_entropy(learner.apply(given, phi, lesson.query.x), lesson.query)
+    torch.testing.assert_close(learner.loss(theta, lesson), expected)
+    apart = learner.apply(theta, learner.adapt(theta, {}, lesson.support[0]), lesson.query.x)
+    assert abs(learner.loss(theta, lesson) - cross_entropy(apart, lesson.query)) > 1e-3
