@@ -181,18 +181,25 @@ def through_adaptation(
     penalty: Objective | None,
     coef: float,
     exploration: Exploration | None = None,
+    each_round: bool = False,
 ) -> Tensor:
     """`outer` on the query data after every adaptation round, plus coef times the mean of `penalty` over the rounds,
-    each on its support data under the weights that met it, plus the sum of `exploration` over them."""
-    phi, paid, explored = learner.begin(theta), torch.zeros(()), torch.zeros(())
+    each on its support data under the weights that met it, plus the sum of `exploration` over them.
+
+    each_round: the mean of `outer` after each of the rounds, of all but the last on what the next adapts on.
+    """
+    phi, paid, explored, judged = learner.begin(theta), torch.zeros(()), torch.zeros(()), torch.zeros(())
     for support in episode.support:
+        if each_round and support is not episode.support[0]:
+            judged = judged + outer(learner.apply(theta, phi, support.x), support)
         if penalty is not None:
             paid = paid + penalty(learner.apply(theta, phi, support.x), support)
         if exploration is not None:
             explored = explored + exploration(learner.apply(theta, phi, support.x), support, episode.query)
         phi = learner.adapt(theta, phi, support)
-    judged = outer(learner.apply(theta, phi, episode.query.x), episode.query)
-    return judged + coef * paid / max(len(episode.support), 1) + explored
+    judged = judged + outer(learner.apply(theta, phi, episode.query.x), episode.query)
+    rounds = max(len(episode.support), 1)
+    return judged / (rounds if each_round else 1) + coef * paid / rounds + explored
 
 
 Experience = TypeVar("Experience", Episode, Lesson)

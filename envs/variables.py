@@ -74,11 +74,11 @@ def draw_number(values: Tensor) -> Tensor:
 
 def hashed_uniforms(seeds: Tensor, count: int) -> Tensor:
     """`count` numbers in [0, 1) for each whole seed [N], [N, count]: an integer hash, the same on every platform."""
-    x = (seeds[:, None] * 1_000_003 + torch.arange(count)[None]) & 0xFFFFFFFF
+    x = (seeds[:, None] * 1_000_003 + torch.arange(count)[None]).bitwise_and_(0xFFFFFFFF)
     for _ in range(2):  # Wellons' 32-bit mixer "lowbias32", twice
-        x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-        x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
-        x = x ^ (x >> 16)
+        x.bitwise_xor_(x >> 16).mul_(0x7FEB352D).bitwise_and_(0xFFFFFFFF)
+        x.bitwise_xor_(x >> 15).mul_(0x846CA68B).bitwise_and_(0xFFFFFFFF)
+        x.bitwise_xor_(x >> 16)
     return x.double() / 2**32
 
 

@@ -153,6 +153,7 @@ def _siamese(s: schema.SiameseLearner, tasks: schema.FewShotTasks) -> Siamese:
 
 
 CHUNK = 8  # tasks on images that are differentiated at once; measured, see `metarl bench fewshot`
+STEPS_AT_ONCE = 10_000  # of all episodes of a round, likewise: those of more tasks fall out of a processor's caches
 CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU, "snail": SNAIL}
 
 
@@ -277,9 +278,11 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
             s.inner_lr,
             s.inner_steps,
             s.rounds,
-            s.first_order or s.estimator == "first_order",
-            s.learn_inner_lr,
-            network.head if s.adapts == "head" else (),
+            first_order=s.first_order or s.estimator == "first_order",
+            learn_inner_lr=s.learn_inner_lr,
+            adapted=network.head if s.adapts == "head" else (),
+            inner_lr_decay=s.inner_lr_decay,
+            each_round=s.each_round,
             exploration=exploration_credit if s.estimator == "emaml" else None,
             support_penalty=kl_to_sampling if penalty else None,
             penalty_coef=penalty,
@@ -303,8 +306,8 @@ def _rl2(
     return RL2(core, seen, acting, value, judged, value_coef, s.rounds, s.reset)
 
 
-def build_outer(config: schema.Config, learner: Learner, theta: Params, ranks: Ranks = ALONE) -> Outer:
-    """The outer step, of all `ranks` together."""
+def build_outer(config: schema.Config, learner: Learner, theta: Params, horizon: int, ranks: Ranks = ALONE) -> Outer:
+    """The outer step on episodes of up to `horizon` steps, of all `ranks` together."""
     s = config.outer
     if isinstance(s, schema.TrpoOuter):
         return TRPO(
@@ -324,6 +327,7 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params, ranks: R
             minibatches=s.minibatches,
             max_grad_norm=s.max_grad_norm,
             max_kl=s.max_kl,
+            chunk=max(STEPS_AT_ONCE // (config.train.episodes * horizon), 1) if _on_processor(theta) else 0,
             ranks=ranks,
             tasks=config.train.num_tasks,
         )
@@ -332,7 +336,7 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params, ranks: R
 
 def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks: Ranks = ALONE) -> Gradient:
     """One optimiser step on the learner's own loss, of all `ranks` together."""
-    s = config.outer
+    s, many_weights = config.outer, isinstance(config.tasks, schema.FewShotTasks)
     assert isinstance(s, schema.GradientOuter)
     return Gradient(
         learner,
@@ -341,15 +345,15 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks
         optimizer=s.optimizer,
         max_grad_norm=s.max_grad_norm,
         halve_every=s.halve_every,
-        chunk=CHUNK if isinstance(config.tasks, schema.FewShotTasks) and _has_caches(learner, theta) else 0,
+        chunk=CHUNK if isinstance(learner, Supervised) and many_weights and _on_processor(theta) else 0,
         ranks=ranks,
         tasks=config.train.num_tasks,
     )
 
 
-def _has_caches(learner: HasLoss, theta: Params) -> bool:
-    """Whether tasks have weights of their own that are to stay near: a card takes all at once."""
-    return isinstance(learner, Supervised) and device_of(theta).type == "cpu"
+def _on_processor(theta: Params) -> bool:
+    """Where fewer tasks at once stay in its caches; a card takes all."""
+    return device_of(theta).type == "cpu"
 
 
 def build_credit(config: schema.Config) -> Credit:

@@ -68,9 +68,8 @@ class Gradient:
     minibatches: parts of the experience, each of which takes a step in every epoch, drawn anew: of its tasks, or of its
         episodes where all is one task.
     ranks, tasks: who else differentiates a share of so many tasks; the step is that of all of them.
-    chunk: how many tasks are differentiated at once; 0 takes all. Where each has weights of its own for many pictures,
-        fewer stay in the caches; where a card's memory is short, it is halved until they fit. The gradient is the same
-        but for the order of its sums.
+    chunk: how many tasks are differentiated at once; 0 takes all. On a processor fewer stay in the caches; where a
+        card's memory is short, it is halved until they fit. The gradient is the same but for the order of its sums.
     """
 
     def __init__(

@@ -155,7 +155,7 @@ class Trainer(_Training):
         self.credit = build_credit(config)
         fresh = torch.Generator().manual_seed(config.seed)
         super().__init__(config, state, fresh, self.learner.init(fresh), placement, ranks)
-        self.outer = build_outer(config, self.learner, self.state.theta, ranks)
+        self.outer = build_outer(config, self.learner, self.state.theta, self.family.horizon, ranks)
         self.outer.load(self.state.outer)
 
     def iterate(self) -> Metrics:

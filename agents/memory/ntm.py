@@ -58,7 +58,10 @@ class NTM:
         if self.controller == "lstm":
             return init_lstm("controller", self.inputs, self.hidden, generator, self.hidden + read) | heads
         layer = torch.nn.init.xavier_uniform_(torch.empty(self.hidden, self.inputs + read), generator=generator)
-        parts = {"controller.input": layer[:, : self.inputs].clone(), "controller.recurrent": layer[:, self.inputs :].clone()}
+        parts = {
+            "controller.input": layer[:, : self.inputs].clone(),
+            "controller.recurrent": layer[:, self.inputs :].clone(),
+        }
         return parts | {"controller.bias": torch.zeros(self.hidden)} | heads
 
     def begin(self, theta: Params) -> Params:

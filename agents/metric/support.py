@@ -1,7 +1,8 @@
 """What the metric learners share: how the support and the queries are embedded.
 
 While a learner is trained for `running` statistics, support and queries pass the network together and are normalised by
-their common batch (as in Snell et al.'s code): it is what those statistics are later measured on, and one pass in place of two.
+their common batch, as in Snell et al.'s code: it is what those statistics are later measured on, and one pass in place
+of two.
 """
 
 from __future__ import annotations

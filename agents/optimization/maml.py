@@ -19,10 +19,22 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Exploration, Lesson, Network, Objective, Out, Params, through_adaptation
+from agents.learner import (
+    Data,
+    Episode,
+    Exploration,
+    Lesson,
+    Network,
+    Objective,
+    Out,
+    Params,
+    device_of,
+    through_adaptation,
+)
 from agents.optimization.descent import descend
 
 RATE = "inner_lr."  # prefix in theta of the learned inner rates
+SCALE = "scale of the inner rate"  # in phi, where the rate falls from round to round
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,8 @@ class MAML(Generic[Out]):
     """inner, outer: objectives of the inner step and of the adapted policy.
 
     inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
+    inner_lr_decay: times alpha from round to round (Finn et al. judge at half of it after the first).
+    each_round: the outer objective is the mean of that after each round (Antoniou et al. 2019, arXiv 1810.09502).
     first_order: drop the derivative of the inner gradient (FOMAML).
     learn_inner_lr: alpha becomes a tensor a parameter, carried in theta.
     adapted: names of the weights that are adapted, the last layer's for ANIL; all of them by default.
@@ -43,6 +57,8 @@ class MAML(Generic[Out]):
     inner_lr: float = 0.1
     inner_steps: int = 1
     rounds: int = 1
+    inner_lr_decay: float = 1.0
+    each_round: bool = False
     first_order: bool = False
     learn_inner_lr: bool = False
     adapted: tuple[str, ...] = ()
@@ -62,21 +78,36 @@ class MAML(Generic[Out]):
     def begin(self, theta: Params) -> Params:
         """The weights that are adapted; the others stay in theta."""
         weights = {k: v for k, v in theta.items() if not k.startswith(RATE)}
-        return {k: weights[k] for k in self._names(weights)}
+        phi = {k: weights[k] for k in self._names(weights)}
+        return phi if self.inner_lr_decay == 1.0 else phi | {SCALE: torch.ones((), device=device_of(phi))}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
+        if SCALE in phi:
+            scale, phi = phi[SCALE], {k: v for k, v in phi.items() if k != SCALE}
+            rate = {k: scale * (theta[RATE + k] if self.learn_inner_lr else self.inner_lr) for k in phi}
+            return self._descend(theta, phi, support, rate) | {SCALE: scale * self.inner_lr_decay}
         learned = {k: theta[RATE + k] for k in phi} if self.learn_inner_lr else self.inner_lr
+        return self._descend(theta, phi, support, learned)
+
+    def _descend(self, theta: Params, phi: Params, support: Data, rate: float | Params) -> Params:
         fixed = {k: v.detach() for k, v in theta.items()} if self.first_order else theta
 
         def network(weights: Params, x: Tensor) -> Out:
             return self.apply(fixed, weights, x)
 
-        return descend(network, self.inner, phi, support, learned, self.inner_steps, self.first_order)
+        return descend(network, self.inner, phi, support, rate, self.inner_steps, self.first_order)
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(theta | phi if self.adapted else phi, x)
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
         return through_adaptation(
-            self, theta, episode, self.outer, self.support_penalty, self.penalty_coef, self.exploration
+            self,
+            theta,
+            episode,
+            self.outer,
+            self.support_penalty,
+            self.penalty_coef,
+            self.exploration,
+            self.each_round,
         )

@@ -49,6 +49,10 @@ class FewShotImages:
         fewest = min(len(images.classes(split)) * self._quarters(split) for split in self.splits())
         if way > fewest:
             raise ValueError(f"{way} ways are more than the {fewest} classes of the smallest split")
+        self._classes = {split: images.classes(split) for split in self.splits()}
+        self._flat = images.pixels.flatten(0, 1).flatten(1)  # [C * J, H * H]
+        grid = torch.arange(size * size).view(size, size)
+        self._turned = torch.stack([grid.rot90(quarter).flatten() for quarter in range(QUARTERS)])  # [4, H * H]
         self.names = (*(f"class{i}" for i in range(way)), "drawings")
         self.space = Space(size * size, way)
 
@@ -63,7 +67,7 @@ class FewShotImages:
         """Classes without replacement, in random order; `class % 4` is the quarter turn."""
         if split not in self.splits():
             raise ValueError(f"split is {split!r}, expected one of {', '.join(self.splits())}")
-        classes, quarters = self.images.classes(split), self._quarters(split)
+        classes, quarters = self._classes[split], self._quarters(split)
         index = _choose(num_tasks, len(classes) * quarters, self.way, generator)
         chosen = QUARTERS * classes[index // quarters] + index % quarters
         drawings = torch.randint(2**DRAW_BITS, (num_tasks, 1), generator=generator)
@@ -78,8 +82,9 @@ class FewShotImages:
         labels = torch.arange(self.way)[None, :, None].expand(n, self.way, drawings)
         support, query = (slice(0, self.shot), slice(self.shot, self.shot + self.query))
         mixed = hashed_uniforms(seeds + 2**DRAW_BITS, self.way * self.shot).argsort(-1)  # [N, S]
-        x, y = self._pictures(classes, order[..., support]), labels[..., support].reshape(n, -1)
-        asked = self._pictures(classes, order[..., query])
+        picked = self._pictures(classes, order[..., : self.shot + self.query])  # [N, way, shot + query, 1, H, H]
+        x, asked = (self._ink(picked[:, :, part]) for part in (support, query))
+        y = labels[..., support].reshape(n, -1)
         if self.distort:
             both = self._distorted(torch.cat([x, asked], 1), classes, seeds)
             x, asked = both[:, : x.shape[1]], both[:, x.shape[1] :]
@@ -101,15 +106,18 @@ class FewShotImages:
         return x
 
     def _pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
-        """classes [N, way] and drawings [N, way, k] -> [N, way * k, 1, H, H] float in [0, 1]."""
+        """classes [N, way] and drawings [N, way, k] -> [N, way, k, 1, H, H] uint8, each class in its turn."""
         character, turn = classes // QUARTERS, classes % QUARTERS
-        picked = self.images.pixels[character[..., None], drawings]  # [N, way, k, H, H] uint8
-        for quarter in range(1, QUARTERS):
-            which = turn == quarter
-            if which.any():
-                picked[which] = picked[which].rot90(quarter, (-2, -1))
-        flat = picked.flatten(1, 2)[:, :, None]
-        return flat.float() / self.images.levels
+        count, *size = self.images.pixels.shape[1:]
+        which = (count * character[..., None] + drawings).flatten()
+        picked = self._flat.index_select(0, which).view(*drawings.shape, -1)  # [N, way, k, H * H] uint8
+        turned = picked.gather(-1, self._turned[turn][..., None, :].expand_as(picked))  # an index of its own is slower
+        return turned.view(*drawings.shape, 1, *size)
+
+    def _ink(self, picked: Tensor) -> Tensor:
+        """[N, way, k, ...] -> [N, way * k, ...] float in [0, 1]."""
+        x = picked.flatten(1, 2).float()
+        return x if self.images.levels == 1 else x / self.images.levels
 
 
 def _choose(rows: int, count: int, k: int, generator: torch.Generator) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from envs import chance
+from envs.robots.mjcf import checked
 from envs.simulation import Simulator
 
 Physics = Literal["fast", "gymnasium"]
@@ -85,9 +86,9 @@ class Robot:
 
     @classmethod
     def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
-        """The editable model, as it is or with fast physics."""
+        """The editable model, as it is or with fast physics; ValueError for a file that cannot be trusted or read."""
         stock = files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file
-        spec = mujoco.MjSpec.from_file(str(stock if cls.gymnasium_id else cls.model_file))
+        spec = mujoco.MjSpec.from_file(str(checked(Path(str(stock if cls.gymnasium_id else cls.model_file)))))
         if physics == "fast":
             use_fast_physics(spec)
         return spec

@@ -32,7 +32,8 @@ class MamlLearner(Record):
 
     estimator: of robots, how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019),
     `loglik` (the usual one, which loses a part of it), `dice` (Foerster et al. 2018), `emaml` (Stadie et al. 2018), or
-    `first_order`, not at all.
+    `first_order`, not at all. inner_lr_decay: times the inner rate from round to round; each_round: it is trained to
+    do well after each of its rounds, not only after the last.
     Of images: the embedding (stride 2 by default), and test_steps gradient steps when it is judged (3 by default).
     """
 
@@ -40,6 +41,8 @@ class MamlLearner(Record):
     inner_lr: Positive = 0.1
     inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
+    inner_lr_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    each_round: bool = False
     first_order: bool = False
     estimator: Literal["lvc", "loglik", "dice", "emaml", "first_order"] = "lvc"
     learn_inner_lr: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -42,6 +44,23 @@ def test_maml_through_several_steps_and_rounds() -> None:
     assert meta_gradient(two_steps, episode(), w=W)["w"] == pytest.approx(0.81 * 2.715)
     two_rounds = MAML(Point(), half_square, half_square, ALPHA, rounds=2)
     assert meta_gradient(two_rounds, episode(0.5, 1.0), w=W)["w"] == pytest.approx(0.81 * 2.765)
+
+
+def test_an_inner_rate_may_fall_from_round_to_round() -> None:
+    """Steps of 0.1 to 0.5 and of 0.05 to 1: phi = 1.85 - 0.05 * 0.85 = 1.8075, and d phi/dw = 0.9 * 0.95."""
+    learner = MAML(Point(), half_square, half_square, ALPHA, rounds=2, inner_lr_decay=0.5)
+    assert meta_gradient(learner, episode(0.5, 1.0), w=W)["w"] == pytest.approx(0.9 * 0.95 * 2.8075)
+    learned = replace(learner, learn_inner_lr=True)
+    gradient = meta_gradient(learned, episode(0.5, 1.0), w=W, inner_lr__w=ALPHA)
+    assert gradient["w"] == pytest.approx(0.9 * 0.95 * 2.8075)
+    assert gradient["inner_lr.w"] == pytest.approx(2.8075 * (-1.5 * 0.95 - 0.5 * 0.85))
+
+
+def test_maml_may_be_judged_after_each_round() -> None:
+    """After one round at 1.85, on what the second adapts on: 0.9 * (1.85 - 1); after two 0.81 * 2.765; their mean."""
+    learner = MAML(Point(), half_square, half_square, ALPHA, rounds=2, each_round=True)
+    expected = (0.9 * 0.85 + 0.81 * 2.765) / 2
+    assert meta_gradient(learner, episode(0.5, 1.0), w=W)["w"] == pytest.approx(expected)
 
 
 def test_first_order_maml_drops_the_hessian_term() -> None:
