@@ -1,11 +1,12 @@
 # make quickstart   train, evaluate, plot and film an adaptive cheetah
 # make test         run the tests
 # make check        formatting, lint, types
+# make audit        known holes in the pinned packages, by pip-audit
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check clean
+.PHONY: quickstart test check audit clean
 
 quickstart: .venv/installed
 	$(BIN)/metarl quickstart
@@ -17,6 +18,11 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: .venv/installed
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 # torch comes first and by its exact version: the build that this names is the one that later requirements keep
 .venv/installed: pyproject.toml constraints.txt

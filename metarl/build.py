@@ -185,7 +185,14 @@ def _by_gradient(
     else:
         network, way, objective = RegressionMLP(), 1, mse
     if isinstance(s, schema.ReptileLearner):
-        reptile = Reptile(network, objective, s.inner_lr, s.inner_steps, minibatch=s.minibatch)
+        reptile = Reptile(
+            network,
+            objective,
+            s.inner_lr,
+            s.inner_steps,
+            minibatch=s.minibatch,
+            inner_optimizer=s.inner_optimizer,
+        )
         return Supervised(reptile, way, s.test_steps or 50, s.bn)
     if isinstance(s, schema.LstmMetaLearner):
         recurrent = LstmMetaLearner(
@@ -232,7 +239,7 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, schema.PpoOuter) else policy_gradient
     if isinstance(s, schema.ReptileLearner):
         inner = clipped_policy_gradient(s.clip_coef) if s.clip_coef else policy_gradient
-        return Reptile(network, inner, s.inner_lr, s.inner_steps, s.rounds)
+        return Reptile(network, inner, s.inner_lr, s.inner_steps, s.rounds, inner_optimizer=s.inner_optimizer)
     penalty = outer.kl_coef if isinstance(outer, schema.PpoOuter) else 0.0
     if isinstance(outer, schema.PpoOuter):
         judged = with_penalty(judged, entropy, -outer.entropy_coef)

@@ -7,14 +7,16 @@ The query data serve as the last batch to adapt on, so `rounds` batches of suppo
 inner_steps gradient steps. With `minibatch` all examples of a task are gone through in that many at a time instead,
 which gives inner_steps * examples / minibatch steps, as in the paper's experiments.
 
-Departures: the paper's experiments are supervised, and here the inner loss is any objective; the inner optimiser is
-gradient descent, theirs on images was Adam without momentum.
+The inner optimiser is gradient descent, or Adam without momentum, as in the paper's experiments on images.
+
+Departures: the paper's experiments are supervised, and here the inner loss is any objective; Adam begins anew with
+every task, where the authors' goes on from task to task.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, Literal
 
 import torch
 from torch import Tensor
@@ -23,12 +25,16 @@ from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Param
 from agents.optimization.descent import descend
 from envs.core import Examples
 
+SQUARES, STEPS = "squares.", "steps"  # in phi: Adam's running mean of squared gradients, and how many it has seen
+BETA, EPS = 0.999, 1e-8  # Adam's (Kingma and Ba 2015), in the authors' code too
+
 
 @dataclass(frozen=True)
 class Reptile(Generic[Out]):
     """inner: objective of the inner steps; inner_lr: their rate; inner_steps: steps on each batch of data.
 
     minibatch: examples of a batch; 0 keeps support and query as they are. Of examples alone: an episode is no example.
+    inner_optimizer: of the inner steps.
     """
 
     network: Network[Out]
@@ -37,23 +43,40 @@ class Reptile(Generic[Out]):
     inner_steps: int = 1
     rounds: int = 1
     minibatch: int = 0
+    inner_optimizer: Literal["sgd", "adam"] = "sgd"
     sees_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         return self.network.init(generator)
 
     def begin(self, theta: Params) -> Params:
-        return theta
+        if self.inner_optimizer == "sgd":
+            return theta
+        squares = {SQUARES + k: torch.zeros_like(v) for k, v in theta.items()}
+        return theta | squares | {STEPS: next(iter(theta.values())).new_zeros(())}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
-        return descend(self.network, self.inner, phi, support, self.inner_lr, self.inner_steps)
+        if self.inner_optimizer == "sgd":
+            return descend(self.network, self.inner, phi, support, self.inner_lr, self.inner_steps)
+        for _ in range(self.inner_steps):
+            phi = self._by_adam(theta, phi, support)
+        return phi
+
+    def _by_adam(self, theta: Params, phi: Params, support: Data) -> Params:
+        """One step of Adam with beta_1 = 0."""
+        weights, steps = {k: phi[k] for k in theta}, phi[STEPS] + 1
+        grad = torch.func.grad(lambda at: self.inner(self.network(at, support.x), support))(weights)
+        squares = {k: BETA * phi[SQUARES + k] + (1 - BETA) * g.square() for k, g in grad.items()}
+        usual = {k: (v / (1 - BETA**steps)).sqrt() + EPS for k, v in squares.items()}
+        moved = {k: v - self.inner_lr * grad[k] / usual[k] for k, v in weights.items()}
+        return moved | {SQUARES + k: v for k, v in squares.items()} | {STEPS: steps}
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(phi, x)
 
     def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
         frozen = {k: v.detach() for k, v in theta.items()}
-        phi = frozen
+        phi = self.begin(frozen)
         for data in self.batches(episode):
             phi = self.adapt(frozen, phi, data)
         distance = [(theta[k] - phi[k].detach()).square().sum() for k in theta]

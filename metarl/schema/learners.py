@@ -68,6 +68,7 @@ class ReptileLearner(Record):
 
     clip_coef: of robots, inner steps on PPO's clipped objective; 0: on the policy gradient itself.
     minibatch: examples of a gradient step, of supervised tasks; by default all of the support, then all of the query.
+    inner_optimizer: of the inner steps; `adam` is without momentum (Nichol et al. 2018).
     """
 
     kind: Literal["reptile"]
@@ -76,6 +77,7 @@ class ReptileLearner(Record):
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
     clip_coef: NonNegative = 0.0
     minibatch: Annotated[int, Field(ge=0, le=100_000)] = 0
+    inner_optimizer: Literal["sgd", "adam"] = "sgd"
     bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None

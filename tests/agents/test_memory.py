@@ -78,9 +78,10 @@ def test_a_head_finds_its_place_by_content_then_gate_then_shift_then_sharpness()
     assert found[0].numpy() == pytest.approx(w / w.sum(), abs=1e-6)
 
 
-def test_the_turing_machine_reads_what_it_wrote() -> None:
+@pytest.mark.parametrize("controller", ["lstm", "feedforward"])
+def test_the_turing_machine_reads_what_it_wrote(controller: Literal["lstm", "feedforward"]) -> None:
     """With heads that emit constants the step is worked out from its parts."""
-    core = NTM(2, 3, 4, 2)
+    core = NTM(2, 3, 4, 2, controller=controller)
     theta = core.init(generator())
     theta["heads.weight"] = torch.zeros_like(theta["heads.weight"])
     erase, add, stay = torch.tensor([20.0, -20.0]), torch.tensor([20.0, -20.0]), torch.tensor([-30.0, 30.0, -30.0])
@@ -90,6 +91,18 @@ def test_the_turing_machine_reads_what_it_wrote() -> None:
     assert memory["write_weights"][0].tolist() == pytest.approx([1, 0, 0, 0], abs=1e-5)
     assert memory["memory"][0].tolist() == pytest.approx([1, -1], abs=1e-5)
     assert features[3:].tolist() == pytest.approx([1, -1], abs=1e-4)
+
+
+def test_a_feedforward_controller_knows_only_its_input_and_what_was_read() -> None:
+    """h = tanh(U x + V r + b); with another memory but the same reading it says the same."""
+    core = NTM(2, 3, 4, 2, controller="feedforward")
+    theta = core.init(generator())
+    memory = core.begin(theta) | {"read": torch.tensor([0.5, -1.0])}
+    x = torch.tensor([1.0, 2.0])
+    u, v, b = (theta[f"controller.{k}"] for k in ("input", "recurrent", "bias"))
+    features = core.step(theta, memory, core.listen(theta, x))[1]
+    torch.testing.assert_close(features[:3], (u @ x + v @ torch.tensor([0.5, -1.0]) + b).tanh())
+    assert not {"h", "c"} & set(memory)
 
 
 @pytest.mark.parametrize("address", ["old", "new"])

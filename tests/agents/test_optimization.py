@@ -168,3 +168,19 @@ def test_reptile_through_vmap_equals_the_mean_displacement(generator: torch.Gene
     for k, leaf in leaves.items():
         expected = torch.stack([theta[k] - phi[k] for phi in ends]).mean(0)
         assert torch.allclose(leaf.grad, expected, atol=1e-12)  # type: ignore[arg-type]
+
+
+def test_reptile_with_adam_takes_the_steps_of_torchs_adam_without_momentum() -> None:
+    """Three minibatches of one task: the same weights as torch.optim.Adam with beta_1 = 0, begun anew."""
+    learner = Reptile(Point(), half_square, 0.05, inner_optimizer="adam", rounds=2)
+    theta = {"w": torch.tensor([2.0], dtype=torch.float64, requires_grad=True)}
+    data = episode(0.5, 1.0)
+    learner.loss(theta, data).backward()  # type: ignore[no-untyped-call]
+    leaf = theta["w"].detach().clone().requires_grad_()
+    adam = torch.optim.Adam([leaf], lr=0.05, betas=(0.0, 0.999))
+    for part in (*data.support, data.query):
+        adam.zero_grad()
+        half_square(Point()({"w": leaf}, part.x), part).backward()
+        adam.step()
+    assert theta["w"].grad is not None
+    torch.testing.assert_close(theta["w"].grad, theta["w"].detach() - leaf.detach())
