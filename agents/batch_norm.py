@@ -40,9 +40,9 @@ class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> Any:
         n = info.batch_size
-        x, scale, shift = (_side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
+        x, scale, shift = (side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
         y, *stats = _BatchNorm.apply(x, scale, shift)  # type: ignore[no-untyped-call]
-        return (_apart(y, n), *(_apart(s, n) for s in stats)), (1, 0, 0)
+        return (apart(y, n), *(apart(s, n) for s in stats)), (1, 0, 0)
 
 
 class _Backward(torch.autograd.Function):
@@ -65,19 +65,19 @@ class _Backward(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> Any:
         n = info.batch_size
-        flat = (_side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
+        flat = (side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
         to_x, *others = _Backward.apply(*flat)  # type: ignore[no-untyped-call]
-        return (_apart(to_x, n), *(_apart(o, n) for o in others)), (1, 0, 0)
+        return (apart(to_x, n), *(apart(o, n) for o in others)), (1, 0, 0)
 
 
-def _side_by_side(t: Tensor, dim: int | None, n: int) -> Tensor:
+def side_by_side(t: Tensor, dim: int | None, n: int) -> Tensor:
     """Tasks become channels, which is where a grouped convolution has them: [S, N * C, h, h], or [N * C]."""
     at = 1 if t.dim() - (dim is not None) == 4 else 0
     t = t.unsqueeze(at).expand(*t.shape[:at], n, *t.shape[at:]) if dim is None else t.movedim(dim, at)
     return t.flatten(at, at + 1)
 
 
-def _apart(t: Tensor, n: int) -> Tensor:
+def apart(t: Tensor, n: int) -> Tensor:
     """Back again: [S, N, C, h, h], or [N, C]."""
     at = 1 if t.dim() == 4 else 0
     return t.reshape(*t.shape[:at], n, -1, *t.shape[at + 1 :])
@@ -88,22 +88,24 @@ def _second(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The derivatives of `_Backward` by grad, x and scale, given those by its three outputs.
 
-    With xh the normalised maps, r their inverse deviation, and P(v) = v - mean(v) - xh mean(v xh), which is symmetric,
-    its outputs are scale r P(grad), sum(grad xh) and sum(grad).
+    With xh the normalised maps, r their inverse deviation, and P(v) = v - mean(v) - xh mean(v xh), which is symmetric
+    and linear, its outputs are scale r P(grad), sum(grad xh) and sum(grad). By grad that is scale r P(to_x) + to_scale
+    xh + to_shift; by scale sum(to_x r P(grad)); and by x, of v = (to_scale - scale r mean(to_x xh)) grad - scale r
+    mean(grad xh) to_x, r P(v) less what the deviation r itself does. The kernel gives r P and the sums in one go.
     """
     var, mean = torch.var_mean(x, AXES, correction=0)
-    r = _wide((var + EPS).rsqrt())
-    xh, count = (x - _wide(mean)) * r, x.numel() / x.shape[1]
-
-    def centre(v: Tensor) -> Tensor:
-        return v - _wide(v.mean(AXES)) - xh * _wide((v * xh).mean(AXES))
-
-    agreement = (to_x * centre(grad)).sum(AXES)
-    by_grad = _wide(scale) * r * centre(to_x) + _wide(to_scale) * xh + _wide(to_shift)
-    mixed = grad * _wide((to_x * xh).mean(AXES)) + to_x * _wide((grad * xh).mean(AXES))
-    by_xh = _wide(to_scale) * grad - _wide(scale) * r * mixed
-    by_x = r * (centre(by_xh) - _wide(scale * agreement / count) * r * xh)
-    return by_grad, by_x, r[:, 0, 0] * agreement
+    r, count = (var + EPS).rsqrt(), x.numel() / x.shape[1]
+    ones = torch.ones_like(scale)
+    pulled, pulled_sum, _ = _Backward.apply(to_x, x, ones, mean.detach(), r.detach())  # type: ignore[no-untyped-call]
+    passed, passed_sum, _ = _Backward.apply(grad, x, ones, mean.detach(), r.detach())  # type: ignore[no-untyped-call]
+    by_scale = (to_x * passed).sum(AXES)
+    slope = to_scale * r
+    by_grad = torch.addcmul(_wide(to_shift - slope * mean), x, _wide(slope)).addcmul(pulled, _wide(scale))
+    own = -scale * r * r * by_scale / count
+    by_x = torch.addcmul(_wide(-own * mean), x, _wide(own))
+    by_x = by_x.addcmul(passed, _wide(to_scale - scale * r * pulled_sum / count))
+    by_x = by_x.addcmul(pulled, _wide(-scale * r * passed_sum / count))
+    return by_grad, by_x, by_scale
 
 
 def _wide(t: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from agents.batch_norm import EPS, batch_norm
 from agents.learner import Params
+from agents.pooling import max_pool
 
 BatchNorm = Literal["transductive", "support", "running", "none"]
 Down = Literal["pool", "stride"]
@@ -76,7 +77,7 @@ class Conv4:
             x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
             x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}", measures)
             used |= mine
-            x = F.relu(F.max_pool2d(x, 2) if self.down == "pool" else x)  # a maximum may be cut off after it is found
+            x = F.relu(max_pool(x) if self.down == "pool" else x)  # a maximum may be cut off after it is found
         return Embedded(x.mean((2, 3)) if self.down == "stride" else x.flatten(1), used)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from agents.embeddings import BatchNorm, Embedded, normalise, running_stats
 from agents.learner import Lesson, Params
 from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.pooling import max_pool
 from envs.core import Examples
 
 CHANNELS = 64
@@ -42,7 +43,7 @@ class Maps:
         for i, (padding, pools) in enumerate(BLOCKS):
             x, mine = _convolve(params, f"conv{i}", x, padding, stats, measures)
             used |= mine
-            x = F.max_pool2d(x, 2) if pools else x
+            x = max_pool(x) if pools else x
         return Embedded(x, used)
 
 
@@ -90,7 +91,7 @@ class Relation:
         used: Params = {}
         for name in ("relate0", "relate1"):
             pairs, mine = _convolve(theta, name, pairs, 1, stats, measures)
-            pairs, used = F.max_pool2d(pairs, 2), used | mine
+            pairs, used = max_pool(pairs), used | mine
         h = F.relu(pairs.flatten(1) @ theta["hidden.weight"].T + theta["hidden.bias"])
         return (h @ theta["score.weight"].T + theta["score.bias"]).view(len(z), self.way), used
 

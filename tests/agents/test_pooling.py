@@ -1,0 +1,43 @@
+"""Pooling against torch's own, in every derivative, with and without tasks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.pooling import max_pool
+
+
+def draw(*shape: int) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(len(shape)))
+
+
+def test_value_and_derivatives_are_those_of_torch() -> None:
+    """An odd side, whose last row and column are left out, too."""
+    for side in (4, 5):
+        x = draw(2, 3, side, side).requires_grad_()
+        torch.testing.assert_close(max_pool(x), F.max_pool2d(x, 2))
+        assert torch.autograd.gradcheck(max_pool, x)
+        assert torch.autograd.gradgradcheck(lambda a: max_pool(a).pow(3), x)
+
+
+def test_of_equal_pixels_the_first_gets_the_gradient() -> None:
+    x = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    assert torch.autograd.grad(max_pool(x).sum(), x)[0].flatten().tolist() == [1, 0, 0, 0]
+
+
+def test_a_gradient_step_of_many_tasks_is_differentiated_as_one_after_the_other() -> None:
+    weight, x = draw(2, 1, 3, 3), draw(4, 3, 1, 6, 6)
+
+    def adapted(weight: Tensor, x: Tensor) -> Tensor:
+        def loss(w: Tensor) -> Tensor:
+            return max_pool(F.conv2d(x, w, padding=1)).pow(3).mean()
+
+        return loss(weight - 0.1 * torch.func.grad(loss)(weight))
+
+    together, alone = (weight.clone().requires_grad_() for _ in range(2))
+    torch.func.vmap(adapted, in_dims=(None, 0))(together, x).sum().backward()
+    for task in x:
+        adapted(alone, task).backward()
+    torch.testing.assert_close(together.grad, alone.grad)
