@@ -116,7 +116,7 @@ def test_the_rate_is_the_best_on_training_tasks(
     workdir: Path, small: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of rates of which one does nothing, one is right, and one destroys, the right one is chosen, and named."""
-    config = small("maml_point", learner={"kind": "joint"})
+    config = small("maml_point", learner={"kind": "joint"}, policy__init_std=1.0)
     monkeypatch.setattr(tuning, "STEPS", [(1e-9, 1), (1.0, 1), (1e6, 1)])
     tuned = tuning.tune(Trainer(config, family=Guess()), "trained", (0, 20))
     assert (tuned.learners[20].inner_lr, tuned.learners[20].inner_steps) == (1.0, 1)
