@@ -132,6 +132,8 @@ def _gradient_learner(config: Config) -> MAML[Tensor] | Reptile[Tensor]:
     learner = build_few_shot_learner(config)
     if not isinstance(learner, Supervised) or not isinstance(learner.learner, MAML | Reptile):
         raise UserError(f"learner {config.learner.kind} has no fixed inner rate: give a maml or reptile config")
+    if isinstance(learner.learner, Reptile) and learner.learner.inner_optimizer != "sgd":
+        raise UserError("the law is that of gradient descent: give --learner.inner_optimizer sgd")
     return learner.learner
 
 

@@ -153,7 +153,7 @@ def _siamese(s: schema.SiameseLearner, tasks: schema.FewShotTasks) -> Siamese:
 
 
 CHUNK = 8  # tasks on images that are differentiated at once; measured, see `metarl bench fewshot`
-STEPS_AT_ONCE = 10_000  # of all episodes of a round, likewise: those of more tasks fall out of a processor's caches
+STEPS_AT_ONCE = 10_000  # of a round's episodes; measured on half-cheetah: those of more tasks fall out of the caches
 CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU, "snail": SNAIL}
 
 
@@ -343,7 +343,7 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params, horizon:
 
 def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks: Ranks = ALONE) -> Gradient:
     """One optimiser step on the learner's own loss, of all `ranks` together."""
-    s, many_weights = config.outer, isinstance(config.tasks, schema.FewShotTasks)
+    s, sees_images = config.outer, isinstance(config.tasks, schema.FewShotTasks)
     assert isinstance(s, schema.GradientOuter)
     return Gradient(
         learner,
@@ -352,7 +352,7 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks
         optimizer=s.optimizer,
         max_grad_norm=s.max_grad_norm,
         halve_every=s.halve_every,
-        chunk=CHUNK if isinstance(learner, Supervised) and many_weights and _on_processor(theta) else 0,
+        chunk=CHUNK if isinstance(learner, Supervised) and sees_images and _on_processor(theta) else 0,
         ranks=ranks,
         tasks=config.train.num_tasks,
     )

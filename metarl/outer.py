@@ -64,7 +64,7 @@ class Gradient:
     halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
     max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
         this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
-        alone does not hold it: without a bound a long training ends in a collapse.
+        alone does not hold it: without a bound a long training ends in a collapse. Of several rounds it is the last's.
     minibatches: parts of the experience, each of which takes a step in every epoch, drawn anew: of its tasks, or of its
         episodes where all is one task.
     ranks, tasks: who else differentiates a share of so many tasks; the step is that of all of them.

@@ -8,7 +8,8 @@ With `adapted` only some of the weights are: of the last layer, it is ANIL (Ragh
 Departures: the inner policy gradient is in likelihood-ratio form, so that the derivative of the step keeps the credit
 of the actions taken before it (Rothfuss et al. 2019, arXiv 1810.06784), and the outer objective may add ProMP's KL
 penalty on the support data (same paper, eq. 13). Learned inner rates are Meta-SGD's (Li et al. 2017, arXiv
-1707.09835); they may become negative, as there.
+1707.09835); they may become negative, as there. A rate that falls does so with every round; the authors of MAML judge
+at half of it from the second on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from agents.learner import (
 from agents.optimization.descent import descend
 
 RATE = "inner_lr."  # prefix in theta of the learned inner rates
-SCALE = "scale of the inner rate"  # in phi, where the rate falls from round to round
+SCALE = "inner_lr_scale"  # in phi, where the rate falls from round to round
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class MAML(Generic[Out]):
     """inner, outer: objectives of the inner step and of the adapted policy.
 
     inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
-    inner_lr_decay: times alpha from round to round (Finn et al. judge at half of it after the first).
+    inner_lr_decay: times alpha from round to round.
     each_round: the outer objective is the mean of that after each round (Antoniou et al. 2019, arXiv 1810.09502).
     first_order: drop the derivative of the inner gradient (FOMAML).
     learn_inner_lr: alpha becomes a tensor a parameter, carried in theta.

@@ -1,70 +1,111 @@
 """Models from strangers: an MJCF file is read only if it, and all it names, lies in its own folder.
 
 MuJoCo follows whatever a model says: includes, meshes, textures and height fields from anywhere on the disk. Here the
-text is looked through first, by a parser that expands no entities.
+text is looked through first, by a parser that expands no entities. What a name could mean other than a place below the
+folder (backslashes, which MuJoCo takes for slashes; steps upwards, which it takes before it follows links; archives, in
+which it looks for models) is refused.
 """
 
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
-from typing import NoReturn
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, NoReturn
 from xml.parsers import expat
 
 FOLDERS = ("assetdir", "meshdir", "texturedir")  # attributes of `compiler`
 FILES = ("file", "fileright", "fileleft", "fileup", "filedown", "filefront", "fileback")
 MODELS = ("include", "model")  # elements whose file is MJCF again
-MOST_BYTES, MOST_FILES = 64 * 2**20, 1000  # of all MJCF text together, and of files that are named; chosen
+MOST_BYTES, MOST_PLACES = 64 * 2**20, 20_000  # of all MJCF text together, and where named files may lie; chosen
+
+
+class _Model(NamedTuple):
+    """What one MJCF file names."""
+
+    size: int
+    files: set[tuple[str, str]]  # element and file
+    folders: set[str]
 
 
 def checked(path: Path) -> Path:
-    """The path of an MJCF file that names nothing outside its folder.
+    """Where an MJCF file lies, links followed, that names nothing outside its folder.
 
     Raises ValueError, which says what is wrong with which file.
     """
-    start, folder = path.resolve(), path.resolve().parent
-    read, left = set[Path](), MOST_BYTES
-    parents, below = {folder}, {Path()}  # MuJoCo looks beside the first file and beside the one that names another
-    named: set[tuple[str, str]] = set()  # element and file
+    start = _followed(path, path)
+    folder, left = start.parent, MOST_BYTES
+    read, parents, below = set[Path](), {folder}, {""}  # MuJoCo looks beside the first file and the one that names it
+    named, seen = set[tuple[str, str]](), set[tuple[str, Path, str]]()
     waiting = {start}
     while waiting:
         for file in sorted(waiting):
-            elements, size = _elements(file, left)
-            left -= size
+            model = _read(file, left)
+            left -= model.size
             read.add(file)
             parents.add(file.parent)
-            below |= {Path(has[key]) for _, has in elements for key in FOLDERS if key in has}
-            named |= {(name, has[key]) for name, has in elements for key in FILES if has.get(key)}
-        if len(named) > MOST_FILES:
-            raise ValueError(f"{path} names more than {MOST_FILES} files: give it fewer")
-        for sub in below:
-            _inside(folder, path, sub)
-        places = {
-            (name, _inside(folder, path, parent / sub / file))
-            for (name, file), parent, sub in itertools.product(named, parents, below)
-        }
-        waiting = {place for name, place in places if name in MODELS and place.is_file()} - read
-    return path
+            below |= model.folders
+            named |= model.files
+        if len(named) * len(parents) * len(below) > MOST_PLACES:
+            raise ValueError(f"{path} names too many files and folders, over {MOST_PLACES} places: give it fewer")
+        for parent, sub in itertools.product(parents, below):
+            _inside(folder, path, parent / sub)
+        for (element, file_name), parent, sub in itertools.product(named, parents, below):
+            if (file_name, parent, sub) in seen:
+                continue
+            seen.add((file_name, parent, sub))
+            place = _inside(folder, path, parent / sub / file_name)
+            _inside(folder, path, parent / sub / PurePosixPath(file_name).name)  # with the compiler's `strippath`
+            if element in MODELS and place.is_file():
+                waiting.add(place)
+        waiting -= read
+    for element, file_name in named:
+        places = (parent / sub / file_name for parent, sub in itertools.product(parents, below))
+        if element in MODELS and not any(_followed(path, place) in read for place in places):
+            raise ValueError(f"{path}: there is no model {file_name!r}, which it names: put it into {folder}")
+    return start
 
 
 def _inside(folder: Path, path: Path, named: Path) -> Path:
-    """Where a name leads from the folder, links followed; ValueError if that is outside."""
-    place = (folder / named).resolve()
+    """Where a place is, links followed; ValueError if that is outside."""
+    place = _followed(path, named)
     if not place.is_relative_to(folder):
         raise ValueError(f"{path} leads to {place}, expected files within {folder}: put it there, or leave it out")
     return place
 
 
-def _elements(file: Path, most: int) -> tuple[list[tuple[str, dict[str, str]]], int]:
-    """Every element of an XML file with its attributes, and the file's size."""
-    found: list[tuple[str, dict[str, str]]] = []
+def _followed(path: Path, place: Path) -> Path:
+    try:
+        place.exists()
+        return place.resolve()
+    except (OSError, RuntimeError) as error:  # of links in a circle, or a name that no disk takes
+        raise ValueError(f"{path} leads to {str(place)[:200]!r}, which is no place for a file: {error}"[:500]) from None
+
+
+def _plain(file: Path, name: str) -> str:
+    """A name that means the same to everybody."""
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or "\\" in name or any(c.isspace() or not c.isprintable() for c in name):
+        raise ValueError(
+            f"{file} names {name[:200]!r}, expected files within its folder by a path from there, without '..', "
+            "backslashes or spaces"
+        )
+    return name
+
+
+def _read(file: Path, most: int) -> _Model:
+    """What an MJCF file of up to `most` bytes names."""
+    roots: list[str] = []
+    files, folders = set[tuple[str, str]](), set[str]()
     parser = expat.ParserCreate()
 
     def refuse(*_: object) -> NoReturn:
         raise ValueError(f"{file} declares a document type or entities, which a model does not need: take them out")
 
     def meet(name: str, attributes: dict[str, str]) -> None:
-        found.append((name, attributes))
+        if not roots:
+            roots.append(name)
+        files.update((name, _plain(file, attributes[key])) for key in FILES if attributes.get(key))
+        folders.update(_plain(file, attributes[key]) for key in FOLDERS if key in attributes)
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
@@ -79,6 +120,6 @@ def _elements(file: Path, most: int) -> tuple[list[tuple[str, dict[str, str]]], 
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     except expat.ExpatError as error:
         raise ValueError(f"{file} is not XML ({error}), expected an MJCF model") from None
-    if found[0][0] not in ("mujoco", "mujocoinclude"):
-        raise ValueError(f"{file} begins with <{found[0][0]}>, expected an MJCF model, which begins with <mujoco>")
-    return found, len(text)
+    if roots[0] not in ("mujoco", "mujocoinclude"):
+        raise ValueError(f"{file} begins with <{roots[0]}>, expected an MJCF model, which begins with <mujoco>")
+    return _Model(len(text), files, folders)

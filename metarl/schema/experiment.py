@@ -130,12 +130,24 @@ class Config(Record):
             raise ValueError(
                 "learner.estimator emaml pays what was done before adaptation: outer.kind trpo leaves it out"
             )
+        if isinstance(self.outer, TrpoOuter) and getattr(self.learner, "each_round", False):
+            raise ValueError("learner.each_round is for outer.kind ppo: trpo judges after the last round")
         if isinstance(self.outer, PpoOuter):
             remembers = self.learner.kind in MEMORY
             parts = self.train.num_tasks * (self.train.episodes if remembers else 1)
             if self.outer.minibatches > parts:
                 what = "trials" if remembers else "tasks"
                 raise ValueError(f"outer.minibatches is {self.outer.minibatches}, but there are only {parts} {what}")
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_fit_tasks(self) -> Self:
+        if self.tasks.kind not in SUPERVISED:
+            return self
+        if getattr(self.learner, "rounds", 1) != 1:
+            raise ValueError("a supervised task has one support: learner.rounds is 1")
+        if getattr(self.learner, "each_round", False) or getattr(self.learner, "inner_lr_decay", 1.0) != 1.0:
+            raise ValueError("learner.each_round and inner_lr_decay are for policies: a supervised task has one round")
         return self
 
     @model_validator(mode="after")
@@ -151,8 +163,6 @@ class Config(Record):
         if wants_gradient != (self.outer.kind == "gradient"):
             fitting = "gradient" if wants_gradient else "ppo or trpo"
             raise ValueError(f"learner {self.learner.kind} needs outer.kind {fitting}, but got {self.outer.kind}")
-        if supervised and getattr(self.learner, "rounds", 1) != 1:
-            raise ValueError("a supervised task has one support: learner.rounds is 1")
         if isinstance(self.learner, MamlLearner | ReptileLearner | LstmMetaLearner):
             if self.learner.embedding is not None and not images:
                 raise ValueError("learner.embedding is for tasks of kind fewshot")

@@ -93,6 +93,7 @@ def test_waves_are_cut_into_batches(small: Callable[..., schema.Config]) -> None
         (["maml_sinusoit"], "there is no config and no run named 'maml_sinusoit': did you mean"),
         (["quickstart"], "tasks of kind locomotion have no batches of examples"),
         (["prototypical_omniglot"], "learner prototypical has no fixed inner rate"),
+        (["reptile_omniglot", "--learner.inner_optimizer", "adam"], "the law is that of gradient descent"),
         (["maml_omniglot", "--steps", "5", "--tasks.shot", "5"], "--steps 5 asks for 5 x 5 drawings of a class"),
     ],
 )

@@ -110,6 +110,9 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
     ("name", "changes", "sentence"),
     [
         ("maml_point", {"learner__estimator": "emaml", "outer": {"kind": "trpo"}}, "outer.kind trpo leaves it out"),
+        ("maml_point", {"outer": {"kind": "trpo"}}, "learner.each_round is for outer.kind ppo"),
+        ("maml_sinusoid", {"learner__inner_lr_decay": 0.5}, "a supervised task has one round"),
+        ("maml_omniglot", {"learner__each_round": True}, "a supervised task has one round"),
         ("maml_point", {"outer__minibatches": 4}, "outer.minibatches is 4, but there are only 3 tasks"),
         ("gru_point", {"outer__minibatches": 7}, "outer.minibatches is 7, but there are only 6 trials"),
         ("maml_sinusoid", {"learner": {"kind": "reptile", "clip_coef": 0.2}}, "supervised tasks have no actions"),
