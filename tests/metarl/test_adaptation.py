@@ -142,7 +142,7 @@ def test_fine_tuning_is_for_joint_training(workdir: Path, small: Callable[..., C
 def test_an_evaluation_is_read_back(workdir: Path, small: Callable[..., Config]) -> None:
     run = saved("maml_point", small("maml_point"))
     found = evaluate.evaluate(run, "test", 3, after=(0, 1), trials=2, seed=1)
-    assert found.after == (0, 1, 2)  # it was trained for two episodes
+    assert found.after == (0, 1, 4)  # it was trained for two rounds of two episodes
     evaluate.store(run, found)
     wanted = ("test", 3, (0, 1), 2, 1, None)
     again = evaluate.stored_evaluation(run, *wanted)
@@ -150,7 +150,7 @@ def test_an_evaluation_is_read_back(workdir: Path, small: Callable[..., Config])
     assert again.to_json() == found.to_json()
     fewer = evaluate.stored_evaluation(run, "test", 3, (0,), 2, 1, None)  # and what it was trained for
     assert fewer is not None
-    assert fewer.after == (0, 2)
+    assert fewer.after == (0, 4)
     np.testing.assert_allclose(fewer.returns, found.returns[[0, 2]], atol=1e-3)
     for other in (("train", *wanted[1:]), ("test", 4, *wanted[2:]), ("test", 3, (0, 5), 2, 1, None)):
         assert evaluate.stored_evaluation(run, *other) is None

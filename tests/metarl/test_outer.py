@@ -51,7 +51,7 @@ def judged(trainer: Trainer, theta: Params, episodes: Episode) -> tuple[float, f
 @pytest.mark.parametrize("max_kl", [1e-4, 1e-2, 1.0])
 def test_trpo_never_accepts_a_step_beyond_its_bound(max_kl: float, small: Callable[..., Config]) -> None:
     """Measured anew from the accepted parameters; the surrogate has fallen whenever theta moved."""
-    trainer = Trainer(small("maml_point", outer={"kind": "trpo", "max_kl": max_kl}))
+    trainer = Trainer(small("maml_point", outer={"kind": "trpo", "max_kl": max_kl}, learner__each_round=False))
     moved = 0
     for seed in range(8):
         episodes = experience(trainer, seed)
@@ -70,7 +70,7 @@ def test_trpo_never_accepts_a_step_beyond_its_bound(max_kl: float, small: Callab
 
 
 def test_trpo_stays_where_it_is_when_no_step_is_good_enough(small: Callable[..., Config]) -> None:
-    trainer = Trainer(small("maml_point", outer={"kind": "trpo"}))
+    trainer = Trainer(small("maml_point", outer={"kind": "trpo"}, learner__each_round=False))
     episodes = experience(trainer, 0)
     outer = TRPO(trainer.learner, max_kl=1e-2, line_search_steps=1)
     outer.max_kl = 1e-2
@@ -90,6 +90,7 @@ def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, discrete: bool
     """The product equals central differences of the gradient where the policies are those that sampled; a first-order
     one does not."""
     bounded = {"outer": {"kind": "trpo"}, "learner__inner_steps": 2, "learner__rounds": rounds}
+    bounded["learner__each_round"] = False
     family = BernoulliBandit(3, 10) if discrete else None
     trainer = Trainer(small("maml_point", **bounded), family=family)
     episodes = torch.utils._pytree.tree_map(
@@ -126,7 +127,7 @@ def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, discrete: bool
 
 def test_the_bounded_ppo_step_is_the_free_one_halved_until_it_fits(small: Callable[..., Config]) -> None:
     """A loose bound changes nothing; a tight one gives theta + (free step) / 2^halvings, with its KL measured anew."""
-    free = Trainer(small("maml_point", outer__outer_lr=0.05))
+    free = Trainer(small("maml_point", outer__outer_lr=0.05, outer__max_kl=0.0))
     episodes, theta = experience(free, 0), free.state.theta
     end, _ = free.outer.step(theta, episodes)
     _, far = judged(free, end, episodes)
