@@ -24,6 +24,11 @@ def init_lstm(name: str, inputs: int, hidden: int, generator: torch.Generator, r
     }
 
 
+def lstm_at_rest(like: Tensor, hidden: int) -> Params:
+    """Its state before anything was heard, h and c [H]."""
+    return {"h": like.new_zeros(hidden), "c": like.new_zeros(hidden)}
+
+
 def project(params: Params, name: str, x: Tensor) -> Tensor:
     """What a cell makes of its input x [..., I] before it looks at its memory: of a whole sequence at once."""
     return x @ params[f"{name}.input"].T + params[f"{name}.bias"]

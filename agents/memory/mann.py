@@ -27,7 +27,7 @@ from torch import Tensor
 
 from agents.learner import Params
 from agents.memory import addressing
-from agents.recurrent_cells import init_lstm, lstm_step, project
+from agents.recurrent_cells import init_lstm, lstm_at_rest, lstm_step, project
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class LRUA:
     def begin(self, theta: Params) -> Params:
         like = theta["heads.bias"]
         start = addressing.empty(like, self.locations, self.width, self.reads)
-        own = {"h": like.new_zeros(self.hidden), "c": like.new_zeros(self.hidden)}
-        return start | own | {"usage": start["read_weights"][0]}
+        return start | lstm_at_rest(like, self.hidden) | {"usage": start["read_weights"][0]}
 
     def listen(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)

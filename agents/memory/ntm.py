@@ -24,7 +24,7 @@ from torch import Tensor
 
 from agents.learner import Params
 from agents.memory import addressing
-from agents.recurrent_cells import init_lstm, lstm_step, project
+from agents.recurrent_cells import init_lstm, lstm_at_rest, lstm_step, project
 
 SHIFTS = 3  # one step back, none, one step on
 
@@ -68,7 +68,7 @@ class NTM:
         like = theta["heads.bias"]
         start = addressing.empty(like, self.locations, self.width, self.reads)
         if self.controller == "lstm":
-            start |= {"h": like.new_zeros(self.hidden), "c": like.new_zeros(self.hidden)}
+            start |= lstm_at_rest(like, self.hidden)
         return start | {"write_weights": start["read_weights"][:1].expand(self.writes, -1)}
 
     def listen(self, theta: Params, x: Tensor) -> Tensor:

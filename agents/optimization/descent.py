@@ -15,11 +15,11 @@ def descend(
     objective: Objective,
     phi: Params,
     data: Data,
-    rate: float | Mapping[str, Tensor],
+    rate: float | Mapping[str, Tensor | float],
     steps: int,
     first_order: bool = False,
 ) -> Params:
-    """`steps` gradient steps on one batch; `rate` is one number or one tensor a parameter.
+    """`steps` gradient steps on one batch; `rate` is one number, or a number or tensor a parameter.
 
     With `first_order` the gradient is taken at detached weights, so that no derivative of it is ever built.
     """

@@ -83,20 +83,17 @@ class MAML(Generic[Out]):
         return phi if self.inner_lr_decay == 1.0 else phi | {SCALE: torch.ones((), device=device_of(phi))}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
-        if SCALE in phi:
-            scale, phi = phi[SCALE], {k: v for k, v in phi.items() if k != SCALE}
-            rate = {k: scale * (theta[RATE + k] if self.learn_inner_lr else self.inner_lr) for k in phi}
-            return self._descend(theta, phi, support, rate) | {SCALE: scale * self.inner_lr_decay}
-        learned = {k: theta[RATE + k] for k in phi} if self.learn_inner_lr else self.inner_lr
-        return self._descend(theta, phi, support, learned)
-
-    def _descend(self, theta: Params, phi: Params, support: Data, rate: float | Params) -> Params:
+        scale, weights = phi.get(SCALE), {k: v for k, v in phi.items() if k != SCALE}
+        rate = {k: theta[RATE + k] if self.learn_inner_lr else self.inner_lr for k in weights}
+        if scale is not None:
+            rate = {k: scale * v for k, v in rate.items()}
         fixed = {k: v.detach() for k, v in theta.items()} if self.first_order else theta
 
         def network(weights: Params, x: Tensor) -> Out:
             return self.apply(fixed, weights, x)
 
-        return descend(network, self.inner, phi, support, rate, self.inner_steps, self.first_order)
+        moved = descend(network, self.inner, weights, support, rate, self.inner_steps, self.first_order)
+        return moved if scale is None else moved | {SCALE: scale * self.inner_lr_decay}
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(theta | phi if self.adapted else phi, x)

@@ -35,7 +35,8 @@ def checked(path: Path) -> Path:
     start = _followed(path, path)
     folder, left = start.parent, MOST_BYTES
     read, parents, below = set[Path](), {folder}, {""}  # MuJoCo looks beside the first file and the one that names it
-    named, seen = set[tuple[str, str]](), set[tuple[str, Path, str]]()
+    named, found = set[tuple[str, str]](), set[tuple[str, str]]()  # elements and files; those that are there
+    seen = set[tuple[tuple[str, str], Path, str]]()
     waiting = {start}
     while waiting:
         for file in sorted(waiting):
@@ -49,18 +50,17 @@ def checked(path: Path) -> Path:
             raise ValueError(f"{path} names too many files and folders, over {MOST_PLACES} places: give it fewer")
         for parent, sub in itertools.product(parents, below):
             _inside(folder, path, parent / sub)
-        for (element, file_name), parent, sub in itertools.product(named, parents, below):
-            if (file_name, parent, sub) in seen:
-                continue
-            seen.add((file_name, parent, sub))
+        for one in set(itertools.product(named, parents, below)) - seen:
+            seen.add(one)
+            (element, file_name), parent, sub = one
             place = _inside(folder, path, parent / sub / file_name)
             _inside(folder, path, parent / sub / PurePosixPath(file_name).name)  # with the compiler's `strippath`
             if element in MODELS and place.is_file():
+                found.add((element, file_name))
                 waiting.add(place)
         waiting -= read
-    for element, file_name in named:
-        places = (parent / sub / file_name for parent, sub in itertools.product(parents, below))
-        if element in MODELS and not any(_followed(path, place) in read for place in places):
+    for element, file_name in named - found:
+        if element in MODELS:
             raise ValueError(f"{path}: there is no model {file_name!r}, which it names: put it into {folder}")
     return start
 
