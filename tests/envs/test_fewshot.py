@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from envs.core import Tasks
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.images import SPLITS, ImageSet
@@ -142,3 +143,16 @@ def test_nearest_pixels_on_vinyals_split_are_right_as_often_as_measured(way: int
     nearest = (q @ s.mT).argmax(-1)
     right: Tensor = (support.y.gather(1, nearest) == query.y).float().mean(1)
     assert 100 * right.mean().item() == pytest.approx(expected, abs=300 * right.std().item() / len(right) ** 0.5)
+
+
+def test_class_4c_plus_q_is_character_c_turned_by_q_quarters_against_the_clock() -> None:
+    """Every picture of a lesson is a drawing of its character under `rot90`, in each of the four turns."""
+    images = glyphs.load(num_alphabets=10)
+    family = FewShotImages(images, 4, 1, 3)
+    character = int(images.classes("train")[0])
+    classes = [4 * character + quarter for quarter in range(4)]
+    tasks = Tasks(family.names, torch.tensor([[*classes, 5]], dtype=torch.float64))
+    for data in family.lesson(tasks):
+        for picture, quarter in zip(data.x[0, :, 0], data.y[0].tolist(), strict=True):
+            turned = images.pixels[character].rot90(quarter, (-2, -1))
+            assert (turned == picture).flatten(1).all(1).any()
