@@ -7,10 +7,11 @@ The query data serve as the last batch to adapt on, so `rounds` batches of suppo
 inner_steps gradient steps. With `minibatch` all examples of a task are gone through in that many at a time instead,
 which gives inner_steps * examples / minibatch steps, as in the paper's experiments.
 
-The inner optimiser is gradient descent, or Adam without momentum, as in the paper's experiments on images.
+The inner optimiser is gradient descent, or Adam without momentum, as in the paper's experiments on images. Its running
+mean of squared gradients is carried from task to task, as in the authors' code: it is a part of theta that moves like
+the weights do. (Begun anew, the first step of every task is as long for a parameter that hardly matters as for any.)
 
-Departures: the paper's experiments are supervised, and here the inner loss is any objective; Adam begins anew with
-every task, where the authors' goes on from task to task.
+Departures: the paper's experiments are supervised, and here the inner loss is any objective.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Param
 from agents.optimization.descent import descend
 from envs.core import Examples
 
-SQUARES, STEPS = "squares.", "steps"  # in phi: Adam's running mean of squared gradients, and how many it has seen
+SQUARES, STEPS = "squares.", "steps"  # in theta: Adam's running mean of squared gradients, and how many it has seen
 BETA, EPS = 0.999, 1e-8  # Adam's (Kingma and Ba 2015), in the authors' code too
 
 
@@ -47,24 +48,25 @@ class Reptile(Generic[Out]):
     sees_task = False
 
     def init(self, generator: torch.Generator) -> Params:
-        return self.network.init(generator)
+        weights = self.network.init(generator)
+        if self.inner_optimizer == "sgd":
+            return weights
+        return weights | {SQUARES + k: torch.zeros_like(v) for k, v in weights.items()} | {STEPS: torch.zeros(())}
 
     def begin(self, theta: Params) -> Params:
-        if self.inner_optimizer == "sgd":
-            return theta
-        squares = {SQUARES + k: torch.zeros_like(v) for k, v in theta.items()}
-        return theta | squares | {STEPS: next(iter(theta.values())).new_zeros(())}
+        return theta
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         if self.inner_optimizer == "sgd":
             return descend(self.network, self.inner, phi, support, self.inner_lr, self.inner_steps)
         for _ in range(self.inner_steps):
-            phi = self._by_adam(theta, phi, support)
+            phi = self._by_adam(phi, support)
         return phi
 
-    def _by_adam(self, theta: Params, phi: Params, support: Data) -> Params:
+    def _by_adam(self, phi: Params, support: Data) -> Params:
         """One step of Adam with beta_1 = 0."""
-        weights, steps = {k: phi[k] for k in theta}, phi[STEPS] + 1
+        steps = phi[STEPS] + 1
+        weights = {k: v for k, v in phi.items() if SQUARES + k in phi}
         grad = torch.func.grad(lambda at: self.inner(self.network(at, support.x), support))(weights)
         squares = {k: BETA * phi[SQUARES + k] + (1 - BETA) * g.square() for k, g in grad.items()}
         usual = {k: (v / (1 - BETA**steps)).sqrt() + EPS for k, v in squares.items()}
