@@ -62,6 +62,7 @@ class Gradient:
 
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
     halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
+    anneal_over: the rate falls in a line, to be 0 after so many steps (Nichol et al. 2018: all); 0 leaves it alone.
     max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
         this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
         alone does not hold it: without a bound a long training ends in a collapse. Of several rounds it is the last's.
@@ -84,13 +85,15 @@ class Gradient:
         max_kl: float = 0.0,
         minibatches: int = 1,
         halve_every: int = 0,
+        anneal_over: int = 0,
         chunk: int = 0,
         ranks: Ranks = ALONE,
         tasks: int = 1,
     ) -> None:
         self.learner, self.chunk = learner, chunk
         self.ranks, self.tasks = ranks, tasks
-        self.outer_lr, self.halve_every, self.steps = outer_lr, halve_every, 0
+        self.outer_lr, self.steps = outer_lr, 0
+        self.halve_every, self.anneal_over = halve_every, anneal_over
         self.max_kl = max_kl
         self.num_epochs, self.minibatches = num_epochs, minibatches
         self.max_grad_norm = max_grad_norm
@@ -101,8 +104,7 @@ class Gradient:
     def step(self, theta: Params, episodes: Experience) -> tuple[Params, Metrics]:
         losses: list[Tensor] = []
         norms: list[Tensor] = []
-        if self.halve_every:
-            self.optimizer.param_groups[0]["lr"] = self.outer_lr * 0.5 ** (self.steps // self.halve_every)
+        self.optimizer.param_groups[0]["lr"] = self._rate()
         self.steps += 1
         with torch.no_grad():
             for k, v in theta.items():
@@ -123,6 +125,15 @@ class Gradient:
             return new, metrics
         new, kl, halvings = self._within_bound(theta, new, episodes)
         return new, metrics | {"kl": kl, "halvings": halvings}
+
+    def _rate(self) -> float:
+        """Of the step that comes."""
+        rate = self.outer_lr
+        if self.halve_every:
+            rate *= 0.5 ** (self.steps // self.halve_every)
+        if self.anneal_over:
+            rate *= max(1 - self.steps / self.anneal_over, 0.0)
+        return rate
 
     def _parts(self, episodes: Any) -> Iterator[tuple[Any, float]]:
         """The experience, or minibatches of it, as often as there are epochs; and how much each counts.

@@ -13,7 +13,8 @@ class PpoOuter(Record):
     """See `metarl.outer.Gradient`: several clipped epochs with a KL penalty to the sampling policy, as in ProMP.
 
     minibatches: parts of the experience, by tasks, or by trials of a policy with a memory, each of which takes a step
-    in every epoch. value_coef: of the squared error of the return that a policy with a memory expects.
+    in every epoch. value_coef: of the squared error of the return that a policy with a memory expects. anneal: the rate
+    falls in a line to 0 at the last iteration.
     """
 
     kind: Literal["ppo"]
@@ -26,6 +27,7 @@ class PpoOuter(Record):
     minibatches: Annotated[int, Field(ge=1, le=1000)] = 1
     max_grad_norm: NonNegative = 0.0
     max_kl: NonNegative = 0.0
+    anneal: bool = False
 
 
 class TrpoOuter(Record):
@@ -39,13 +41,17 @@ class TrpoOuter(Record):
 
 
 class GradientOuter(Record):
-    """See `metarl.outer.Gradient`: one optimiser step on the learner's own loss."""
+    """See `metarl.outer.Gradient`: one optimiser step on the learner's own loss.
+
+    anneal: the rate falls in a line to 0 at the last iteration (Nichol et al. 2018).
+    """
 
     kind: Literal["gradient"]
     outer_lr: Positive = 1e-3
     optimizer: Literal["adam", "sgd"] = "adam"
     max_grad_norm: NonNegative = 0.0
     halve_every: Annotated[int, Field(ge=0, le=10**9)] = 0
+    anneal: bool = False
 
 
 class Credit(Record):

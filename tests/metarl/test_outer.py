@@ -14,6 +14,7 @@ from agents.networks import RegressionMLP
 from agents.objectives import kl_to_sampling, mse, policy_gradient
 from agents.optimization import MAML, Supervised
 from envs.bandit import BernoulliBandit
+from envs.core import Examples
 from envs.fewshot.sinusoid import Sinusoid
 from metarl.collect import live
 from metarl.outer import TRPO, Gradient, _unflatten, conjugate_gradient, gauss_newton_product
@@ -139,6 +140,29 @@ def test_the_bounded_ppo_step_is_the_free_one_halved_until_it_fits(small: Callab
         assert judged(bounded, new, episodes)[1] == pytest.approx(metrics["kl"], rel=1e-4, abs=1e-9)
         assert metrics["kl"] <= max_kl
         assert (metrics["halvings"] > 0) == (max_kl < far)
+
+
+class Slope:
+    """A loss whose gradient is one everywhere."""
+
+    def loss(self, theta: Params, episode: Lesson) -> torch.Tensor:
+        return theta["w"]
+
+
+def test_the_rate_falls_in_a_line_and_by_halves() -> None:
+    """0.8 (1, 3/4, 2/4, 1/4, 0, 0) with a half after every two steps, also when it goes on from what was stored."""
+    theta, lesson = {"w": torch.zeros(())}, Lesson((), Examples(torch.zeros(1), torch.zeros(1)))
+    moved = []
+    outer = Gradient(Slope(), theta, outer_lr=0.8, optimizer="sgd", halve_every=2, anneal_over=4)
+    for i in range(6):
+        if i == 3:
+            stored = outer.state()
+            outer = Gradient(Slope(), theta, outer_lr=0.8, optimizer="sgd", halve_every=2, anneal_over=4)
+            outer.load(stored)
+        new, _ = outer.step(theta, lesson)
+        moved.append(float(theta["w"] - new["w"]))
+        theta = new
+    assert moved == pytest.approx([0.8, 0.6, 0.2, 0.1, 0.0, 0.0])
 
 
 def test_gradient_clipping_changes_the_step(small: Callable[..., Config]) -> None:
