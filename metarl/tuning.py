@@ -19,7 +19,8 @@ from metarl.errors import UserError
 from metarl.train import Trainer
 
 Start = Literal["trained", "scratch"]
-STEPS = [(rate, count) for count in (1, 5) for rate in (0.3, 1.0, 3.0, 10.0)]  # chosen
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # chosen: the smallest leaves a policy that is good already as it is
+STEPS = [*((rate, 5) for rate in RATES), *((rate, 1) for rate in RATES[-4:])]  # a small step alone is hardly one
 TASKS = 20  # chosen
 BATCH = 20  # episodes that are learned from at once
 CLIP = 0.2  # Schulman et al. 2017; of several steps on a batch
