@@ -163,13 +163,16 @@ def _standing_curves(axes: Axes, standing: Standing) -> None:
 
 
 def _profiles(axes: Axes, standing: Standing) -> None:
-    levels = np.linspace(-0.5, 1.5, 201)
+    low, high = -0.5, 1.5
+    if standing.ends is None:
+        returns = np.concatenate([place.entry.returns(standing.at).ravel() for place in standing.places])
+        low, high = np.nanmin(returns), np.nanmax(returns)
+    levels = np.linspace(low, high, 201)
     for i, place in enumerate(standing.places):
         share = standings.profile(standing, place.entry, levels)
-        if share is not None:
-            axes.plot(levels, share, color=_color(i), linestyle="--" if len(place.entry.after) == 1 else "-")
+        axes.plot(levels, share, color=_color(i), linestyle="--" if len(place.entry.after) == 1 else "-")
     axes.set(
-        xlabel="score (0: joint training, 1: oracle)",
+        xlabel="return" if standing.ends is None else "score (0: joint training, 1: oracle)",
         ylabel=f"share of trainings x tasks above it, after {standing.at} episodes",
         ylim=(-0.02, 1.02),
     )

@@ -320,13 +320,12 @@ def _tail(entry: Entry, returns: Returns) -> Estimate:
     return Estimate(float(statistics.tail_mean(pooled)), float("nan"), float("nan"))
 
 
-def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of trainings x tasks whose score lies above each of `levels` (Agarwal et al. 2021, section 4.2).
 
-    A score is the return of a task between the interquartile means of joint training (0) and oracle (1).
+    A score is the return of a task between the interquartile means of joint training (0) and oracle (1); the return
+    itself where there is no score.
     """
-    if standing.ends is None:
-        return None
-    zero, one = standing.ends
+    zero, one = standing.ends or (0.0, 1.0)
     scores = (entry.returns(standing.at) - zero) / (one - zero)
     return np.asarray((scores.ravel()[None] > levels[:, None]).mean(1))

@@ -75,7 +75,6 @@ def test_profile_by_hand(standing: Standing) -> None:
     maml = standing.places[2].entry
     levels = np.array([-10.0, (-24 + 40) / 20, 10.0])
     share = standings.profile(standing, maml, levels)
-    assert share is not None
     returns = maml.returns(3)
     np.testing.assert_allclose(share, [1, (returns > -24 + 1e-9).mean(), 0], atol=1 / 36)
 
@@ -114,7 +113,9 @@ def test_without_a_scale_there_is_no_score_but_a_word(
     standing = standings._standing(small("maml_point"), "test", entries, (0,), 0)
     curve, _ = tables(standing)
     assert said in curve.notes[1]
-    assert standings.profile(standing, entries[0], np.zeros(1)) is None
+    returns = entries[0].returns(0)  # of which the profile is then
+    shares = standings.profile(standing, entries[0], np.array([-100.0, np.median(returns), 100.0]))
+    assert shares.tolist() == [1.0, (returns > np.median(returns)).mean(), 0.0]
 
 
 def test_learners_of_one_kind_are_told_apart(small: Callable[..., Config]) -> None:
