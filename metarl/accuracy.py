@@ -127,7 +127,7 @@ def evaluate(
     run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
 ) -> Judged:
     """Accuracy of a run's newest checkpoint on `episodes` unseen episodes of each way and shot."""
-    trainer = FewShotTrainer(run.config, checkpoint.newest(run.checkpoints))
+    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
     tasks, of_images = run.config.tasks, trainer.family
     assert isinstance(tasks, FewShotTasks)
     assert isinstance(of_images, FewShotImages)
@@ -192,7 +192,7 @@ def stored(
 ) -> Judged | None:
     """What `store` wrote of this evaluation of the newest checkpoint, if it did."""
     learner = with_statistics(build_few_shot_learner(run.config), bn)
-    iteration = checkpoint.load_newest(run.checkpoints).iteration
+    iteration = checkpoint.meant_iteration(run)
     asked = [Accuracy(way, shot, learner.bn, 0.0, 0.0, episodes) for way in ways for shot in shots]
     path = _path_of(run, iteration, split, asked, learner.bn, episodes, seed)
     if not path.is_file():

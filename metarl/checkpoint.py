@@ -30,6 +30,7 @@ from safetensors.torch import save as tensor_bytes
 
 from agents.learner import Params
 from metarl.errors import UserError
+from metarl.runs import Run
 
 log = logging.getLogger(__name__)
 KEEP = 2  # chosen: the newest, and one to fall back on
@@ -129,6 +130,24 @@ def _score(path: Path) -> float:
     except UNREADABLE:
         return -math.inf
     return score if math.isfinite(score) else -math.inf
+
+
+def meant(run: Run) -> Load:
+    """How to load what is meant by a run: its newest checkpoint that is whole, or its best."""
+    return (lambda like: load(_best(run.checkpoints), like)) if run.best else newest(run.checkpoints)
+
+
+def meant_iteration(run: Run) -> int:
+    """Of that checkpoint, by its name; 0 where there is none."""
+    return _iteration(_best(run.checkpoints)) if run.best else newest_iteration(run.checkpoints)
+
+
+def _best(folder: Path) -> Path:
+    """The checkpoint before which training went best. UserError where none says how it went."""
+    best = max(sorted(folder.glob("iteration_*")), key=_score, default=None)
+    if best is None or not math.isfinite(_score(best)):
+        raise UserError(f"no checkpoint in {folder} says how well training went: give the run without @best")
+    return best
 
 
 def newest_iteration(folder: Path) -> int:

@@ -58,9 +58,9 @@ def compare(
     made_of = {json.dumps(_data_of(run)) for run in runs}
     if len(made_of) > 1:
         raise UserError("the runs are on different images, splits or sizes: they cannot be compared")
-    groups: dict[str, list[Run]] = {}
+    groups: dict[tuple[str, bool], list[Run]] = {}
     for run in runs:
-        groups.setdefault(without_seed(run.config), []).append(run)
+        groups.setdefault((without_seed(run.config), run.best), []).append(run)
     return [_row(group, split, ways, shots, episodes, seed, bn) for group in groups.values()]
 
 
@@ -87,15 +87,13 @@ def _row(
     assert isinstance(tasks, FewShotTasks)
     fixed = isinstance(build_few_shot_learner(config), FIXED_WAY)
     judged = [_judged(run, split, (tasks.way,) if fixed else ways, shots, episodes, seed, bn) for run in group]
-    if len({j.iteration for j in judged}) > 1:
-        raise UserError(
-            f"the runs of {group[0].path.parent.name} ended at different iterations: resume the shorter ones"
-        )
+    if not group[0].best and len({j.iteration for j in judged}) > 1:
+        raise UserError(f"the runs of {group[0].title} ended at different iterations: resume the shorter ones")
     last = [run.records()[-1] for run in group]
     kind = "fomaml" if getattr(config.learner, "first_order", False) else config.learner.kind
     first = judged[0]
     return Row(
-        group[0].path.parent.name,
+        group[0].title,
         kind,
         first.results[0].bn,
         [run.name for run in group],

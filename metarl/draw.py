@@ -28,7 +28,7 @@ RIGHT, WRONG = "#2a9d4a", "#d62828"
 
 def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
     """Draw one unseen episode of a run's newest checkpoint; the share of right answers."""
-    trainer = FewShotTrainer(run.config, checkpoint.newest(run.checkpoints))
+    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
     assert isinstance(run.config.tasks, FewShotTasks)

@@ -81,7 +81,7 @@ def _rows(returns: NDArray[np.float64]) -> list[list[float | None]]:
 
 def load_trainer(run: Run, placement: Placement = PROCESSOR) -> Trainer:
     """A run's newest checkpoint, ready to act, wherever it was trained."""
-    return Trainer(run.config, checkpoint.newest(run.checkpoints), placement=placement)
+    return Trainer(run.config, checkpoint.meant(run), placement=placement)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -188,7 +188,7 @@ def stored_evaluation(
         "protocol": PROTOCOL,
         "simulator": "cpu",
     }
-    iteration = checkpoint.newest_iteration(run.checkpoints)
+    iteration = checkpoint.meant_iteration(run)
     for path in sorted(run.path.glob(f"evaluation_{split}_*.json")):
         try:
             found = Evaluation.from_json(json.loads(path.read_text()))

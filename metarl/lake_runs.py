@@ -90,7 +90,7 @@ def evaluate(run: Run, seed: int, bn: str | None) -> OneShot:
             f"--lake asks for characters that {run.name} was trained on, its splits being {tasks.splits}: "
             "train one with --tasks.splits lake"
         )
-    trainer = FewShotTrainer(run.config, checkpoint.newest(run.checkpoints))
+    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
     learner = with_statistics(trainer.learner, bn)
     if isinstance(learner, FIXED_WAY) and learner.way != WAY:
         raise UserError(

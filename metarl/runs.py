@@ -27,11 +27,14 @@ ROOT = Path("runs")
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
 
 
-class Run:
-    """One training run on disk."""
+BEST = "@best"  # at the end of what a run is called: its best checkpoint, not its newest
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class Run:
+    """One training run on disk; `best` if its best checkpoint is meant and not its newest."""
+
+    def __init__(self, path: Path, best: bool = False) -> None:
+        self.path, self.best = path, best
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
 
@@ -41,8 +44,13 @@ class Run:
 
     @property
     def name(self) -> str:
-        """`<config>/<id>`."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        """`<config>/<id>`, with `@best` where that is meant."""
+        return f"{self.path.parent.name}/{self.path.name}{BEST if self.best else ''}"
+
+    @property
+    def title(self) -> str:
+        """What it has in common with runs of other seeds: `<config>`, with `@best` where that is meant."""
+        return self.path.parent.name + (BEST if self.best else "")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -174,14 +182,15 @@ def commit() -> str | None:
 
 
 def find(text: str) -> Run:
-    """A run by folder, or the newest run of a config by the config's name."""
+    """A run by folder, or the newest run of a config by the config's name; with `@best` after it, what it did best."""
+    text, best = text.removesuffix(BEST), text.endswith(BEST)
     path = Path(text)
     for candidate in (path, ROOT / text) if settings.can_be_path(text) else ():
         if (candidate / "config.yaml").is_file():
-            return Run(candidate)
+            return Run(candidate, best)
         newest = sorted(p for p in candidate.glob("*") if (p / "config.yaml").is_file()) if candidate.is_dir() else []
         if newest:
-            return Run(newest[-1])
+            return Run(newest[-1], best)
     known = [str(r.path) for r in every()]
     hint = nearest(text, known + [str(ROOT / p.name) for p in ROOT.glob("*")]) if known else "train one first"
     raise UserError(f"there is no run at {text}; {hint}")

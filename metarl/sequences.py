@@ -42,7 +42,7 @@ def lengths_of(tasks: CopyTasks) -> list[int]:
 @torch.no_grad()
 def evaluate(run: Run, split: str, lengths: Sequence[int], tasks: int, seed: int) -> list[Told]:
     """A run's newest checkpoint on unseen sequences of each length, with as many copies as it ever had to tell."""
-    trainer = FewShotTrainer(run.config, checkpoint.newest(run.checkpoints))
+    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
     own, learner, theta = run.config.tasks, trainer.learner, trainer.state.theta
     assert isinstance(own, CopyTasks)
     if split not in trainer.family.splits():

@@ -130,9 +130,9 @@ def is_judged(run: Run, split: str, num_tasks: int, after: Sequence[int]) -> boo
 
 def _by_config(runs: list[Run]) -> list[list[Run]]:
     """Runs that differ in their seed alone; of two with the same seed, which are the same, the first."""
-    alike: dict[str, dict[int, Run]] = {}
+    alike: dict[tuple[str, bool], dict[int, Run]] = {}
     for run in runs:
-        alike.setdefault(without_seed(run.config), {}).setdefault(run.config.seed, run)
+        alike.setdefault((without_seed(run.config), run.best), {}).setdefault(run.config.seed, run)
     return [list(seeds.values()) for seeds in alike.values()]
 
 
@@ -146,10 +146,8 @@ def _entry(
     tuned: tuning.Start | None,
     tell: Callable[[str], None],
 ) -> Entry:
-    if len({checkpoint.newest_iteration(run.checkpoints) for run in runs}) > 1:
-        raise UserError(
-            f"the runs of {runs[0].path.parent.name} ended at different iterations: resume the shorter ones"
-        )
+    if not runs[0].best and len({checkpoint.meant_iteration(run) for run in runs}) > 1:
+        raise UserError(f"the runs of {runs[0].title} ended at different iterations: resume the shorter ones")
     called = evaluate.called(runs[0].config, tuned)
     evaluations = []
     for run in runs:
@@ -159,7 +157,7 @@ def _entry(
             known = evaluate.evaluate(run, split, num_tasks, after=after, trials=trials, seed=seed, tuned=tuned)
             evaluate.store(run, known)
         evaluations.append(known)
-    return Entry(runs[0].path.parent.name, called, [run.config.seed for run in runs], evaluations)
+    return Entry(runs[0].title, called, [run.config.seed for run in runs], evaluations)
 
 
 def _standing(config: Config, split: str, entries: list[Entry], after: tuple[int, ...], at: int) -> Standing:

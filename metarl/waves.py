@@ -33,7 +33,7 @@ def evaluate(
 
     A learner without gradient steps is judged before and after its one reading of the points.
     """
-    trainer = FewShotTrainer(run.config, checkpoint.newest(run.checkpoints))
+    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
     learner, own = trainer.learner, run.config.tasks
     assert isinstance(own, SinusoidTasks)
     steps = steps if isinstance(learner, Supervised) else (0, 1)

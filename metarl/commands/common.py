@@ -19,7 +19,9 @@ from metarl.launch import is_one_of_many
 console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_one_of_many())
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
-RunArg = Annotated[Positional[str], arg(help="a run folder, or a config's name for its newest run", metavar="RUN")]
+RUN = "a run folder, or a config's name for its newest run"
+RUN_OR_BEST = f"{RUN}; with @best after it, its best checkpoint in place of its newest"
+RunArg = Annotated[Positional[str], arg(help=RUN_OR_BEST, metavar="RUN")]
 Split = Literal["train", "validation", "test", "ood"]
 
 

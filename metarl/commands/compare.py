@@ -22,10 +22,13 @@ from metarl.tables import Lines
 class Compare:
     """Put runs into one table, on the same unseen tasks, with what is published beside it.
 
-    Runs that differ in nothing but their seed are one row. What was evaluated before is read from the run's folder.
+    Runs that differ in nothing but their seed are one row; NAME@best is a row of a run's best checkpoint. What was
+    evaluated before is read from the run's folder.
     """
 
-    runs: Annotated[Positional[tuple[str, ...]], arg(help="run folders or names of configs", metavar="RUN...")]
+    runs: Annotated[
+        Positional[tuple[str, ...]], arg(help="run folders or names of configs, @best after any", metavar="RUN...")
+    ]
     split: Split = "test"
     """train, test or ood; of images train, validation or test"""
     tasks: int | None = None

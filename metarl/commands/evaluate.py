@@ -104,7 +104,8 @@ class Evaluate:
                 results.append(found)
             stored.append(evaluate.store(r, results[-1]))
         own, against = results[0], results[1:]
-        picture = run.path / ("adaptation.png" if self.split == "ood" else f"adaptation_{self.split}.png")
+        kind = ("" if self.split == "ood" else f"_{self.split}") + ("_best" if run.best else "")
+        picture = run.path / f"adaptation{kind}.png"
         plot_adaptation(family, own, against, picture)
         if self.json:
             print(json.dumps(evaluate.summary(family, own, against), indent=1))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from metarl.commands.common import (
+    RUN_OR_BEST,
     Split,
     console,
     images_from,
@@ -33,7 +34,7 @@ class Record:
     A run on images has no body: one unseen episode is drawn, with the answers, as a png.
     """
 
-    run: Annotated[Positional[str | None], arg(help="a run folder, or a config's name for its newest run")] = None
+    run: Annotated[Positional[str | None], arg(help=RUN_OR_BEST)] = None
     tasks: str | None = None
     """without a run: a name of `metarl list tasks`, or a config whose tasks are meant"""
     policy: Literal["random", "zero"] | None = None
@@ -82,7 +83,7 @@ class Record:
         gl.choose()
         from metarl import record
 
-        name = run.path.parent.name if run else str(self.tasks)
+        name = run.title if run else str(self.tasks)
         out = self.out or unused(Path("videos") / f"{Path(name).stem}.mp4")
         writable(out, (".mp4",))
         if run:
@@ -102,7 +103,7 @@ class Record:
             raise UserError(f"--{name} is for robots: of a run on images one episode is drawn")
         from metarl import draw
 
-        out = self.out or unused(Path("videos") / f"{run.path.parent.name}.png")
+        out = self.out or unused(Path("videos") / f"{run.title}.png")
         writable(out, (".png",))
         right = draw.draw_run(run, self.split or "test", self.seed, out)
         console.print(f"wrote {out}: {100 * right:.0f} % right", soft_wrap=True, highlight=False)

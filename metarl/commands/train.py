@@ -15,7 +15,7 @@ from metarl import __version__, schema
 from metarl import config as settings
 from metarl.commands.common import (
     INTERRUPTED,
-    RunArg,
+    RUN,
     as_options,
     console,
     images_from,
@@ -56,7 +56,7 @@ class Train:
 class Resume:
     """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none."""
 
-    run: RunArg
+    run: Annotated[Positional[str], arg(help=RUN, metavar="RUN")]
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
 
@@ -66,6 +66,8 @@ class Resume:
         from metarl.ranks import joined
 
         with joined() as ranks:
+            if self.run.endswith(runs.BEST):
+                raise UserError(f"{self.run}: a training goes on from its newest checkpoint, give it without @best")
             found = str(runs.find(self.run).path) if ranks.is_first else ""
             run = runs.Run(Path(ranks.first(found.encode()).decode()))
             images_from(self.data, run.config)

@@ -9,6 +9,7 @@ import torch
 
 from metarl import checkpoint
 from metarl.errors import UserError
+from metarl.runs import Run
 
 
 def state(iteration: int) -> checkpoint.State:
@@ -66,3 +67,21 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(
 def test_no_checkpoint_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no checkpoint"):
         checkpoint.load_newest(tmp_path)
+
+
+def test_the_best_is_kept_and_is_what_best_means(tmp_path: Path) -> None:
+    """Of five with training at 1, 9, 3, 4, 5 it is the second, which outlives newer ones."""
+    run = Run(tmp_path, best=True)
+    for i, score in enumerate((1.0, 9.0, 3.0, 4.0, 5.0), 1):
+        checkpoint.save(run.checkpoints, state(i)._replace(score=score))
+    assert sorted(p.name for p in run.checkpoints.iterdir()) == [f"iteration_000000{i}" for i in (2, 4, 5)]
+    like = state(1).theta
+    assert checkpoint.meant_iteration(run) == checkpoint.meant(run)(like).iteration == 2
+    assert checkpoint.meant_iteration(Run(tmp_path)) == checkpoint.meant(Run(tmp_path))(like).iteration == 5
+
+
+def test_where_no_checkpoint_has_a_score_none_is_best(tmp_path: Path) -> None:
+    run = Run(tmp_path, best=True)
+    checkpoint.save(run.checkpoints, state(1))
+    with pytest.raises(UserError, match="give the run without @best"):
+        checkpoint.meant_iteration(run)

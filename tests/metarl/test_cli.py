@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from envs.robots import ROBOTS
-from metarl import bench, cli, gl, runs, schema
+from metarl import bench, checkpoint, cli, gl, runs, schema
 from metarl.train import Trainer
 
 TINY = "--train.iterations 2 --train.num_tasks 3 --train.episodes 2 --train.num_threads 1 --tasks.horizon 10".split()
@@ -161,12 +161,27 @@ def test_mistakes_about_a_run_that_exists(trained: runs.Run, capsys: pytest.Capt
     run(["train", "maml_point", *TINY], capsys)
     assert "was trained on other tasks" in said("evaluate", "quickstart", "--against", "maml_point")
     assert "did you mean runs/quickstart?" in said("evaluate", "runs/quickstrt")
+    assert "goes on from its newest checkpoint" in said("resume", "quickstart@best")
     checkpoint = next(trained.checkpoints.iterdir()) / "theta.safetensors"
     checkpoint.write_bytes(before[checkpoint][:100])
     assert "is damaged: theta.safetensors does not match its checksum" in said("evaluate", "quickstart")
     assert "is damaged" in said("resume", "quickstart")
     checkpoint.write_bytes(before[checkpoint])
     assert {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()} == before
+
+
+def test_the_best_checkpoint_is_a_row_of_its_own(
+    trained: runs.Run, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two checkpoints the first is made the better one: `@best` means it, to judge and to compare."""
+    (path,) = trained.checkpoints.iterdir()
+    state = checkpoint.load(path)
+    checkpoint.save(trained.checkpoints, state._replace(iteration=state.iteration + 1, score=state.score - 1.0))
+    words = ["--split", "test", "--tasks", "2", "--trials", "1", "--json"]
+    code, out, err = run(["compare", "quickstart", "quickstart@best", *words], capsys)
+    assert code == 0, err
+    names = {row["name"]: row["evaluations"][0]["iteration"] for row in json.loads(out)[0]["learners"]}
+    assert names == {"quickstart": state.iteration + 1, "quickstart@best": state.iteration}
 
 
 def test_a_family_without_ood_says_so(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
