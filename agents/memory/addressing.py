@@ -40,20 +40,20 @@ def interpolate(content: Tensor, before: Tensor, gate: Tensor) -> Tensor:
 def shift(weights: Tensor, kernel: Tensor) -> Tensor:
     """Circular convolution of weights [..., L] with the odd kernel [..., K] of shifts -K//2 to K//2 (eq. 8)."""
     reach = kernel.shape[-1] // 2
-    moved = torch.stack([weights.roll(s, -1) for s in range(-reach, reach + 1)], -1)  # [..., L, K]
-    return (moved @ kernel[..., None])[..., 0]
+    moved = [weights.roll(by, -1) * kernel[..., by + reach, None] for by in range(-reach, reach + 1)]
+    return torch.stack(moved).sum(0)
 
 
 def sharpen(weights: Tensor, gamma: Tensor) -> Tensor:
     """weights^gamma, normalised again; gamma [...] is at least 1 (eq. 9)."""
-    powered = (weights.clamp_min(0) + SMALL) ** gamma[..., None]
-    return powered / powered.sum(-1, keepdim=True)
+    return (gamma[..., None] * (weights.clamp_min(0) + SMALL).log()).softmax(-1)
 
 
 def write(memory: Tensor, weights: Tensor, erase: Tensor, add: Tensor) -> Tensor:
     """Every head's erasing, then every head's adding (eq. 3 and 4): weights [..., R, L], erase and add [..., R, W]."""
-    kept = (1 - weights[..., None] * erase[..., None, :]).prod(-3)  # [..., L, W]
-    return memory * kept + weights.mT @ add
+    for where, what in zip(weights.unbind(-2), erase.unbind(-2), strict=True):  # `prod` derives slowly
+        memory = memory * (1 - where[..., None] * what[..., None, :])
+    return memory + weights.mT @ add
 
 
 def least_used(usage: Tensor, count: int) -> Tensor:
