@@ -115,8 +115,11 @@ class Recalling(Learner, Protocol):
     def reset(self) -> str:
         """Whether the memory lasts for a `trial` of several episodes, or for one `episode`."""
 
-    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy, Tensor]:
-        """What is seen [..., I] -> a new memory, how to act, and the return expected from here [...]."""
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
+        """What is seen [..., I] -> a new memory, and how to act."""
+
+    def expect(self, theta: Params, x: Tensor) -> Tensor:
+        """What is seen in whole trials [L, B, I] -> the return expected at every step [L, B]."""
 
     def watch(self, theta: Params, data: Transitions, total: Total) -> Params:
         """theta with the statistics of what was seen and of the returns, brought up to date with data [L, B].

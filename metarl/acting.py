@@ -63,14 +63,13 @@ def episodes_a_round(learner: Learner, episodes: int) -> int:
 class Remembering:
     """A learner that adapts while it acts, with a memory for each world that lasts from episode to episode.
 
-    It keeps what it saw and the returns it expected, and its own time.
+    It keeps what it saw, and its own time.
     """
 
     def __init__(self, learner: Recalling, theta: Params, worlds: tuple[int, int], act: int, greedy: int = 0) -> None:
         self.learner, self.theta, self.worlds, self.act_dim, self.greedy = learner, theta, worlds, act, greedy
         self.seconds = 0.0
         self.seen: list[Tensor] = []  # [N, E, I] of every step
-        self.values: list[Tensor] = []  # [N, E]
         self._forget()
 
     def _forget(self) -> None:
@@ -87,9 +86,8 @@ class Remembering:
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         start = time.perf_counter()
         x = torch.cat([obs, self.last], -1)
-        self.moved, out, value = self.learner.step(self.theta, self.memory, x)
+        self.moved, out = self.learner.step(self.theta, self.memory, x)
         self.seen.append(x)
-        self.values.append(value)
         action = drawn(out, generator, self.greedy)
         self.act = action.act
         self.seconds += time.perf_counter() - start
@@ -128,11 +126,12 @@ class Remembering:
             """[N, T, E, ...] of every round -> [L, B, ...]."""
             return in_a_row(torch.cat([t.transpose(0, 1) for t in rounds]))
 
-        taken, x, value = of(alive), in_a_row(torch.stack(self.seen)), in_a_row(torch.stack(self.values))
+        taken, x = of(alive), in_a_row(torch.stack(self.seen))
         act, logp, mean = of(t.act for t in lived), of(t.logp for t in lived), of(t.mean for t in lived)
         log_std, rew = of(t.log_std for t in lived), of(t.rew for t in lived)
-        packed = taken_first((x, act, logp, mean, log_std, rew, value, taken), taken)
-        x, act, logp, mean, log_std, rew, value, taken = packed
+        packed = taken_first((x, act, logp, mean, log_std, rew, taken), taken)
+        x, act, logp, mean, log_std, rew, taken = packed
+        value = self.learner.expect(self.theta, x)
         adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda, total)
         return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret)))
 

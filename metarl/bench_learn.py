@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+import gymnasium
 import torch
 from rich.table import Table
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
 from envs.gym import TaskVectorEnv
 from envs.locomotion import Locomotion
@@ -55,7 +57,7 @@ def _iteration(config: str, repeats: int, threads: int) -> dict[str, float]:
 
 def _recurrent(repeats: int, threads: int) -> dict[str, int]:
     changes = {
-        "tasks": {"kind": "named", "name": "HalfCheetahDirection", "horizon": STEPS},
+        "tasks": {"kind": "named", "name": "pearl-cheetah-dir", "horizon": STEPS},
         "learner": {"kind": "lstm", "hidden": UNITS, "rounds": 0},
         "outer.num_epochs": EPOCHS,
         "outer.minibatches": 1,
@@ -68,18 +70,45 @@ def _recurrent(repeats: int, threads: int) -> dict[str, int]:
         trainer.iterate()
 
     ways: dict[str, Phase] = {"RL^2 with an LSTM": ours}
-    if importlib.util.find_spec("sb3_contrib"):
-        assert isinstance(trainer.family, Locomotion)
-        ways["sb3-contrib RecurrentPPO"] = _recurrent_ppo(trainer.family)
-    return median_rates(ways, ENVS * STEPS, repeats)
+    if not importlib.util.find_spec("sb3_contrib"):
+        return median_rates(ways, ENVS * STEPS, repeats)
+    assert isinstance(trainer.family, Locomotion)
+    processes = SubprocVecEnv([EitherWay] * ENVS, start_method="fork")
+    try:
+        ways["sb3-contrib RecurrentPPO in our worlds"] = _recurrent_ppo(
+            TaskVecEnv(TaskVectorEnv(trainer.family, ENVS, max_episode_steps=STEPS))
+        )
+        ways["the same in gymnasium's worlds, SubprocVecEnv"] = _recurrent_ppo(VecMonitor(processes))
+        return median_rates(ways, ENVS * STEPS, repeats)
+    finally:
+        processes.close()
 
 
-def _recurrent_ppo(family: Locomotion) -> Phase:
+class EitherWay(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Gymnasium's half-cheetah, to run forwards or backwards, drawn with every episode."""
+
+    def __init__(self) -> None:
+        told = {"exclude_current_positions_from_observation": False}
+        made = gymnasium.make("HalfCheetah-v5", max_episode_steps=STEPS, **told)
+        super().__init__(made)
+        self.way = 1.0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        found = super().reset(seed=seed, options=options)
+        self.way = float(self.np_random.choice((-1.0, 1.0)))
+        return found
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        seen, _, terminated, truncated, info = super().step(action)
+        return seen, self.way * info["x_velocity"] + info["reward_ctrl"], terminated, truncated, info
+
+
+def _recurrent_ppo(env: VecEnv) -> Phase:
     from sb3_contrib import RecurrentPPO  # nobody's requirement: compared with where it is
 
     model = RecurrentPPO(
         "MlpLstmPolicy",
-        TaskVecEnv(TaskVectorEnv(family, ENVS, max_episode_steps=STEPS)),
+        env,
         n_steps=STEPS,
         batch_size=ENVS * STEPS,
         n_epochs=EPOCHS,

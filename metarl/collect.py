@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import torch
@@ -45,11 +45,18 @@ class Credit(NamedTuple):
         return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive, ret)
 
 
-class Lived(NamedTuple):
-    """An episode for the learner, and what happened in it, round by round."""
+@dataclass(frozen=True)
+class Lived:
+    """What happened, round by round, and made when it is asked for, an episode to learn from."""
 
-    episode: Episode  # every tensor [N, ...]; of a learner that adapts while it acts, one task of all trials [1, ...]
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
+    make_episode: Callable[[], Episode]
+
+    @cached_property
+    @torch.no_grad()
+    def episode(self) -> Episode:
+        """Every tensor [N, ...]; of a learner that adapts while it acts, one task of all trials [1, ...]."""
+        return self.make_episode()
 
 
 def wait_for(device: torch.device | str) -> None:
@@ -102,12 +109,13 @@ def live(
         if isinstance(policy, Remembering):
             policy.next_episode()
             continue
-        data.append(credit(lived._replace(obs=policy.see(lived.obs))))
+        seen = lived._replace(obs=policy.see(lived.obs))
         if k < rounds:
+            data.append(credit(seen))
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, data[-1])
         wait_for(generator.device)
         clock.add("learning", start)
     if recalling is not None:
-        trials = recalling.trials(trajectories, credit.gamma, credit.gae_lambda, total)
-        return Lived(Episode((), trials), tuple(trajectories))
-    return Lived(Episode(tuple(data[:-1]), data[-1]), tuple(trajectories))
+        trials = partial(recalling.trials, trajectories, credit.gamma, credit.gae_lambda, total)
+        return Lived(tuple(trajectories), lambda: Episode((), trials()))
+    return Lived(tuple(trajectories), lambda: Episode(tuple(data), credit(seen)))

@@ -60,21 +60,31 @@ class RL2:
     def begin(self, theta: Params) -> Params:
         return self.core.begin(theta)
 
-    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy, Tensor]:
-        """What is seen [..., I] -> a new memory, how to act, and the return expected [...]."""
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
+        """What is seen [..., I] -> a new memory, and how to act."""
         x = _usual(theta, x)
         phi, features = self.core.step(theta, phi, self.core.listen(theta, x))
-        return phi, *self._heads(theta, features, x)
+        return phi, self._act(theta, torch.cat([features, x], -1))
 
     def follow(self, theta: Params, phi: Params, x: Tensor) -> tuple[Policy, Tensor]:
-        """The same for sequences [L, B, I] at once, from the memory at their start."""
-        x = _usual(theta, x)
-        return self._heads(theta, run(self.core, theta, phi, x, fused=True)[1], x)
+        """How to act in sequences [L, B, I], all at once, from the memory at their start; and the returns expected."""
+        known = self._know(theta, phi, x)
+        return self._act(theta, known), self._expect(theta, known)
 
-    def _heads(self, theta: Params, features: Tensor, x: Tensor) -> tuple[Policy, Tensor]:
-        known = torch.cat([features, x], -1)
-        told, mean = self.value(_of("value", theta), known)[..., 0], theta["ret.mean"].detach()[0]
-        return self.policy(_of("policy", theta), known), told * _deviation(theta, "ret")[0] + mean
+    def expect(self, theta: Params, x: Tensor) -> Tensor:
+        """The return expected at every step [L, B] of trials [L, B, I]."""
+        return self._expect(theta, self._know(theta, self.begin(theta), x))
+
+    def _know(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        x = _usual(theta, x)
+        return torch.cat([run(self.core, theta, phi, x, fused=True)[1], x], -1)
+
+    def _act(self, theta: Params, known: Tensor) -> Policy:
+        return self.policy(_of("policy", theta), known)
+
+    def _expect(self, theta: Params, known: Tensor) -> Tensor:
+        told: Tensor = self.value(_of("value", theta), known)[..., 0]
+        return told * _deviation(theta, "ret")[0] + theta["ret.mean"].detach()[0]
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
         """The memory after an episode, whose steps that were not taken it does not see."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from metarl import bench_learn
@@ -34,3 +35,19 @@ def test_bench_learn_tells_ratios(
         assert table.row_count >= 1
     code, _, err = run(["bench", "learn", "--config", "quickstart"], capsys)
     assert (code, "tasks of its own" in err) == (2, True)
+
+
+def test_gymnasiums_cheetah_is_paid_for_either_way() -> None:
+    """What others are measured on: the reward is that of the direction drawn with the episode."""
+    cheetah = bench_learn.EitherWay()
+    ways = set()
+    for seed in range(8):
+        cheetah.reset(seed=seed)
+        ways.add(cheetah.way)
+        _, rew, _, truncated, info = cheetah.step(np.ones(6, dtype=np.float32))
+        assert rew == pytest.approx(cheetah.way * info["x_velocity"] - 0.1 * 6)
+        assert not truncated
+    assert ways == {-1.0, 1.0}
+    for _ in range(bench_learn.STEPS - 1):
+        truncated = cheetah.step(np.zeros(6, dtype=np.float32))[3]
+    assert truncated
