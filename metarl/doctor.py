@@ -11,9 +11,9 @@ from metarl import gl
 
 CORE = (
     *("torch", "mujoco", "gymnasium", "stable-baselines3", "numpy", "scipy", "pydantic", "pyyaml"),
-    *("tyro", "rich", "safetensors", "av", "matplotlib"),
+    *("tyro", "rich", "safetensors", "av", "matplotlib", "jinja2"),
 )
-GPU = "pip install 'metarl-suite[gpu]'"
+GPU = "pip install -e '.[gpu]'"
 
 
 def checks() -> list[tuple[str, bool, str]]:

@@ -13,7 +13,7 @@ from types import FrameType
 import torch
 from rich.console import Console
 
-from agents.learner import Lesson, Params, change_all
+from agents.learner import Learner, Lesson, Params, change_all
 from envs.chance import share_of
 from envs.core import TaskDistribution, Trajectories
 from metarl import checkpoint
@@ -135,7 +135,9 @@ class _Training:
 
 
 class Trainer(_Training):
-    """A run in memory; `iterate` is one meta-iteration. `family` takes the place of the config's tasks.
+    """A run in memory; `iterate` is one meta-iteration.
+
+    family, learner: take the place of the config's.
 
     placement: where it simulates and learns; by default on the processor, whatever the config says.
     ranks: with whom it shares the tasks of every iteration; what they come to is as if it had all of them.
@@ -148,10 +150,11 @@ class Trainer(_Training):
         family: TaskDistribution | None = None,
         placement: Placement = PROCESSOR,
         ranks: Ranks = ALONE,
+        learner: Learner | None = None,
     ) -> None:
         set_up(config)
         self.family = family or build_family(config, placement.simulator, placement.device)
-        self.learner = build_learner(config, self.family)
+        self.learner = learner or build_learner(config, self.family)
         self.credit = build_credit(config)
         fresh = torch.Generator().manual_seed(config.seed)
         super().__init__(config, state, fresh, self.learner.init(fresh), placement, ranks)

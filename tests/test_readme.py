@@ -34,7 +34,7 @@ def shortened(word: str, **changes: str) -> str:
 
 def test_the_library_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """With two iterations instead of twenty."""
-    code = shortened("maml_point")
+    code = shortened("range(trainer.config")
     assert '"train.iterations": 20' in code
     exec(code.replace('"train.iterations": 20', '"train.iterations": 2'), {})
     assert capsys.readouterr().out.count("after adaptation") == 2
@@ -52,6 +52,18 @@ def test_a_robot_of_ones_own_takes_twenty_lines_at_most(workdir: Path, capsys: p
     family = namespace["family"]
     assert family.names == ("speed", "mass")
     assert family.space[:2] == (1, 1)
+
+
+def test_a_learner_of_ones_own_takes_forty_lines_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    """With two iterations instead of twenty."""
+    code = shortened("class Shift")
+    assert len(code.splitlines()) <= 40
+    namespace: dict[str, Any] = {}
+    exec(code.replace('"train.iterations": 20', '"train.iterations": 2, "train.num_tasks": 3'), namespace)
+    before, after = (float(line) for line in capsys.readouterr().out.splitlines())
+    assert -500 < before < 0
+    assert -500 < after < 0
+    assert namespace["trainer"].learner.rounds == 1
 
 
 def test_the_gymnasium_example_runs() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.commands.common import Split, console, within, writable
+from metarl.commands.common import INTERRUPTED, Split, console, within, writable
 from metarl.commands.compare import Compare, compare_policies
 from metarl.errors import UserError
 
@@ -62,7 +62,11 @@ class Study:
         wants = study.wanted(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
         words = ["--split", self.split, "--tasks", str(self.judged), "--at", str(self.at), "--json"]
         judging = study.Judging(words, lambda run: standings.is_judged(run, self.split, self.judged, options.after))
-        runs = study.carry_out(wants, judging, command, self.jobs or usable_cores(), console)
+        try:
+            runs = study.carry_out(wants, judging, command, self.jobs or usable_cores(), console)
+        except KeyboardInterrupt:
+            console.print("stopped; every training is saved, and the same command goes on from there")
+            return INTERRUPTED
         return compare_policies(runs, options, command)
 
 

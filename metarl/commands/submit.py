@@ -19,7 +19,7 @@ from metarl.errors import UserError
 class Submit:
     """Train a config as a job of a Slurm cluster, on one node or many; any setting is changed by --section.key VALUE.
 
-    metarl submit maml_robot --nodes 2 --processes 8 --gpus 8 --hours 12 --also account=team --train.num_tasks 320
+    metarl submit maml_cheetah_direction --nodes 2 --processes 8 --gpus 8 --hours 12 --also account=team
 
     The tasks of every iteration are shared out among all processes. A process that is lost is followed by a new start
     from the last checkpoint; a job whose time is up saves, and goes on when Slurm starts it again.
@@ -66,7 +66,7 @@ class Submit:
         if tasks < everybody:
             raise UserError(f"train.num_tasks is {tasks}, expected at least one for each of the {everybody} processes")
         if not importlib.util.find_spec("submitit"):
-            raise UserError("submitit is not installed: pip install 'metarl-suite[slurm]'")
+            raise UserError("submitit is not installed: pip install -e '.[slurm]'")
         words = [word for key, value in overrides.items() for word in (f"--{key}", json.dumps(value))]
         return self._submit(path.stem, ("train", self.config, *words))
 
