@@ -121,11 +121,13 @@ class Recalling(Learner, Protocol):
     def expect(self, theta: Params, x: Tensor) -> Tensor:
         """What is seen in whole trials [L, B, I] -> the return expected at every step [L, B]."""
 
-    def watch(self, theta: Params, data: Transitions, total: Total) -> Params:
-        """theta with the statistics of what was seen and of the returns, brought up to date with data [L, B].
-
-        `total` sums over all who have such data.
+    def rescale(self, theta: Params, data: Transitions, total: Total) -> Params:
+        """theta with the scale of returns that data [L, B] show, before it learns from them; it acts and expects as it
+        did. `total` sums over all who have such data.
         """
+
+    def watch(self, theta: Params, data: Transitions, total: Total) -> Params:
+        """theta with the statistics of what was seen, once it has learned from it."""
 
 
 class FewShotLearner(Protocol):

@@ -41,8 +41,11 @@ def policy_gradient(out: Policy, data: Transitions) -> Tensor:
 def score_function(out: Policy, data: Transitions) -> Tensor:
     """-E[log pi * A] (Williams 1992). As an inner objective it loses the credit of the actions taken before adaptation:
     of the Hessian of the return only E[A Hess log pi] is left (Foerster et al. 2018, arXiv 1802.05098, section 3.1).
+
+    Of a policy that has moved since it sampled, as in later epochs, an action counts by its likelihood ratio.
     """
-    return -mean_alive(torch.where(data.alive, log_prob(out, data.act), 0.0) * data.adv, data)
+    weight = likelihood_ratio(out, data).detach()
+    return -mean_alive(torch.where(data.alive, log_prob(out, data.act), 0.0) * weight * data.adv, data)
 
 
 def dice(out: Policy, data: Transitions) -> Tensor:
@@ -50,12 +53,14 @@ def dice(out: Policy, data: Transitions) -> Tensor:
     1802.05098, eq. 4; Farquhar et al. 2019, arXiv 1909.10549, eq. 12 with lambda 1).
 
     Each advantage is weighed by how likely the actions up to it are, less how likely those before it: every derivative
-    is unbiased if the advantages are, and of high variance. Episodes are along the second axis.
+    is unbiased if the advantages are, and of high variance. Episodes are along the second axis. Of a policy that has
+    moved since it sampled an action counts by its likelihood ratio, as in `policy_gradient`.
     """
+    weight = likelihood_ratio(out, data).detach()
     logp = torch.where(data.alive, log_prob(out, data.act), 0.0).cumsum(0)
     magic = (logp - logp.detach()).exp()
     before = torch.cat([torch.ones_like(magic[:1]), magic[:-1]])
-    return -mean_alive((magic - before) * data.adv, data)
+    return -mean_alive((magic - before) * weight * data.adv, data)
 
 
 def exploration_credit(out: Policy, support: Transitions, query: Transitions, normalise: bool = True) -> Tensor:
@@ -63,14 +68,20 @@ def exploration_credit(out: Policy, support: Transitions, query: Transitions, no
     (Stadie et al. 2018, E-MAML, arXiv 1803.01118, eq. 3).
 
     An episode's b is the mean return of the other support episodes, which its own actions do not touch; with a single
-    one it is zero. normalise: in deviations of the returns after adaptation, as advantages are; otherwise as it is.
+    one it is zero. Episodes that broke down count nowhere. normalise: in deviations of all these returns, as advantages
+    are; otherwise as it is. Of a policy that has moved since it sampled an action counts by its likelihood ratio.
     """
-    logp = torch.where(support.alive, log_prob(out, support.act), 0.0).sum(0)  # [E]
-    before, after = support.ret[0], query.ret[0]  # [E]
-    others = (before.sum() - before) / max(len(before) - 1, 1)
-    credit = after.mean() - others
+    weight = likelihood_ratio(out, support).detach()
+    logp = (torch.where(support.alive, log_prob(out, support.act), 0.0) * weight).sum(0)  # [E]
+    whole = torch.cat([support.alive[0], query.alive[0]]).to(support.ret)  # [2 E], 1 where an episode counts
+    returns = torch.cat([support.ret[0], query.ret[0]]) * whole
+    before, there = returns[: len(logp)], whole[: len(logp)]
+    others = (before.sum() - before) / (there.sum() - 1).clamp_min(1)
+    credit = returns[len(logp) :].sum() / whole[len(logp) :].sum().clamp_min(1) - others
     if normalise:
-        credit = credit / (after.std(correction=0) + SMALL)
+        usual = returns.sum() / whole.sum().clamp_min(1)
+        spread = ((returns - usual) * whole).square().sum() / whole.sum().clamp_min(1)
+        credit = credit / (spread.sqrt() + SMALL)
     steps = support.alive.sum().clamp_min(1) / len(logp)  # of an episode: objectives are means over steps
     return -(logp * credit.detach()).sum() / steps
 

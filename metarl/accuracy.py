@@ -50,7 +50,8 @@ class Accuracy(NamedTuple):
 
 @torch.no_grad()
 def calibrate(learner: FewShotLearner, theta: Params, family: FewShotImages, generator: torch.Generator) -> Params:
-    """theta with the statistics of training episodes beside it, for `bn: running`."""
+    """theta with the statistics of training episodes beside it, for `bn: running`, in place of those it may have."""
+    theta = {k: v for k, v in theta.items() if not k.startswith(RUNNING)}
     per_episode = family.way * (family.shot + family.query)
     tasks = family.sample(max(1, CALIBRATION_IMAGES // per_episode), "train", generator)
     support, query = family.lesson(tasks)

@@ -203,7 +203,8 @@ class Gradient:
         """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
         measure = after_adaptation(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
         for halvings in range(MAX_HALVINGS):
-            mine = over_tasks(measure, new, episodes)
+            parts = _chunks(episodes, self.chunk) if self.chunk else [(episodes, 1.0)]
+            mine = torch.stack([share * over_tasks(measure, new, part) for part, share in parts]).sum()
             kl = self.ranks.mean([mine], self._weight(episodes))[0].item()
             if kl <= self.max_kl:
                 return new, kl, float(halvings)

@@ -172,9 +172,12 @@ class Trainer(_Training):
         live_through = partial(live, self.learner, s.theta, self.family, tasks, plan, self.credit, s.generator)
         lived = live_through(clock=clock, total=total)
         learning = time.perf_counter()
-        theta, metrics = self.outer.step(s.theta, lived.episode)
+        episode, theta = lived.episode, s.theta
+        if recalls(self.learner):
+            theta = self.learner.rescale(theta, episode.query, total)
+        theta, metrics = self.outer.step(theta, episode)
         if recalls(self.learner) and "skipped" not in metrics:
-            theta = self.learner.watch(theta, lived.episode.query, total)
+            theta = self.learner.watch(theta, episode.query, total)
         clock.add("learning", learning)
         steps = self.ranks.place(sum(t.rew.numel() for t in lived.trajectories), settings.num_tasks)[1]
         broken = torch.zeros(settings.num_tasks)

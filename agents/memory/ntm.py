@@ -10,7 +10,8 @@ by content and by location, erase and add; the read heads find theirs in the new
 remember; the paper tries both (section 3.4).
 
 Departures: the memory starts as a small constant and the heads at its first location, which are not learned (a constant
-start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all heads have one linear layer.
+start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all heads have one linear layer, and keys and
+what is added pass a tanh.
 """
 
 from __future__ import annotations

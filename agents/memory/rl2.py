@@ -103,9 +103,12 @@ class RL2:
         return self.outer(out, data) + 0.5 * self.value_coef * mean_alive(error, data)
 
     def watch(self, theta: Params, data: Transitions, total: Total = alone) -> Params:
-        """theta with its statistics brought up to date; the value head says the same of every state as before."""
-        seen, ret = data.x[data.alive], data.ret[data.alive][:, None]
-        new = theta | _updated(theta, "seen", seen, total) | _updated(theta, "ret", ret, total)
+        """theta with the statistics of what is seen brought up to date."""
+        return theta | _updated(theta, "seen", data.x[data.alive], total)
+
+    def rescale(self, theta: Params, data: Transitions, total: Total = alone) -> Params:
+        """theta with those of returns brought up to date; the value head says the same of every state as before."""
+        new = theta | _updated(theta, "ret", data.ret[data.alive][:, None], total)
         before, after = _deviation(theta, "ret"), _deviation(new, "ret")
         weight, bias = (f"value.{name}" for name in self.value.head)
         shifted = (before * theta[bias] + theta["ret.mean"] - new["ret.mean"]) / after
@@ -131,7 +134,8 @@ def _nothing(size: int) -> Params:
 
 
 def _deviation(theta: Params, name: str) -> Tensor:
-    return (theta[f"{name}.var"].detach() + SMALL).sqrt()
+    var = theta[f"{name}.var"].detach()
+    return torch.where(var > SMALL, var, 1.0).sqrt()  # what never varies is left as it is
 
 
 def _usual(theta: Params, x: Tensor) -> Tensor:
@@ -150,5 +154,4 @@ def _updated(theta: Params, name: str, data: Tensor, total: Total) -> Params:
     spread = total((data - usual).square().sum(0)) / m
     delta = usual - mean
     merged = (1 - share) * var + share * spread + share * (1 - share) * delta.square()
-    merged = torch.where(merged > SMALL, merged, 1.0)  # what never varies is left as it is
     return _named(name, {"mean": mean + share * delta, "var": merged, "count": (count + m).clamp_max(MAX_COUNT)})

@@ -9,9 +9,11 @@ which gives inner_steps * examples / minibatch steps, as in the paper's experime
 
 The inner optimiser is gradient descent, or Adam without momentum, as in the paper's experiments on images. Its running
 mean of squared gradients is carried from task to task, as in the authors' code: it is a part of theta that moves like
-the weights do. (Begun anew, the first step of every task is as long for a parameter that hardly matters as for any.)
+the weights do, by plain steps (`outer.optimizer: sgd`). (Begun anew, the first step of every task is as long for a
+parameter that hardly matters as for any.)
 
-Departures: the paper's experiments are supervised, and here the inner loss is any objective.
+Departures: the paper's experiments are supervised, and here the inner loss is any objective. When judged, every step is
+on the whole support; the authors go through it in minibatches, which is the same for five pictures at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Param
 from agents.optimization.descent import descend
 from envs.core import Examples
 
-SQUARES, STEPS = "squares.", "steps"  # in theta: Adam's running mean of squared gradients, and how many it has seen
+SQUARES, UNSEEN = "squares.", "unseen"  # in theta: Adam's mean of squared gradients, and beta_2^t, what it lacks
 BETA, EPS = 0.999, 1e-8  # Adam's (Kingma and Ba 2015), in the authors' code too
 
 
@@ -51,7 +53,7 @@ class Reptile(Generic[Out]):
         weights = self.network.init(generator)
         if self.inner_optimizer == "sgd":
             return weights
-        return weights | {SQUARES + k: torch.zeros_like(v) for k, v in weights.items()} | {STEPS: torch.zeros(())}
+        return weights | {SQUARES + k: torch.zeros_like(v) for k, v in weights.items()} | {UNSEEN: torch.ones(())}
 
     def begin(self, theta: Params) -> Params:
         return theta
@@ -65,13 +67,13 @@ class Reptile(Generic[Out]):
 
     def _by_adam(self, phi: Params, support: Data) -> Params:
         """One step of Adam with beta_1 = 0."""
-        steps = phi[STEPS] + 1
+        unseen = BETA * phi[UNSEEN]  # beta_2^t
         weights = {k: v for k, v in phi.items() if SQUARES + k in phi}
         grad = torch.func.grad(lambda at: self.inner(self.network(at, support.x), support))(weights)
         squares = {k: BETA * phi[SQUARES + k] + (1 - BETA) * g.square() for k, g in grad.items()}
-        usual = {k: (v / (1 - BETA**steps)).sqrt() + EPS for k, v in squares.items()}
+        usual = {k: (v / (1 - unseen)).sqrt() + EPS for k, v in squares.items()}
         moved = {k: v - self.inner_lr * grad[k] / usual[k] for k, v in weights.items()}
-        return moved | {SQUARES + k: v for k, v in squares.items()} | {STEPS: steps}
+        return moved | {SQUARES + k: v for k, v in squares.items()} | {UNSEEN: unseen}
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(phi, x)

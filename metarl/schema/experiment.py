@@ -126,6 +126,10 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _outer_has_what_it_wants(self) -> Self:
+        if getattr(self.learner, "inner_optimizer", "sgd") == "adam" and getattr(self.outer, "optimizer", "") != "sgd":
+            raise ValueError("learner.inner_optimizer adam is carried by plain steps: outer.optimizer has to be sgd")
+        if getattr(self.learner, "estimator", "") == "emaml" and self.train.episodes == 1:
+            raise ValueError("learner.estimator emaml compares episodes with each other: train.episodes is 1")
         if isinstance(self.outer, TrpoOuter) and getattr(self.learner, "estimator", "") == "emaml":
             raise ValueError(
                 "learner.estimator emaml pays what was done before adaptation: outer.kind trpo leaves it out"

@@ -13,8 +13,8 @@ class PpoOuter(Record):
     """See `metarl.outer.Gradient`: several clipped epochs with a KL penalty to the sampling policy, as in ProMP.
 
     minibatches: parts of the experience, by tasks, or by trials of a policy with a memory, each of which takes a step
-    in every epoch. value_coef: of the squared error of the return that a policy with a memory expects. anneal: the rate
-    falls in a line to 0 at the last iteration.
+    in every epoch. value_coef: of half the squared error of the return that a policy with a memory expects. anneal: the
+    rate falls in a line to 0 at the last iteration.
     """
 
     kind: Literal["ppo"]

@@ -288,7 +288,9 @@ def test_an_episode_is_an_item(generator: torch.Generator) -> None:
                 h = weights[f"dense{i}"][:, :-1] @ h + weights[f"dense{i}"][:, -1]
                 h = h.relu() if i < 2 else h
             normal = torch.distributions.Normal(h, theta["log_std"].exp())
-            total = total - normal.log_prob(data.act[t, e]).sum() * data.adv[t, e]
+            logp = normal.log_prob(data.act[t, e]).sum()
+            ratio = (logp - data.logp[t, e]).exp().detach()  # for the policy that sampled is another
+            total = total - ratio * logp * data.adv[t, e]
         gradient = torch.autograd.grad(3 * total / data.alive.sum(), weights["dense1"])[0]
         expected = run_m(theta, "m.dense", log_and_sign(gradient.flatten()[None], 7.0))[0]
         assert torch.allclose(phi["base.dense1"][e].flatten(), expected, atol=1e-9)

@@ -50,6 +50,43 @@ def test_policy_gradient_keeps_the_credit_in_its_second_derivative() -> None:
     assert not torch.allclose(second, adv.mean())
 
 
+def test_estimators_agree_on_the_step_of_a_policy_that_has_moved() -> None:
+    """N(w, 1) at w = 0.7, sampled at 0: -mean(ratio A u) with u = a - w, whichever estimator is derived."""
+    act = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64)
+    adv = torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64)
+    w = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
+    data = transitions(act, adv, log_prob(Gaussian(torch.zeros(3, 1), torch.zeros(3, 1)), act[:, None]))
+    ratio = (-0.5 * (act - 0.7).square() + 0.5 * act.square()).exp()
+    for objective in (objectives.policy_gradient, objectives.score_function, objectives.dice):
+        (step,) = torch.autograd.grad(objective(Point()({"w": w}, data.x), data), w)
+        assert torch.allclose(step, -(ratio * adv * (act - 0.7)).mean(), atol=1e-12)
+
+
+def test_exploration_is_paid_in_deviations_of_all_returns_and_not_by_what_broke_down() -> None:
+    """Returns 1, 3 before, and 4, 4 after; a third episode of each, of return 99, broke down.
+
+    Credits 4 - 3 and 4 - 1, over the deviation of 1, 3, 4, 4: mean 3, variance (4 + 0 + 1 + 1) / 4. Two steps were
+    taken in three episodes, and each has the derivative u = a - w of its log-density.
+    """
+    act = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64)
+    w = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
+    logp = log_prob(Gaussian(w.detach().expand(3, 1), torch.zeros(3, 1)), act[:, None])
+    data = transitions(act, torch.zeros(3, dtype=torch.float64), logp)
+    alive = torch.tensor([True, True, False]).expand_as(data.alive)
+
+    def returns(*values: float) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float64).expand_as(data.adv)
+
+    support = data._replace(alive=alive, ret=returns(1, 3, 99))
+    query = data._replace(alive=alive, ret=returns(4, 4, 99))
+    out = Point()({"w": w}, data.x)
+    (step,) = torch.autograd.grad(objectives.exploration_credit(out, support, query), w)
+    u, spread = act - 0.7, 1.5**0.5
+    assert torch.allclose(step, -(u[0] * 1 + u[1] * 3) / spread / (2 / 3), atol=1e-6)
+    same = support._replace(ret=returns(4, 4, 99))
+    assert objectives.exploration_credit(out, same, query).item() == 0
+
+
 def test_clipping_stops_the_gradient_beyond_the_bound_only_on_the_greedy_side() -> None:
     """Ratios 1.5 and 0.5 with clip 0.3: positive A stops at 1.5, negative A stops at 0.5; the others go on."""
     ratio = torch.tensor([1.5, 1.5, 0.5, 0.5], dtype=torch.float64)

@@ -12,7 +12,7 @@ from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
 from agents.memory.cores import run
-from agents.memory.rl2 import MAX_COUNT, kept
+from agents.memory.rl2 import MAX_COUNT, _usual, kept
 from agents.networks import GaussianMLP, TanhMLP
 from agents.objectives import clipped_policy_gradient
 
@@ -93,15 +93,28 @@ def test_what_is_usual_is_that_of_all_data_so_far() -> None:
     assert learner.watch(full, parts[0])["seen.count"].item() == MAX_COUNT
 
 
+def test_what_never_varies_is_left_as_it_is() -> None:
+    """Three batches of an input that is always 2: its variance is 0, and a 5 is seen 3 from what is usual."""
+    learner = rl2(CORES["gru"])
+    theta, generator = start(learner)
+    alive = torch.ones(4, 3, dtype=torch.bool)
+    for _ in range(3):
+        x = torch.randn(4, 3, SEEN, generator=generator)
+        x[..., 0] = 2.0
+        theta = learner.watch(theta, data_of(x, alive, generator))
+    assert theta["seen.var"][0].item() == pytest.approx(0.0, abs=1e-12)
+    seen = _usual(theta, torch.full((SEEN,), 5.0))
+    assert seen[0].item() == pytest.approx(3.0)
+
+
 def test_value_says_the_same_when_its_scale_moves() -> None:
-    """Exactly so where inputs stay as they are: PopArt (van Hasselt et al. 2016, proposition 1)."""
+    """PopArt (van Hasselt et al. 2016, proposition 1)."""
     learner = rl2(CORES["gru"])
     theta, generator = start(learner)
     x = torch.randn(5, 3, SEEN, generator=generator)
     before = learner.follow(theta, learner.begin(theta), x)[1]
-    moved = learner.watch(theta, data_of(x, torch.ones(5, 3, dtype=torch.bool), generator))
-    unchanged = {k: theta[k] for k in theta if k.startswith("seen.")}
-    after = learner.follow(moved | unchanged, learner.begin(theta), x)[1]
+    moved = learner.rescale(theta, data_of(x, torch.ones(5, 3, dtype=torch.bool), generator))
+    after = learner.follow(moved, learner.begin(theta), x)[1]
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
     assert moved["ret.mean"].item() != 0
 

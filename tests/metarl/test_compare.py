@@ -11,6 +11,7 @@ import torch
 from agents.learner import Params
 from agents.memory import LSTM, Stream
 from agents.memory.stream import see_pictures, tell_classes
+from agents.metric import Relation
 from agents.objectives import cross_entropy
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
@@ -55,6 +56,20 @@ def test_runs_are_one_table_with_what_is_published(workdir: Path, capsys: pytest
     assert text.count("| mann_omniglot |") == 2
     mean = 100 * sum(r["mean"] for r in rows[0]["accuracy"][0]["runs"]) / 2
     assert f"{mean:.1f}, " in text
+
+
+def test_statistics_for_other_shots_are_measured_afresh() -> None:
+    """Pairs are normalised by those measured before, if these are left in theta: five shots after one, or at once."""
+    learner, generator = Relation(2), torch.Generator().manual_seed(0)
+    theta = learner.init(generator)
+    images = [FewShotImages(glyphs.load(), 2, shot, 1) for shot in (1, 5)]
+
+    def measured(theta: Params, which: int) -> Params:
+        return accuracy.calibrate(learner, theta, images[which], torch.Generator().manual_seed(1))
+
+    at_once = measured(theta, 1)
+    for k, v in measured(measured(theta, 0), 1).items():
+        assert torch.equal(v, at_once[k])
 
 
 def test_what_was_evaluated_is_not_evaluated_again(

@@ -110,6 +110,8 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
     ("name", "changes", "sentence"),
     [
         ("maml_point", {"learner__estimator": "emaml", "outer": {"kind": "trpo"}}, "outer.kind trpo leaves it out"),
+        ("maml_point", {"learner__estimator": "emaml", "train__episodes": 1}, "compares episodes with each other"),
+        ("reptile_robot", {"learner__inner_optimizer": "adam", "outer__optimizer": "adam"}, "has to be sgd"),
         ("maml_point", {"outer": {"kind": "trpo"}}, "learner.each_round is for outer.kind ppo"),
         ("maml_sinusoid", {"learner__inner_lr_decay": 0.5}, "a supervised task has one round"),
         ("maml_omniglot", {"learner__each_round": True}, "a supervised task has one round"),
