@@ -65,7 +65,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_omniglot", "learner.embedding.down", "pool"),
     ("reptile_omniglot", "learner.inner_steps", 2),
     ("reptile_omniglot", "learner.inner_optimizer", "adam"),
-    ("reptile_omniglot", "outer.anneal", True),
+    ("reptile_omniglot", "outer.anneal", False),
     ("ntm_copy", "learner.controller", "lstm"),
     ("lstm_meta_learner_omniglot", "learner.inner_steps", 2),
     ("lstm_meta_learner_omniglot", "learner.hidden", 3),
