@@ -38,14 +38,20 @@ def policy_gradient(out: Policy, data: Transitions) -> Tensor:
     return -mean_alive(likelihood_ratio(out, data) * data.adv, data)
 
 
+def _weighed(out: Policy, data: Transitions) -> tuple[Tensor, Tensor]:
+    """log pi(a|s), and its likelihood ratio without a derivative; 0 and 1 where no step was taken."""
+    logp = torch.where(data.alive, log_prob(out, data.act), 0.0)
+    return logp, torch.where(data.alive, logp - data.logp, 0.0).exp().detach()
+
+
 def score_function(out: Policy, data: Transitions) -> Tensor:
     """-E[log pi * A] (Williams 1992). As an inner objective it loses the credit of the actions taken before adaptation:
     of the Hessian of the return only E[A Hess log pi] is left (Foerster et al. 2018, arXiv 1802.05098, section 3.1).
 
     Of a policy that has moved since it sampled, as in later epochs, an action counts by its likelihood ratio.
     """
-    weight = likelihood_ratio(out, data).detach()
-    return -mean_alive(torch.where(data.alive, log_prob(out, data.act), 0.0) * weight * data.adv, data)
+    logp, weight = _weighed(out, data)
+    return -mean_alive(logp * weight * data.adv, data)
 
 
 def dice(out: Policy, data: Transitions) -> Tensor:
@@ -56,8 +62,8 @@ def dice(out: Policy, data: Transitions) -> Tensor:
     is unbiased if the advantages are, and of high variance. Episodes are along the second axis. Of a policy that has
     moved since it sampled an action counts by its likelihood ratio, as in `policy_gradient`.
     """
-    weight = likelihood_ratio(out, data).detach()
-    logp = torch.where(data.alive, log_prob(out, data.act), 0.0).cumsum(0)
+    logp, weight = _weighed(out, data)
+    logp = logp.cumsum(0)
     magic = (logp - logp.detach()).exp()
     before = torch.cat([torch.ones_like(magic[:1]), magic[:-1]])
     return -mean_alive((magic - before) * weight * data.adv, data)
@@ -71,8 +77,8 @@ def exploration_credit(out: Policy, support: Transitions, query: Transitions, no
     one it is zero. Episodes that broke down count nowhere. normalise: in deviations of all these returns, as advantages
     are; otherwise as it is. Of a policy that has moved since it sampled an action counts by its likelihood ratio.
     """
-    weight = likelihood_ratio(out, support).detach()
-    logp = (torch.where(support.alive, log_prob(out, support.act), 0.0) * weight).sum(0)  # [E]
+    logp, weight = _weighed(out, support)
+    logp = (logp * weight).sum(0)  # [E]
     whole = torch.cat([support.alive[0], query.alive[0]]).to(support.ret)  # [2 E], 1 where an episode counts
     returns = torch.cat([support.ret[0], query.ret[0]]) * whole
     before, there = returns[: len(logp)], whole[: len(logp)]

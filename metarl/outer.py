@@ -192,7 +192,7 @@ class Gradient:
 
     def _sum_gradients(self, episodes: Any) -> Tensor:
         total = torch.zeros(())
-        for part, share in _chunks(episodes, self.chunk) if self.chunk else [(episodes, 1.0)]:
+        for part, share in _chunks(episodes, self.chunk):
             loss = share * over_tasks(self.learner.loss, self.leaves, part)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total = total + loss.detach()
@@ -202,8 +202,8 @@ class Gradient:
     def _within_bound(self, theta: Params, new: Params, episodes: Any) -> tuple[Params, float, float]:
         """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
         measure = after_adaptation(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
+        parts = _chunks(episodes, self.chunk)
         for halvings in range(MAX_HALVINGS):
-            parts = _chunks(episodes, self.chunk) if self.chunk else [(episodes, 1.0)]
             mine = torch.stack([share * over_tasks(measure, new, part) for part, share in parts]).sum()
             kl = self.ranks.mean([mine], self._weight(episodes))[0].item()
             if kl <= self.max_kl:
@@ -317,8 +317,10 @@ class TRPO:
 
 
 def _chunks(episodes: Any, size: int) -> list[tuple[Any, float]]:
-    """Up to `size` tasks each, and their share of all."""
+    """Up to `size` tasks each, 0 for all of them, and their share of all."""
     count = len(episodes.query[0])
+    if not size:
+        return [(episodes, 1.0)]
     parts = [change_all(episodes, itemgetter(slice(a, a + size))) for a in range(0, count, size)]
     return [(p, len(p.query[0]) / count) for p in parts]
 
