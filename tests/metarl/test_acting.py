@@ -135,3 +135,13 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
         gained[reset] = metrics["return_after"]
     assert gained["trial"] > -0.5
     assert gained["episode"] < -0.9
+
+
+def test_the_scale_of_returns_is_known_before_the_step_and_what_is_seen_after_it() -> None:
+    t = trainer()
+    told, step = [], t.outer.step
+    t.outer.step = lambda theta, episode: told.append(theta) or step(theta, episode)  # type: ignore[method-assign,func-returns-value]
+    t.iterate()
+    assert told[0]["ret.count"].item() > 0
+    assert told[0]["seen.count"].item() == 0
+    assert t.state.theta["seen.count"].item() == t.state.theta["ret.count"].item() > 0
