@@ -56,7 +56,7 @@ class _Backward(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.save_for_backward(*inputs[:3])
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
@@ -84,28 +84,57 @@ def apart(t: Tensor, n: int) -> Tensor:
 
 
 def _second(
-    grad: Tensor, x: Tensor, scale: Tensor, to_x: Tensor, to_scale: Tensor, to_shift: Tensor
+    grad: Tensor,
+    x: Tensor,
+    scale: Tensor,
+    mean: Tensor,
+    inverse: Tensor,
+    to_x: Tensor,
+    to_scale: Tensor,
+    to_shift: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The derivatives of `_Backward` by grad, x and scale, given those by its three outputs.
 
     With xh the normalised maps, r their inverse deviation, and P(v) = v - mean(v) - xh mean(v xh), which is symmetric
     and linear, its outputs are scale r P(grad), sum(grad xh) and sum(grad). By grad that is scale r P(to_x) + to_scale
     xh + to_shift; by scale sum(to_x r P(grad)); and by x, of v = (to_scale - scale r mean(to_x xh)) grad - scale r
-    mean(grad xh) to_x, r P(v) less what the deviation r itself does. The kernel gives r P and the sums in one go.
+    mean(grad xh) to_x, r P(v) less what the deviation r itself does. All of it is weighted sums of the maps x, grad and
+    to_x, with a number a channel for a weight, so that a few sums over each are enough.
     """
-    var, mean = torch.var_mean(x, AXES, correction=0)
-    r, count = (var + EPS).rsqrt(), x.numel() / x.shape[1]
-    ones = torch.ones_like(scale)
-    pulled, pulled_sum, _ = _Backward.apply(to_x, x, ones, mean.detach(), r.detach())  # type: ignore[no-untyped-call]
-    passed, passed_sum, _ = _Backward.apply(grad, x, ones, mean.detach(), r.detach())  # type: ignore[no-untyped-call]
-    by_scale = (to_x * passed).sum(AXES)
-    slope = to_scale * r
-    by_grad = torch.addcmul(_wide(to_shift - slope * mean), x, _wide(slope)).addcmul(pulled, _wide(scale))
-    own = -scale * r * r * by_scale / count
-    by_x = torch.addcmul(_wide(-own * mean), x, _wide(own))
-    by_x = by_x.addcmul(passed, _wide(to_scale - scale * r * pulled_sum / count))
-    by_x = by_x.addcmul(pulled, _wide(-scale * r * passed_sum / count))
+    if torch.is_grad_enabled():  # it is to be differentiated again, for which the statistics depend on x
+        var, mean = torch.var_mean(x, AXES, correction=0)
+        inverse = (var + EPS).rsqrt()
+    r, count = inverse, x.numel() / x.shape[1]
+    grad_xh, grad_mean = (s / count for s in _sums(grad, x, mean, r))
+    to_x_xh, to_x_mean = (s / count for s in _sums(to_x, x, mean, r))
+    by_scale = r * ((to_x * grad).sum(AXES) - count * (to_x_mean * grad_mean + to_x_xh * grad_xh))
+    along = to_scale - scale * r * to_x_xh  # how much of xh there is in the derivative by grad
+    by_grad = _weighed(to_shift, (to_x, scale * r, to_x_mean), (x, r * along, mean))
+    against = -scale * r * grad_xh
+    own = -scale * r * r * by_scale / count - r * r * (along * grad_xh + against * to_x_xh)
+    by_x = _weighed(
+        torch.zeros_like(scale), (x, own, mean), (grad, r * along, grad_mean), (to_x, r * against, to_x_mean)
+    )
     return by_grad, by_x, by_scale
+
+
+def _sums(v: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """Of v times the normalised maps, and of v, [C] each."""
+    ones = torch.ones_like(mean)
+    if torch.is_grad_enabled():
+        _, *sums = _Backward.apply(v, x, ones, mean.detach(), inverse.detach())  # type: ignore[no-untyped-call]
+    else:
+        kernel, only_sums = torch.ops.aten.native_batch_norm_backward, [False, True, True]
+        _, *sums = kernel(v, x, ones, None, None, mean, inverse, True, EPS, only_sums)
+    return sums[0], sums[1]
+
+
+def _weighed(offset: Tensor, *terms: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """offset [C] plus the sum of weight (v - middle) over the terms (v, weight, middle): maps, [C] and [C]."""
+    out = _wide(offset - torch.stack([weight * middle for _, weight, middle in terms]).sum(0))
+    for v, weight, _ in terms:
+        out = torch.addcmul(out, v, _wide(weight))
+    return out
 
 
 def _wide(t: Tensor) -> Tensor:

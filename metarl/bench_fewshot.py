@@ -22,7 +22,7 @@ from envs.core import Examples
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
 from metarl.bench import Phase
-from metarl.build import CHUNK
+from metarl.build import tasks_at_once
 from metarl.outer import Gradient
 from metarl.train import usable_cores
 
@@ -48,7 +48,7 @@ def _maml(down: Literal["stride", "pool"], query: int, steps: int, repeats: int)
     learner = MAML(ConvClassifier(Conv4(down=down), WAY), cross_entropy, cross_entropy, RATE, steps)
     theta = learner.init(torch.Generator().manual_seed(0))
     lesson = _lesson(query, TASKS)
-    outer = Gradient(learner, theta, outer_lr=1e-3, chunk=CHUNK)
+    outer = Gradient(learner, theta, outer_lr=1e-3, chunk=tasks_at_once(WAY * (SHOT + query)))
     seconds = _medians(
         {
             "ours": lambda: _do(outer.step(theta, lesson)),

@@ -152,7 +152,7 @@ def _siamese(s: schema.SiameseLearner, tasks: schema.FewShotTasks) -> Siamese:
     return Siamese(Conv4(s.embedding.channels, s.embedding.down), tasks.way, s.bn or "running", "near", l2)
 
 
-CHUNK = 8  # tasks on images that are differentiated at once; measured, see `metarl bench fewshot`
+PIXELS_AT_ONCE = 1280 * 28 * 28  # of tasks that are differentiated together; more is no faster here, and takes memory
 STEPS_AT_ONCE = 10_000  # of a round's episodes; measured on half-cheetah: those of more tasks fall out of the caches
 CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM, "gru": GRU, "snail": SNAIL}
 
@@ -344,8 +344,11 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params, horizon:
 
 def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks: Ranks = ALONE) -> Gradient:
     """One optimiser step on the learner's own loss, of all `ranks` together."""
-    s, sees_images = config.outer, isinstance(config.tasks, schema.FewShotTasks)
+    s, tasks = config.outer, config.tasks
     assert isinstance(s, schema.GradientOuter)
+    chunk = 0
+    if isinstance(tasks, schema.FewShotTasks) and isinstance(learner, Supervised) and _on_processor(theta):
+        chunk = tasks_at_once(tasks.way * (tasks.shot + tasks.query), tasks.size)
     return Gradient(
         learner,
         theta,
@@ -354,10 +357,15 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks
         max_grad_norm=s.max_grad_norm,
         halve_every=s.halve_every,
         anneal_over=config.train.iterations if s.anneal else 0,
-        chunk=CHUNK if isinstance(learner, Supervised) and sees_images and _on_processor(theta) else 0,
+        chunk=chunk,
         ranks=ranks,
         tasks=config.train.num_tasks,
     )
+
+
+def tasks_at_once(images: int, size: int = 28) -> int:
+    """How many tasks of so many images each, so many pixels wide, are differentiated together on a processor."""
+    return max(PIXELS_AT_ONCE // (images * size * size), 1)
 
 
 def _on_processor(theta: Params) -> bool:

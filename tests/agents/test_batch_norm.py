@@ -42,3 +42,19 @@ def test_a_gradient_step_of_many_tasks_is_differentiated_rightly() -> None:
         torch.func.vmap(lambda a, norm=norm, leaf=leaf: adapted(norm, leaf, a))(x).sum().backward()
         found.append(leaf.grad)
     torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-9)
+
+
+def test_the_third_derivative_too() -> None:
+    """Where the second derivative has to know that the statistics depend on the maps."""
+    x, scale = draw(3, 2, 4, 4), draw(2)
+
+    def third(norm) -> Tensor:  # noqa: ANN001
+        def first(at: Tensor) -> Tensor:
+            return torch.func.grad(lambda x: norm(x, scale, scale).pow(3).mean())(at)
+
+        def second(at: Tensor) -> Tensor:
+            return torch.func.grad(lambda x: first(x).sin().square().sum())(at)
+
+        return torch.func.grad(lambda x: second(x).square().sum())(x)
+
+    torch.testing.assert_close(third(batch_norm), third(plain), rtol=1e-9, atol=1e-9)
