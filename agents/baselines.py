@@ -53,4 +53,4 @@ class FineTuned(Joint):
     rounds = 1
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
-        return descend(self.network, self.outer, phi, support, self.inner_lr, self.inner_steps)
+        return descend(self.network, self.outer, phi, support, self.inner_lr, self.inner_steps)[0]

@@ -178,8 +178,21 @@ def after_adaptation(learner: Learner, objective: Objective) -> Callable[[Params
     return judge
 
 
+class Meeting(Protocol):
+    """A learner that is judged through its adaptation, of whatever it learns from."""
+
+    def begin(self, theta: Params) -> Params: ...
+
+    def adapt(self, theta: Params, phi: Params, support: Any) -> Params: ...
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Any: ...
+
+    def meet(self, theta: Params, phi: Params, support: Any) -> tuple[Params, Any]:
+        """`adapt`, and what `apply` says of the support before it, from the pass that adapting makes anyway."""
+
+
 def through_adaptation(
-    learner: Any,
+    learner: Meeting,
     theta: Params,
     episode: Episode | Lesson,
     outer: Objective,
@@ -194,14 +207,15 @@ def through_adaptation(
     each_round: the mean of `outer` after each of the rounds, of all but the last on what the next adapts on.
     """
     phi, paid, explored, judged = learner.begin(theta), torch.zeros(()), torch.zeros(()), torch.zeros(())
+    asked = penalty is not None or exploration is not None or each_round
     for support in episode.support:
+        phi, met = learner.meet(theta, phi, support) if asked else (learner.adapt(theta, phi, support), None)
         if each_round and support is not episode.support[0]:
-            judged = judged + outer(learner.apply(theta, phi, support.x), support)
+            judged = judged + outer(met, support)
         if penalty is not None:
-            paid = paid + penalty(learner.apply(theta, phi, support.x), support)
+            paid = paid + penalty(met, support)
         if exploration is not None:
-            explored = explored + exploration(learner.apply(theta, phi, support.x), support, episode.query)
-        phi = learner.adapt(theta, phi, support)
+            explored = explored + exploration(met, support, episode.query)
     judged = judged + outer(learner.apply(theta, phi, episode.query.x), episode.query)
     rounds = max(len(episode.support), 1)
     return judged / (rounds if each_round else 1) + coef * paid / rounds + explored

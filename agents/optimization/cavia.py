@@ -48,6 +48,13 @@ class CAVIA(Generic[Out]):
         return {CONTEXT: like.new_zeros(self.context)}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
+        return self._adapt(theta, phi, support)[0]
+
+    def meet(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+        after, out = self._adapt(theta, phi, support)
+        return after, self.apply(theta, phi, support.x) if self.first_order else out
+
+    def _adapt(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         fixed = {k: v.detach() for k, v in theta.items()} if self.first_order else theta
 
         def told(context: Params, x: Tensor) -> Out:

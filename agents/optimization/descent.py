@@ -18,17 +18,21 @@ def descend(
     rate: float | Mapping[str, Tensor | float],
     steps: int,
     first_order: bool = False,
-) -> Params:
-    """`steps` gradient steps on one batch; `rate` is one number, or a number or tensor a parameter.
+) -> tuple[Params, Out]:
+    """`steps` gradient steps on one batch, and what the network answered before the first, at no cost.
 
-    With `first_order` the gradient is taken at detached weights, so that no derivative of it is ever built.
+    `rate` is one number, or a number or tensor a parameter. With `first_order` the gradient is taken at detached
+    weights, so that no derivative of it is ever built, nor of that answer.
     """
 
-    def loss(weights: Params) -> Tensor:
-        return objective(network(weights, data.x), data)
+    def loss(weights: Params) -> tuple[Tensor, Out]:
+        out = network(weights, data.x)
+        return objective(out, data), out
 
+    answers: list[Out] = []
     for _ in range(steps):
         at = {k: v.detach() for k, v in phi.items()} if first_order else phi
-        grad = torch.func.grad(loss)(at)
+        grad, out = torch.func.grad(loss, has_aux=True)(at)
         phi = {k: v - (rate[k] if isinstance(rate, Mapping) else rate) * grad[k] for k, v in phi.items()}
-    return phi
+        answers.append(out)
+    return phi, answers[0]

@@ -85,6 +85,9 @@ class LstmMetaLearner(Generic[Out]):
             phi = self._step(theta, phi, support)
         return phi
 
+    def meet(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+        return self.adapt(theta, phi, support), self.apply(theta, phi, support.x)
+
     def _step(self, theta: Params, phi: Params, support: Data) -> Params:
         """One update of every weight."""
         weights = weights_of(phi)

@@ -83,6 +83,13 @@ class MAML(Generic[Out]):
         return phi if self.inner_lr_decay == 1.0 else phi | {SCALE: torch.ones((), device=device_of(phi))}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
+        return self._adapt(theta, phi, support)[0]
+
+    def meet(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+        after, out = self._adapt(theta, phi, support)
+        return after, self.apply(theta, phi, support.x) if self.first_order else out
+
+    def _adapt(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         scale, weights = phi.get(SCALE), {k: v for k, v in phi.items() if k != SCALE}
         rate = {k: theta[RATE + k] if self.learn_inner_lr else self.inner_lr for k in weights}
         if scale is not None:
@@ -92,8 +99,8 @@ class MAML(Generic[Out]):
         def network(weights: Params, x: Tensor) -> Out:
             return self.apply(fixed, weights, x)
 
-        moved = descend(network, self.inner, weights, support, rate, self.inner_steps, self.first_order)
-        return moved if scale is None else moved | {SCALE: scale * self.inner_lr_decay}
+        moved, out = descend(network, self.inner, weights, support, rate, self.inner_steps, self.first_order)
+        return moved if scale is None else moved | {SCALE: scale * self.inner_lr_decay}, out
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(theta | phi if self.adapted else phi, x)

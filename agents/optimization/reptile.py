@@ -60,7 +60,7 @@ class Reptile(Generic[Out]):
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         if self.inner_optimizer == "sgd":
-            return descend(self.network, self.inner, phi, support, self.inner_lr, self.inner_steps)
+            return descend(self.network, self.inner, phi, support, self.inner_lr, self.inner_steps)[0]
         for _ in range(self.inner_steps):
             phi = self._by_adam(phi, support)
         return phi

@@ -60,7 +60,7 @@ def test_gates_held_at_one_and_alpha_are_gradient_descent() -> None:
     support = lesson().support[0]
     start = LEARNER.begin(theta)
     ours = weights_of(LEARNER.adapt(theta, LEARNER.adapt(theta, start, support), support))
-    theirs = descend(NETWORK, mse, weights_of(start), support, 0.3, steps=4)
+    theirs = descend(NETWORK, mse, weights_of(start), support, 0.3, steps=4)[0]
     assert ours.keys() == theirs.keys()
     assert all(torch.allclose(ours[k], theirs[k], rtol=1e-12, atol=1e-14) for k in ours)
 
