@@ -6,7 +6,7 @@ import ctypes
 import sys
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # names of glibc's `mallopt` (malloc.h)
-EVERYTHING, RESERVE = 2**31 - 1, 64 * 2**20  # bytes
+NEVER, RESERVE = -1, 64 * 2**20  # bytes; -1 is the man page's way to say that nothing is handed back
 
 
 def keep_freed_memory() -> None:
@@ -22,5 +22,5 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return  # another C library, with ways of its own
-    for name, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, EVERYTHING), (TOP_PAD, RESERVE)):
+    for name, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, NEVER), (TOP_PAD, RESERVE)):
         mallopt(name, value)

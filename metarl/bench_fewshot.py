@@ -27,6 +27,7 @@ from metarl.outer import Gradient
 from metarl.train import usable_cores
 
 WAY, SHOT, TASKS, RATE = 5, 1, 32, 0.4
+WARM = 3  # rounds before any counts: the first fetches memory, the second a little more
 DOWNS: tuple[Literal["stride", "pool"], ...] = ("stride", "pool")
 Row = dict[str, Any]
 
@@ -122,8 +123,8 @@ def loop_over_tasks(theta: Params, lesson: Lesson, down: str, steps: int) -> Par
 
 
 def _medians(ways: dict[str, Phase], repeats: int) -> dict[str, float]:
-    for way in ways.values():
-        way()  # warms caches and threads
+    for way in [*ways.values()] * WARM:
+        way()
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, way in ways.items():
