@@ -23,8 +23,14 @@ def test_value_and_derivatives_are_those_of_torch() -> None:
 
 
 def test_of_equal_pixels_the_first_gets_the_gradient() -> None:
-    x = torch.zeros(1, 1, 2, 2, requires_grad=True)
-    assert torch.autograd.grad(max_pool(x).sum(), x)[0].flatten().tolist() == [1, 0, 0, 0]
+    """Every way in which four pixels can be equal, or one larger than another, in maps with an odd side."""
+    values = torch.arange(3.0)
+    x = torch.zeros(81, 1, 5, 5)
+    x[..., 2:4, :2] = torch.cartesian_prod(values, values, values, values).view(81, 1, 2, 2)
+    x.requires_grad_()
+    ours, torchs = (torch.autograd.grad(pool(x).sum(), x)[0] for pool in (max_pool, lambda a: F.max_pool2d(a, 2)))
+    assert torch.equal(ours, torchs)
+    assert ours[0, 0, 2, :2].tolist() == [1, 0]
 
 
 def test_a_gradient_step_of_many_tasks_is_differentiated_as_one_after_the_other() -> None:
