@@ -19,7 +19,7 @@ def descend(
     steps: int,
     first_order: bool = False,
 ) -> tuple[Params, Out]:
-    """`steps` gradient steps on one batch, and what the network answered before the first, at no cost.
+    """`steps` gradient steps, one or more, on one batch, and what the network answered before the first, at no cost.
 
     `rate` is one number, or a number or tensor a parameter. With `first_order` the gradient is taken at detached
     weights, so that no derivative of it is ever built, nor of that answer.
