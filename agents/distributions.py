@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from envs.chance import normal, uniform
+from envs.rng import normal, uniform
 
 
 class Gaussian(NamedTuple):

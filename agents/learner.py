@@ -139,7 +139,7 @@ class FewShotLearner(Protocol):
 
     @property
     def bn(self) -> str:
-        """Which statistics normalise (see `agents.embeddings`)."""
+        """Which statistics normalise (see `agents.nn.embeddings`)."""
 
     def init(self, generator: torch.Generator) -> Params:
         """A fresh theta."""

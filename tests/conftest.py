@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from metarl import config as settings
-from metarl import gl, schema
+from metarl.config import files as settings
+from metarl.config import schema
+from metarl.system import rendering as gl
 
 os.environ.setdefault("MUJOCO_GL", gl.working() or "disabled")  # before any test imports mujoco
 

@@ -23,8 +23,8 @@ from pathlib import Path
 import torch
 
 from agents.learner import Params
-from metarl import checkpoint
 from metarl.errors import UserError
+from metarl.runs import checkpoint
 
 SHAPES: dict[str, tuple[int, ...]] = {"layer0.weight": (8, 4), "layer0.bias": (8,), "log_std": (2,)}
 Damage = Callable[[Path, random.Random], None]
@@ -238,7 +238,7 @@ def _loaded(path: Path, like: Params) -> tuple[checkpoint.State | None, str]:
 
 def main(count: int, seed: int = 0) -> collections.Counter[str]:
     """Try so many damages; how often each was refused."""
-    logger = logging.getLogger("metarl.checkpoint")
+    logger = logging.getLogger("metarl.runs.checkpoint")
     level = logger.level
     logger.setLevel(logging.ERROR)  # each is warned about
     rng, base = random.Random(seed), Path(tempfile.mkdtemp())

@@ -28,11 +28,12 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from metarl import checkpoint, runs
-from metarl import config as settings
+from metarl.config import files as settings
+from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.schema import Config
-from metarl.train import FewShotTrainer, Trainer, train, trainer_of
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
+from metarl.training.trainer import FewShotTrainer, Trainer, train, trainer_of
 from tests.fuzz_configs import small
 
 EVERY = 2  # iterations between two checkpoints

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from metarl import config as settings
+from metarl.config import files as settings
 from metarl.errors import UserError
-from metarl.train import trainer_of
+from metarl.training.trainer import trainer_of
 from tests.conftest import OWN, SMALL, WIDE
 
 WORDS = (

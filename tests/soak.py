@@ -16,17 +16,17 @@ import threading
 import time
 from pathlib import Path
 
-from metarl import gl
+from metarl.system import rendering as gl
 
 gl.choose()
 
 import numpy as np
 from rich.console import Console
 
-from metarl import config as settings
-from metarl import runs
-from metarl.allocator import keep_freed_memory
-from metarl.train import train, trainer_of
+from metarl.config import files as settings
+from metarl.runs import folder as runs
+from metarl.system.allocator import keep_freed_memory
+from metarl.training.trainer import train, trainer_of
 
 OPTIONS = {"train.iterations": 10**6, "train.checkpoint_every": 5, "train.video_every": 20, "train.num_threads": 1}
 EVERY = 10.0  # s between two looks

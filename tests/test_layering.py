@@ -29,7 +29,7 @@ def test_imports_go_down_only(path: Path) -> None:
 
 def test_agents_take_only_records_and_luck_from_envs() -> None:
     names = set().union(*(imported(p) for p in (HOME / "agents").rglob("*.py")))
-    assert {n for n in names if n.startswith("envs")} <= {"envs.core", "envs.chance"}
+    assert {n for n in names if n.startswith("envs")} <= {"envs.core", "envs.rng"}
 
 
 def test_nothing_imports_pickle() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from metarl import config as settings
-from metarl.build import build_family
-from metarl.cli import COMMANDS
+from metarl.cli.app import COMMANDS
+from metarl.config import files as settings
+from metarl.training.build import build_family
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 

@@ -19,10 +19,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from agents.learner import Params
-from metarl import config as settings
-from metarl.ranks import ALONE, Ranks, joined
-from metarl.schema import Config
-from metarl.train import trainer_of
+from metarl.config import files as settings
+from metarl.config.schema import Config
+from metarl.distributed.process_group import ALONE, Ranks, joined
+from metarl.training.trainer import trainer_of
 from tests.fuzz_configs import small
 
 TASKS = {"train.num_tasks": 5, "train.episodes": 3}  # a share of two and one of three

@@ -1,7 +1,5 @@
 """Learners that keep what they met."""
 
-from agents.memory.cores import GRU, LSTM, Core
-from agents.memory.fast_weights import conv_network, dense_network
 from agents.memory.mann import LRUA
 from agents.memory.metanet import MetaNet, as_it_is, gaussian
 from agents.memory.ntm import NTM
@@ -9,6 +7,8 @@ from agents.memory.rl2 import RL2
 from agents.memory.snail import SNAIL
 from agents.memory.stream import Stream
 from agents.memory.transcriber import Transcriber
+from agents.nn.cores import GRU, LSTM, Core
+from agents.nn.fast_weights import conv_network, dense_network
 
 __all__ = [
     "GRU",

@@ -26,8 +26,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.learner import Params
-from agents.memory import addressing
-from agents.recurrent_cells import init_lstm, lstm_at_rest, lstm_step, project
+from agents.nn import addressing
+from agents.nn.cells import init_lstm, lstm_at_rest, lstm_step, project
 
 
 @dataclass(frozen=True)

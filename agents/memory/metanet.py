@@ -5,7 +5,7 @@ fast weights of gradients. Formed within one task: fast weights of u, made by an
 support slice by slice; and a memory with, for every item of the support, fast weights of b, made by a perceptron m from
 that item's gradient, under the key that u gives the item. A query's key attends to the memory by cosine, and b answers
 on its slow weights and on the mean of the fast ones. Slow and fast weights meet by layer augmentation
-(`agents.memory.fast_weights`). Gradients are inputs here: nothing is differentiated through them, so that the last
+(`agents.nn.fast_weights`). Gradients are inputs here: nothing is differentiated through them, so that the last
 layer of u, which only its own loss uses, keeps its random values.
 
 An item is an example, or an episode of a task to act in. Of an episode the gradient is that of its surrogate, and the
@@ -31,9 +31,9 @@ from torch import Tensor
 
 from agents.distributions import Gaussian
 from agents.learner import Data, Episode, Lesson, Objective, Out, Params, Transitions
-from agents.memory.fast_weights import Augmented, each, mixed, shared
-from agents.memory.meta_learners import init_d, init_m, log_and_sign, run_d, run_m
-from agents.networks import MIN_LOG_STD
+from agents.nn.fast_weights import Augmented, each, mixed, shared
+from agents.nn.gradient_readers import init_d, init_m, log_and_sign, run_d, run_m
+from agents.nn.perceptrons import MIN_LOG_STD
 from envs.core import Examples
 
 Representation = Literal["task", "verification"]

@@ -25,8 +25,8 @@ from torch import Tensor
 from agents.advantages import Total, alone
 from agents.distributions import Policy
 from agents.learner import Episode, Network, Objective, Params, Transitions
-from agents.memory.cores import Core, run
-from agents.networks import TanhMLP
+from agents.nn.cores import Core, run
+from agents.nn.perceptrons import TanhMLP
 from agents.objectives import mean_alive
 
 MAX_SEEN = 10.0  # deviations from what is usual; chosen, as in common PPO codes

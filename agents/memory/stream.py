@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.learner import Lesson, Objective, Params
-from agents.memory.cores import Core, run
+from agents.nn.cores import Core, run
 from envs.core import Examples
 
 SIDE = 20  # pixels that the core sees

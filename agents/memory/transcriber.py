@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.learner import Lesson, Params
-from agents.memory.cores import Core, run
+from agents.nn.cores import Core, run
 from agents.objectives import bits
 from envs.core import Examples
 

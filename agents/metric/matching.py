@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.embeddings import BatchNorm, Embedding
 from agents.learner import Lesson, Params
 from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.nn.cells import init_lstm, lstm_cell
+from agents.nn.embeddings import BatchNorm, Embedding
 from agents.objectives import cross_entropy
-from agents.recurrent_cells import init_lstm, lstm_cell
 from envs.core import Examples
 
 SCALE = 10.0  # chosen: the initial inverse temperature

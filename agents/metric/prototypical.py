@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.embeddings import BatchNorm, Embedding
 from agents.learner import Lesson, Params
 from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.nn.embeddings import BatchNorm, Embedding
 from agents.objectives import cross_entropy
 from envs.core import Examples
 
 
 @dataclass(frozen=True)
 class Prototypical:
-    """`way` classes a task; `bn`: which statistics normalise (see `agents.embeddings`)."""
+    """`way` classes a task; `bn`: which statistics normalise (see `agents.nn.embeddings`)."""
 
     embedding: Embedding
     way: int

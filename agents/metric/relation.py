@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.embeddings import BatchNorm, Embedded, normalise, running_stats
 from agents.learner import Lesson, Params
 from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
-from agents.pooling import max_pool
+from agents.nn.embeddings import BatchNorm, Embedded, normalise, running_stats
+from agents.nn.pooling import max_pool
 from envs.core import Examples
 
 CHANNELS = 64

@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.embeddings import BatchNorm, Embedding
-from agents.embeddings_koch import DENSE, draw_biases
 from agents.learner import Lesson, Params
 from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.nn.embeddings import BatchNorm, Embedding
+from agents.nn.koch import DENSE, draw_biases
 from envs.core import Examples
 
 Start = Literal["near", "drawn"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.embeddings import BatchNorm, Embedding, running_stats
 from agents.learner import Lesson, Params
+from agents.nn.embeddings import BatchNorm, Embedding, running_stats
 
 STATS = "stats."  # prefix in phi of the support's statistics
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from envs.classic import grbal, pearl, promp, rllab
 from envs.classic.definition import Definition, PointDefinition
-from envs.locomotion import Locomotion
+from envs.locomotion.family import Locomotion
 from envs.point import PointNavigation
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {

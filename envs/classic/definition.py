@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from envs.core import Variable
-from envs.locomotion import Locomotion
+from envs.locomotion.family import Locomotion
 from envs.point import PointNavigation
 from envs.robots import Robot
 from envs.robots.robot import Body
+from envs.terrain.ground import Terrain
 from envs.variations.goals import Goal
-from envs.variations.ground import Terrain
 
 BOTH_WAYS = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
 FORWARDS = Variable("direction", ((1.0, 1.0),))

@@ -16,9 +16,9 @@ from envs.classic.rllab import TORSO, CentreOfMass, RllabAnt, RllabCheetah
 from envs.core import Variable
 from envs.robots import Ant, Body
 from envs.robots.robot import Physics
+from envs.terrain.ground import FieldTerrain, Floats, HeightFields, Surface
 from envs.variables import parity_index
 from envs.variations.goals import Motion, Task
-from envs.variations.ground import FieldTerrain, Floats, HeightFields, Surface
 from envs.variations.params import Params
 
 COLUMNS = 500  # of the height field, over 100 m

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs import chance
+from envs import rng as chance
 from envs.robots.mjcf import checked
 from envs.simulation import Simulator
 

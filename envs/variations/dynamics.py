@@ -6,8 +6,8 @@ import mujoco
 import torch
 from torch import Tensor
 
-from envs.catalogue import QUANTITIES, base_name
 from envs.robots.robot import Robot
+from envs.variations.catalogue import QUANTITIES, base_name
 from envs.variations.goals import Task
 from envs.variations.params import Params, elements, factors
 

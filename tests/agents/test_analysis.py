@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from agents.embeddings import Conv4, ConvClassifier
 from agents.learner import Lesson, Network, Objective, Params
-from agents.networks import RegressionMLP
+from agents.nn.embeddings import Conv4, ConvClassifier
+from agents.nn.perceptrons import RegressionMLP
 from agents.objectives import cross_entropy, mse
 from agents.optimization import MAML, Reptile, analysis
 from agents.optimization.analysis import METHODS, Exact, Terms, law

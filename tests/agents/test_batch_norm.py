@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.batch_norm import EPS, batch_norm
+from agents.nn.batch_norm import EPS, batch_norm
 
 
 def draw(*shape: int) -> Tensor:

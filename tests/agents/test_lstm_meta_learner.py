@@ -14,16 +14,16 @@ from torch import Tensor
 
 from agents.distributions import Gaussian
 from agents.learner import Episode, Lesson, Params, Transitions, over_tasks
-from agents.networks import GaussianMLP, RegressionMLP
+from agents.nn.perceptrons import GaussianMLP, RegressionMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, mse, policy_gradient
 from agents.optimization import LstmMetaLearner
 from agents.optimization.descent import descend
 from agents.optimization.lstm_meta_learner import preprocess, weights_of
 from envs.core import Examples
-from metarl import checkpoint
+from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.schema import Config
-from metarl.train import FewShotTrainer
+from metarl.runs import checkpoint
+from metarl.training.trainer import FewShotTrainer
 from tests.probes import Point, half_square, random_transitions, transitions
 
 NETWORK = RegressionMLP((2,), std=0.8)  # 7 coordinates

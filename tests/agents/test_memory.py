@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from agents.learner import Lesson, over_tasks
-from agents.memory import GRU, LRUA, LSTM, NTM, Core, Stream, Transcriber, addressing
-from agents.memory.cores import run
+from agents.memory import GRU, LRUA, LSTM, NTM, Core, Stream, Transcriber
 from agents.memory.ntm import address_by
 from agents.memory.stream import see_numbers, see_pictures, tell_classes, tell_numbers
+from agents.nn import addressing
+from agents.nn.cores import run
 from agents.objectives import bits, cross_entropy, mse
 from envs.core import Examples
 from envs.fewshot import glyphs

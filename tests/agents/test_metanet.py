@@ -12,9 +12,9 @@ from torch import Tensor
 
 from agents.learner import Episode, Lesson, Params, Transitions, over_tasks
 from agents.memory import MetaNet, as_it_is, conv_network, dense_network, gaussian
-from agents.memory.fast_weights import Conv, Dense, each, mixed, shared
-from agents.memory.meta_learners import init_d, log_and_sign, run_d, run_m
 from agents.memory.metanet import by_item, contrastive, part, slice_means
+from agents.nn.fast_weights import Conv, Dense, each, mixed, shared
+from agents.nn.gradient_readers import init_d, log_and_sign, run_d, run_m
 from agents.objectives import cross_entropy, kl_to_sampling, mse, score_function
 from envs.core import Examples
 from envs.fewshot import glyphs

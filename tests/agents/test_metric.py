@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.embeddings import RUNNING, Conv4, Embedded
 from agents.learner import FewShotLearner, Lesson, Params, change_all, over_tasks
 from agents.metric import Matching, Prototypical, Relation, Siamese
 from agents.metric.matching import in_context, read
+from agents.nn.cells import init_lstm
+from agents.nn.embeddings import RUNNING, Conv4, Embedded
 from agents.objectives import cross_entropy
-from agents.recurrent_cells import init_lstm
 from envs.core import Examples
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages

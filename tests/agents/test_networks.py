@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.func import vmap
 
-from agents.networks import GaussianMLP
+from agents.nn.perceptrons import GaussianMLP
 
 
 def test_many_tasks_at_once_equal_one_by_one(generator: torch.Generator) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from agents.learner import Episode, Params, Transitions, over_tasks
-from agents.networks import GaussianMLP
+from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient
 from agents.optimization import MAML, Reptile
 from tests.probes import Point, half_square, random_transitions, transitions

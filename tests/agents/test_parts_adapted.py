@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Episode, Params, over_tasks
-from agents.networks import GaussianMLP
+from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient
 from agents.optimization import CAVIA, MAML
 from tests.probes import random_transitions

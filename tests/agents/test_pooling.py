@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.pooling import max_pool
+from agents.nn.pooling import max_pool
 
 
 def draw(*shape: int) -> Tensor:

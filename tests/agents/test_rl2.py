@@ -11,9 +11,9 @@ from torch import Tensor
 from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
-from agents.memory.cores import run
 from agents.memory.rl2 import MAX_COUNT, _usual, kept
-from agents.networks import GaussianMLP, TanhMLP
+from agents.nn.cores import run
+from agents.nn.perceptrons import GaussianMLP, TanhMLP
 from agents.objectives import clipped_policy_gradient
 
 OBS, ACT = 2, 1

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.embeddings import Conv4, Embedded
-from agents.embeddings_koch import Koch
 from agents.learner import Lesson, Params, over_tasks
 from agents.metric import Siamese
+from agents.nn.embeddings import Conv4, Embedded
+from agents.nn.koch import Koch
 from envs.core import Examples
 
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.embeddings import Conv4, ConvClassifier
 from agents.learner import Lesson, Params, over_tasks
+from agents.nn.embeddings import Conv4, ConvClassifier
 from agents.objectives import cross_entropy
 from agents.optimization import MAML, Reptile, Supervised
 from envs.core import Examples

@@ -10,11 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from envs.catalogue import CLASSIC
 from envs.classic import DEFINITIONS, build_classic
 from envs.core import Tasks
-from envs.locomotion import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion, LocomotionWorlds
 from envs.point import PointNavigation, PointWorlds
+from envs.variations.catalogue import CLASSIC
 
 Array = NDArray[np.float64]
 

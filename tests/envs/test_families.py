@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from envs import families
-from envs.catalogue import CLASSIC
+from envs import named as families
 from envs.core import SPLITS, Variable
 from envs.variables import Varied, parity_index
+from envs.variations.catalogue import CLASSIC
 
 FEW, MANY = 2_000, 1_000_000
 

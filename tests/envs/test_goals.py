@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from envs.core import Tasks, Variable
-from envs.locomotion import Locomotion
+from envs.locomotion.family import Locomotion
 from envs.variations.goals import GOALS, Motion
 
 MOTION = Motion(position=torch.tensor([[1.0, -2.0]]), velocity=torch.tensor([[3.0, 4.0]]))

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from envs.core import Tasks, Variable
-from envs.locomotion import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion, LocomotionWorlds
 from envs.robots import ROBOTS
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator
-from envs.variations.ground import make_terrain
+from envs.terrain.ground import make_terrain
 from envs.variations.params import Params
 
 Floats = NDArray[np.floating]

@@ -17,10 +17,10 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecMonitor
 
-from envs import gym
-from envs.families import build_family
-from envs.sb3 import TaskVecEnv
-from metarl import gl
+from envs.gym import vector as gym
+from envs.gym.sb3 import TaskVecEnv
+from envs.named import build_family
+from metarl.system import rendering as gl
 
 TASK = {"direction": -1.0, "slope_deg": 5.0, "friction": 1.75}
 

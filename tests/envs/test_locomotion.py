@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from envs.core import Action, Tasks, Variable
-from envs.locomotion import Locomotion
+from envs.locomotion.family import Locomotion
 from envs.point import PointNavigation
 from envs.robots import Body, HalfCheetah
-from metarl.collect import Credit
+from metarl.training.collect import Credit
 
 BOTH = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
 

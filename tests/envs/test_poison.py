@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from envs.families import build_family
-from envs.gym import TaskEnv, TaskVectorEnv
-from envs.locomotion import Locomotion, LocomotionWorlds
+from envs.gym.vector import TaskEnv, TaskVectorEnv
+from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.named import build_family
 from envs.robots import ROBOTS
 
 WORLDS = 32  # odd ones are poisoned, even ones never

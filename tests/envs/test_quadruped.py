@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from envs.families import build_family
-from envs.locomotion import LocomotionWorlds
+from envs.locomotion.family import LocomotionWorlds
+from envs.named import build_family
 from envs.robots import Quadruped
 from envs.robots.quadruped import REACH, STAND
 

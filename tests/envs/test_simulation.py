@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from envs.core import Tasks, Variable
-from envs.locomotion import Locomotion
+from envs.locomotion.family import Locomotion
 from envs.robots import ROBOTS, HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator

@@ -13,8 +13,8 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from envs.core import Variable
-from envs.families import build_family
-from envs.locomotion import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.named import build_family
 from envs.robots import ROBOTS, HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator

@@ -10,10 +10,10 @@ import torch
 from agents.memory import RL2
 from agents.objectives import likelihood_ratio
 from envs.core import Tasks
-from metarl.acting import taken_first
-from metarl.collect import Credit, Lived, live
-from metarl.schema import Config
-from metarl.train import Trainer
+from metarl.config.schema import Config
+from metarl.training.collect import Credit, Lived, live
+from metarl.training.policies import taken_first
+from metarl.training.trainer import Trainer
 from tests.probes import Guess
 
 CONFIG: dict[str, Any] = {

@@ -10,18 +10,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.baselines import FineTuned, Joint
+from agents.baselines.joint import FineTuned, Joint
 from agents.distributions import Gaussian
 from agents.learner import Params, Transitions
-from agents.networks import GaussianMLP
+from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import policy_gradient
 from envs.core import Tasks
-from metarl import checkpoint, evaluate, runs, tuning
-from metarl.adaptation import judge, rounds_of
-from metarl.collect import Credit
+from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.schema import Config
-from metarl.train import Trainer
+from metarl.evaluation import evaluate
+from metarl.evaluation import fine_tuning as tuning
+from metarl.evaluation.adaptation import judge, rounds_of
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
+from metarl.training.collect import Credit
+from metarl.training.trainer import Trainer
 from tests.probes import Guess
 
 CREDIT = Credit(1.0, 1.0)

@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from agents.optimization.analysis import METHODS, law
-from metarl import analyse, cli, runs, schema
+from metarl.analysis import gradients as analyse
+from metarl.cli import app as cli
+from metarl.config import schema
+from metarl.runs import folder as runs
 
 SMALL_IMAGES = ["--tasks.data", "glyphs", "--tasks.way", "3", "--learner.embedding.channels", "4"]
 TINY = ["--tasks", "2", "--train.iterations", "2", "--train.num_tasks", "3", "--train.num_threads", "1"]

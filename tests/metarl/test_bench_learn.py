@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metarl import bench_learn
-from metarl import config as settings
-from metarl.schema import Config
+from metarl.benchmarks import learning as bench_learn
+from metarl.config import files as settings
+from metarl.config.schema import Config
 from tests.metarl.test_cli import run
 
 
@@ -22,7 +22,7 @@ def test_bench_learn_tells_ratios(
     monkeypatch.setattr(bench_learn, "ITERATIONS", {"PPO": "tiny.yaml"})
     monkeypatch.setattr(bench_learn, "ENVS", 2)
     monkeypatch.setattr(bench_learn, "STEPS", 5)
-    monkeypatch.setattr("metarl.bench.SECONDS", 0.01)
+    monkeypatch.setattr("metarl.benchmarks.simulation.SECONDS", 0.01)
     code, out, err = run(["bench", "learn", "--repeats", "1", "--threads", "1", "--json"], capsys)
     assert code == 0, err
     found = json.loads(out)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from metarl import checkpoint
 from metarl.errors import UserError
-from metarl.runs import Run
+from metarl.runs import checkpoint
+from metarl.runs.folder import Run
 
 
 def state(iteration: int) -> checkpoint.State:

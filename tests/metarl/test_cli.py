@@ -14,8 +14,13 @@ import numpy as np
 import pytest
 
 from envs.robots import ROBOTS
-from metarl import bench, checkpoint, cli, gl, runs, schema
-from metarl.train import Trainer
+from metarl.benchmarks import simulation as bench
+from metarl.cli import app as cli
+from metarl.config import schema
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
+from metarl.system import rendering as gl
+from metarl.training.trainer import Trainer
 
 TINY = "--train.iterations 2 --train.num_tasks 3 --train.episodes 2 --train.num_threads 1 --tasks.horizon 10".split()
 EVALUATE = ["--tasks", "6", "--after", "0", "1", "3", "--trials", "2"]
@@ -44,7 +49,7 @@ def test_help_and_lists_import_neither_torch_nor_mujoco(words: list[str], tmp_pa
         "except SystemExit as stop: assert not stop.code\n"
         "assert not {'torch', 'mujoco', 'gymnasium', 'matplotlib', 'scipy'} & set(sys.modules)"
     )
-    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL)
 
 
@@ -86,7 +91,7 @@ def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
     import av
 
     env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
-    env["PYTHONPATH"] = str(Path(cli.__file__).parents[1])
+    env["PYTHONPATH"] = str(Path(cli.__file__).parents[2])
     words = ["record", "quickstart", "--task.direction", "-1", "--task.slope-deg", "12", "--episodes", "2"]
     for name in ("quickstart.mp4", "quickstart-2.mp4"):  # the second does not overwrite the first
         done = subprocess.run([sys.executable, "-m", "metarl", *words], env=env, capture_output=True, text=True)
@@ -104,7 +109,7 @@ def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
 def test_the_quickstart_goes_all_the_way_to_the_video(workdir: Path) -> None:
     """In a process of its own, without a display or MUJOCO_GL, two iterations of each training."""
     env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
-    env["PYTHONPATH"] = str(Path(cli.__file__).parents[1])
+    env["PYTHONPATH"] = str(Path(cli.__file__).parents[2])
     settings = "{'tasks.horizon': 10, 'train.num_tasks': 3}"
     code = f"from metarl.commands.train import Quickstart; Quickstart(smoke=True)({settings})"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
@@ -232,7 +237,7 @@ def test_without_a_gl_library_it_says_what_to_install(
 def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
     """Four stairs in one clip: two rows and two columns of panels, as many frames as steps and the start."""
     words = ["record", "--tasks", "AntStairsUp", "--policy", "zero", "--grid", "2x2", "--steps", "3", "--out", "a.mp4"]
-    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
     subprocess.run([sys.executable, "-m", "metarl", *words], cwd=workdir, env=env, check=True)
     with av.open(str(workdir / "a.mp4")) as clip:
         pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]

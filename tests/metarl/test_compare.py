@@ -15,7 +15,10 @@ from agents.metric import Relation
 from agents.objectives import cross_entropy
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
-from metarl import accuracy, cli, compare, published, runs
+from metarl.cli import app as cli
+from metarl.evaluation import accuracy, published
+from metarl.evaluation import fewshot_comparison as compare
+from metarl.runs import folder as runs
 
 GLYPHS = "--tasks.data glyphs --tasks.way 3 --tasks.query 2 --train.num_threads 1 --train.iterations 1".split()
 SMALL_NET = ["--learner.embedding.channels", "4"]

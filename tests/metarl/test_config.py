@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from envs import catalogue
 from envs.robots import ROBOTS
+from envs.variations import catalogue
 from envs.variations.goals import GOALS
-from metarl import config as settings
-from metarl import schema
+from metarl.config import files as settings
+from metarl.config import schema
 from metarl.errors import UserError
 
 QUICKSTART = settings.find("quickstart")

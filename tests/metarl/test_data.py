@@ -18,7 +18,9 @@ import pytest
 from PIL import Image
 
 from envs.fewshot import omniglot, omniglot_pack
-from metarl import cli, data, runs
+from metarl.cli import app as cli
+from metarl.runs import folder as runs
+from metarl.system import downloads as data
 
 TOLD = {
     "license": "none",

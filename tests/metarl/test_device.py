@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from agents.learner import Params, over_tasks
-from envs.chance import on_device
 from envs.core import Policy, Space, Tasks, Trajectories
+from envs.rng import on_device
 from envs.rollout import rollout
-from metarl import config as settings
-from metarl.acting import Remembering, recalls
-from metarl.build import build_learner
-from metarl.collect import Credit, live
+from metarl.config import files as settings
+from metarl.training.build import build_learner
+from metarl.training.collect import Credit, live
+from metarl.training.policies import Remembering, recalls
 
 META = torch.device("meta")
 CONFIGS = [name for name in settings.names() if name.endswith("_robot")]

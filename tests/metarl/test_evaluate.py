@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from envs.families import build_family
-from metarl.evaluate import Evaluation, describe_tasks, groups
-from metarl.plot import plot_adaptation
+from envs.named import build_family
+from metarl.evaluation.evaluate import Evaluation, describe_tasks, groups
+from metarl.reporting.plots import plot_adaptation
 
 
 def evaluation(name: str, split: str, count: int = 12) -> Evaluation:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies
 
-from metarl import config
+from metarl.config import files as config
 from metarl.errors import UserError
 from tests import fuzz_configs
 

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from metarl import checkpoint, cli, runs
-from metarl import config as settings
+from metarl.cli import app as cli
+from metarl.config import files as settings
+from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.schema import Config
-from metarl.train import Trainer
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
+from metarl.training.trainer import Trainer
 from tests import damage
 
 MARK = "they_ran_code"
@@ -194,7 +196,7 @@ def test_a_link_out_of_the_run_is_not_followed(run: runs.Run, watched: list[str]
 
 def test_nothing_here_can_read_pickles() -> None:
     """No module of ours asks for pickle, or for what reads it."""
-    root = Path(settings.__file__).parents[1]
+    root = Path(settings.__file__).parents[2]
     words = (
         "import pickle",
         "torch.load(",

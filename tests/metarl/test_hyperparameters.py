@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from metarl.schema import Config
-from metarl.train import trainer_of
+from metarl.config.schema import Config
+from metarl.training.trainer import trainer_of
 
 EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "seed", 1),

@@ -12,18 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.embeddings_koch import Koch
 from agents.learner import Params
 from agents.metric import Siamese
+from agents.nn.koch import Koch
 from envs.core import Examples
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.images import ImageSet
-from metarl import cli, lake_runs, runs
-from metarl.accuracy import with_statistics
-from metarl.build import build_images
+from metarl.cli import app as cli
+from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.schema import Config
-from metarl.train import trainer_of
+from metarl.evaluation import lake as lake_runs
+from metarl.evaluation.accuracy import with_statistics
+from metarl.runs import folder as runs
+from metarl.training.build import build_images
+from metarl.training.trainer import trainer_of
 
 
 def found() -> bool:

@@ -10,16 +10,16 @@ import torch
 
 from agents.distributions import Policy
 from agents.learner import Episode, Lesson, Params, after_adaptation, over_tasks
-from agents.networks import RegressionMLP
+from agents.nn.perceptrons import RegressionMLP
 from agents.objectives import kl_to_sampling, mse, policy_gradient
 from agents.optimization import MAML, Supervised
 from envs.bandit import BernoulliBandit
 from envs.core import Examples
 from envs.fewshot.sinusoid import Sinusoid
-from metarl.collect import live
-from metarl.outer import TRPO, Gradient, _unflatten, conjugate_gradient, gauss_newton_product
-from metarl.schema import Config
-from metarl.train import Trainer
+from metarl.config.schema import Config
+from metarl.training.collect import live
+from metarl.training.outer import TRPO, Gradient, _unflatten, conjugate_gradient, gauss_newton_product
+from metarl.training.trainer import Trainer
 
 
 def test_conjugate_gradient_solves_a_linear_system(generator: torch.Generator) -> None:

@@ -11,13 +11,16 @@ import pytest
 import torch
 
 from agents.learner import Params
-from metarl import bench_device, checkpoint, outer, placement, runs
-from metarl.bench_device import Measured, pays_from
+from metarl.benchmarks import device as bench_device
+from metarl.benchmarks.device import Measured, pays_from
+from metarl.config.schema import Config, without_threads
 from metarl.errors import UserError
-from metarl.outer import Gradient
-from metarl.placement import PROCESSOR, Placement, place
-from metarl.schema import Config, without_threads
-from metarl.train import Trainer, _within_memory, trainer_of
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
+from metarl.training import outer, placement
+from metarl.training.outer import Gradient
+from metarl.training.placement import PROCESSOR, Placement, place
+from metarl.training.trainer import Trainer, _within_memory, trainer_of
 from tests.metarl.test_cli import run
 
 Small = Callable[..., Config]

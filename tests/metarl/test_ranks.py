@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from envs import chance
-from metarl import checkpoint, runs
-from metarl.cli import main
+from envs import rng as chance
+from metarl.cli.app import main
+from metarl.config.schema import Config
+from metarl.distributed.process_group import ALONE, Ranks
 from metarl.errors import UserError
-from metarl.ranks import ALONE, Ranks
-from metarl.schema import Config
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
 from tests.together import ROOT, distance, load_file, together, trained
 
 OPTIONS = (

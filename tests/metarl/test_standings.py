@@ -13,12 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metarl import checkpoint, cli, evaluate, runs, standings, study
+from metarl.cli import app as cli
+from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.evaluate import Evaluation
-from metarl.schema import Config
-from metarl.standing_tables import tables
-from metarl.standings import Entry, Standing
+from metarl.evaluation import comparison as standings
+from metarl.evaluation import evaluate, study
+from metarl.evaluation.comparison import Entry, Standing
+from metarl.evaluation.evaluate import Evaluation
+from metarl.reporting.comparison_tables import tables
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
 from tests.metarl.test_cli import run as command
 
 TASKS = [{"goal_x": 0.1 * i - 0.5, "goal_y": 0.3} for i in range(12)]
@@ -188,7 +192,7 @@ def test_a_study_trains_judges_reports_and_does_nothing_twice(
 def test_a_study_that_is_ended_saves_and_goes_on(workdir: Path) -> None:
     """SIGTERM reaches the trainings, which save; nothing is left running, and nothing is trained twice."""
     words = ["study", "joint_robot", "--tasks", "maml_point", "--seeds", "0", "--steps", "2e6", *POINT]
-    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
     started = subprocess.Popen([sys.executable, "-m", "metarl", *words], env=env, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not any(run.metrics.is_file() and len(run.records()) > 2 for run in runs.every()):

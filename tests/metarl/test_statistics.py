@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metarl.statistics import Bootstrap, improvement, interquartile_mean, mean, mean_interval, tail_mean
+from metarl.evaluation.statistics import Bootstrap, improvement, interquartile_mean, mean, mean_interval, tail_mean
 
 
 def test_mean_and_interval_by_hand() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from metarl import cluster, runs
-from metarl.cli import main
-from metarl.cluster import Job
+from metarl.cli.app import main
+from metarl.distributed import slurm as cluster
+from metarl.distributed.slurm import Job
+from metarl.runs import folder as runs
 
 
 def said_by(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:

@@ -21,12 +21,14 @@ import torch
 from rich.console import Console
 
 from agents.learner import Episode, Learner, Params
-from metarl import checkpoint, gl, runs
-from metarl import config as settings
+from metarl.config import files as settings
+from metarl.config.schema import Config
 from metarl.errors import DivergedError, UserError
-from metarl.record import Diary
-from metarl.schema import Config
-from metarl.train import FewShotTrainer, Trainer, train, trainer_of
+from metarl.reporting.video import Diary
+from metarl.runs import checkpoint
+from metarl.runs import folder as runs
+from metarl.system import rendering as gl
+from metarl.training.trainer import FewShotTrainer, Trainer, train, trainer_of
 
 OUTERS: dict[str, Any] = {
     "maml_cheetah_direction": {},
@@ -146,7 +148,7 @@ def test_sigterm_saves_and_resume_ends_where_the_whole_run_ends(workdir: Path) -
     """The real command, stopped from outside in the middle, then resumed: the same parameters to the bit."""
     options = "--train.iterations 30 --train.num_tasks 4 --train.episodes 4 --train.num_threads 1".split()
     command = [sys.executable, "-m", "metarl"]
-    env = os.environ | {"PYTHONPATH": str(Path(settings.__file__).parents[1])}
+    env = os.environ | {"PYTHONPATH": str(Path(settings.__file__).parents[2])}
     whole = subprocess.run([*command, "train", "maml_point", *options], env=env, capture_output=True, text=True)
     assert whole.returncode == 0, whole.stderr
     assert "reproduce: metarl train maml_point --train.iterations 30" in whole.stdout

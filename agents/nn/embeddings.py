@@ -1,0 +1,123 @@
+"""Embeddings of images as pure functions of a dict of tensors, all safe under `vmap`.
+
+Batch normalisation keeps nothing between calls: it normalises by the batch it is given, or by statistics that it is
+given, and tells those it used. Which of them a learner uses is a named choice:
+
+    transductive    the queries' own batch (MAML, Finn et al. 2017; what is told of one query depends on the others)
+    support         the statistics of the support images
+    running         statistics of training images, measured after training
+    none            there is nothing to normalise (Koch et al. 2015)
+
+Axes: `S` images, `H` x `H` pixels, `D` features.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.learner import Params
+from agents.nn.batch_norm import EPS, batch_norm
+from agents.nn.pooling import max_pool
+
+BatchNorm = Literal["transductive", "support", "running", "none"]
+Down = Literal["pool", "stride"]
+RUNNING = "running."  # prefix in theta of statistics measured after training
+
+
+class Embedded(NamedTuple):
+    """Features, and on request the statistics of their batch."""
+
+    z: Tensor  # [S, D], or [S, channels, h, h] where an embedding keeps its maps
+    stats: Params
+
+
+class Embedding(Protocol):
+    """A network from images to features."""
+
+    dim: int  # D
+
+    def init(self, generator: torch.Generator) -> Params: ...
+
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+        """Features of x; `measures`: and the statistics of this batch."""
+
+
+class Conv4:
+    """Four blocks of 3x3 convolution, batch normalisation and ReLU.
+
+    `pool`: each block ends in a 2x2 maximum (Vinyals et al. 2016, Snell et al. 2017); 64 features for 28 x 28 pixels.
+    `stride`: convolutions of stride 2 and a mean over what is left (Finn et al. 2017).
+    """
+
+    def __init__(self, channels: int = 64, down: Down = "pool", size: int = 28, blocks: int = 4) -> None:
+        self.channels, self.down, self.blocks = channels, down, blocks
+        left = size
+        for _ in range(blocks):
+            left = left // 2 if down == "pool" else (left + 1) // 2
+        self.dim = channels if down == "stride" else channels * left * left
+
+    def init(self, generator: torch.Generator) -> Params:
+        """Xavier-uniform filters, no bias (normalisation takes it off), scale 1 and shift 0."""
+        params: Params = {}
+        for i in range(self.blocks):
+            weight = torch.empty(self.channels, 1 if i == 0 else self.channels, 3, 3)
+            torch.nn.init.xavier_uniform_(weight, generator=generator)
+            params[f"conv{i}.weight"] = weight
+            params[f"conv{i}.scale"], params[f"conv{i}.shift"] = torch.ones(self.channels), torch.zeros(self.channels)
+        return params
+
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+        """x [S, 1, H, H] -> z [S, D]."""
+        used: Params = {}
+        for i in range(self.blocks):
+            x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
+            x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}", measures)
+            used |= mine
+            x = F.relu(max_pool(x) if self.down == "pool" else x)  # a maximum may be cut off after it is found
+        return Embedded(x.mean((2, 3)) if self.down == "stride" else x.flatten(1), used)
+
+
+class ConvClassifier:
+    """An embedding and a linear layer to `way` logits; normalised by each batch, which is transductive."""
+
+    head = ("last.weight", "last.bias")
+
+    def __init__(self, embedding: Conv4, way: int) -> None:
+        self.embedding, self.way = embedding, way
+
+    def init(self, generator: torch.Generator) -> Params:
+        """The last layer starts at zero, so that no class is likelier than another; chosen."""
+        last = {"last.weight": torch.zeros(self.way, self.embedding.dim), "last.bias": torch.zeros(self.way)}
+        return self.embedding.init(generator) | last
+
+    def __call__(self, params: Params, x: Tensor) -> Tensor:
+        """x [S, 1, H, H] -> logits [S, way]."""
+        return self.embedding(params, x).z @ params["last.weight"].T + params["last.bias"]
+
+
+def normalise(
+    x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str, measures: bool = False
+) -> tuple[Tensor, Params]:
+    """Batch normalisation of maps [S, channels, h, h] by given statistics, or by those of the batch.
+
+    measures: also tell the statistics of the batch, which costs a pass of its own.
+    """
+    used: Params = {}
+    if measures:
+        var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        used = {f"{name}.mean": mean, f"{name}.var": var}
+    if stats is None:
+        return batch_norm(x, scale, shift), used
+    gain = scale * (stats[f"{name}.var"] + EPS).rsqrt()
+    offset = shift - stats[f"{name}.mean"] * gain
+    return torch.addcmul(offset[:, None, None], x, gain[:, None, None]), used
+
+
+def running_stats(theta: Params) -> Params | None:
+    """The statistics measured after training that `theta` holds, if it does."""
+    found = {k.removeprefix(RUNNING): v for k, v in theta.items() if k.startswith(RUNNING)}
+    return found or None

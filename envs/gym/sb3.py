@@ -1,0 +1,84 @@
+"""A Stable-Baselines3 `VecEnv` over one batch of worlds.
+
+PPO("MlpPolicy", TaskVecEnv(gymnasium.make_vec("metarl/HalfCheetahSlope-v0", num_envs=64)))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from envs.gym.vector import TaskVectorEnv
+
+
+class TaskVecEnv(VecEnv):
+    """Observations and rewards in float32; terminated and truncated are told apart by `TimeLimit.truncated`."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        if not isinstance(env, TaskVectorEnv):
+            raise ValueError(f"got {type(env).__name__}, expected the plain batch that gymnasium.make_vec gives")
+        if env.autoreset_mode != AutoresetMode.SAME_STEP:
+            raise ValueError(f"autoreset_mode is {env.autoreset_mode.name}, but Stable-Baselines3 expects SAME_STEP")
+        self.env = env
+        self.render_mode = None
+        observed = Box(-np.inf, np.inf, env.single_observation_space.shape, np.float32)
+        super().__init__(env.num_envs, observed, env.single_action_space)
+        self._actions = np.zeros((env.num_envs, env.family.space.act), dtype=np.float32)
+
+    def reset(self) -> NDArray[np.float32]:
+        """Start all worlds; `set_options` may give each a task of its own, `seed` seeds the batch."""
+        options: dict[str, Any] | None = None
+        if any(self._options):
+            options = {"task": [o.get("task", {}) for o in self._options]}
+        obs, _ = self.env.reset(seed=self._seeds[0], options=options)
+        self._reset_seeds()
+        self._reset_options()
+        return obs.astype(np.float32)
+
+    def step_async(self, actions: NDArray[np.float32]) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        obs, rew, terminated, truncated, infos = self.env.step(self._actions)
+        done = terminated | truncated
+        nothing: dict[str, Any] = {"TimeLimit.truncated": False}
+        each = [dict(nothing) for _ in range(self.num_envs)]
+        for i in np.flatnonzero(done):
+            each[i]["terminal_observation"] = infos["final_obs"][i].astype(np.float32)
+            each[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
+            each[i]["diverged"] = bool(infos["diverged"][i])
+        return obs.astype(np.float32), rew.astype(np.float32), done, each
+
+    def close(self) -> None:
+        self.env.close()
+
+    def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
+        return [getattr(self, attr_name) if attr_name == "render_mode" else getattr(self.env, attr_name)] * len(
+            self._chosen(indices)
+        )
+
+    def set_attr(self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None) -> None:
+        if len(self._chosen(indices)) != self.num_envs:
+            raise ValueError("worlds of one batch share their attributes: set_attr takes no indices")
+        setattr(self.env, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: int | Iterable[int] | None = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """One call for the whole batch; its answer stands once for each chosen world."""
+        return [getattr(self.env, method_name)(*method_args, **method_kwargs)] * len(self._chosen(indices))
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: int | Iterable[int] | None = None) -> list[bool]:
+        return [False] * len(self._chosen(indices))
+
+    def get_images(self) -> Sequence[None]:
+        return [None] * self.num_envs
+
+    def _chosen(self, indices: int | Iterable[int] | None) -> list[int]:
+        return list(self._get_indices(indices))

@@ -1,0 +1,1 @@
+"""Ground with a shape: boxes and height fields."""

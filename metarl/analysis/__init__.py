@@ -1,0 +1,1 @@
+"""Gradients and estimators held against what is known exactly."""

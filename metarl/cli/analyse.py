@@ -1,0 +1,92 @@
+"""What is inside a meta-gradient."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from metarl.cli.common import console, images_from, no_overrides, positive, within, writable
+from metarl.errors import UserError
+
+MOST_BATCHES = 10  # of a task: the work grows with their cube
+
+
+@dataclass
+class Analyse:
+    """Tell MAML, FOMAML and Reptile apart: their exact gradients beside their Taylor law (Nichol et al. 2018).
+
+    metarl analyse gradients maml_sinusoid                  at a config's initial weights
+    metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
+    metarl analyse estimators                               ways to differentiate a policy gradient, beside the truth
+    """
+
+    what: Annotated[
+        Positional[Literal["gradients", "estimators"]],
+        arg(help="gradients: meta-gradients of one network; estimators: of policy gradients, on small processes"),
+    ]
+    subject: Annotated[
+        Positional[str], arg(help="of gradients: a config's name or path, or a run's folder", metavar="CONFIG_OR_RUN")
+    ] = ""
+    steps: int = 2
+    """k: batches of a task; the first k - 1 are descended, MAML is judged on the last"""
+    alphas: tuple[float, ...] = ()
+    """inner rates; by default twelve from 3e-7 to 0.1 of |A| / |B|, where the law's two terms are equally long"""
+    tasks: int = 16
+    """training tasks to average over; of estimators, random processes"""
+    seed: int = 0
+    """of the tasks"""
+    json: bool = False
+    """print JSON instead of tables"""
+    out: Path | None = None
+    """the picture to write; by default gradients.png or estimators.png"""
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        positive(tasks=self.tasks)
+        within("steps", self.steps, 2, MOST_BATCHES)
+        within("seed", self.seed, 0, 2**31 - 1)
+        out = self.out or Path(f"{self.what}.png")
+        writable(out, (".png", ".svg", ".pdf"))
+        if self.what == "estimators":
+            return self._estimators(out, overrides)
+        if not self.subject:
+            raise UserError("analyse gradients of what? name a config or a run (see `metarl list configs`)")
+        different = set(self.alphas)
+        if self.alphas and (len(different) < 2 or not all(math.isfinite(a) and a > 0 for a in different)):
+            told = " ".join(f"{a:g}" for a in self.alphas)
+            raise UserError(f"--alphas is {told}, expected two or more different rates above 0")
+        from metarl.analysis import gradients as analyse
+
+        subject = analyse.of(self.subject, overrides)
+        images_from(self.data, subject.config)
+        with console.status("differentiating"):
+            found = analyse.analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
+        analyse.plot(found, out)
+        if self.json:
+            print(json.dumps(found.to_json(), indent=1))
+        else:
+            console.print(analyse.tables(found))
+            console.print(f"wrote {out}", soft_wrap=True)
+        return 0
+
+    def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        if self.subject or self.alphas:
+            raise UserError("analyse estimators works on processes of its own: leave out the config and --alphas")
+        from metarl.analysis import estimators
+
+        with console.status("writing every episode down"):
+            found = estimators.measure(self.tasks, self.seed)
+        estimators.plot(found, out)
+        if self.json:
+            print(json.dumps(found.to_json(), indent=1))
+        else:
+            console.print(estimators.tables(found))
+            console.print(f"wrote {out}", soft_wrap=True)
+        return 0

@@ -1,0 +1,97 @@
+"""The command line: which verb was meant, and how a mistake is said."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any, NoReturn, Union
+
+import tyro
+from tyro.conf import subcommand
+
+from metarl.cli.analyse import Analyse
+from metarl.cli.bench import Bench
+from metarl.cli.compare import Compare
+from metarl.cli.data import Data
+from metarl.cli.evaluate import Evaluate
+from metarl.cli.look import Doctor, List, Plot
+from metarl.cli.record import Record
+from metarl.cli.study import Study
+from metarl.cli.submit import Submit
+from metarl.cli.train import Quickstart, Resume, Train
+from metarl.config import files as settings
+from metarl.distributed.launch import is_one_of_many, place_among
+from metarl.errors import DivergedError, UserError
+from metarl.system.allocator import keep_freed_memory
+
+COMMANDS: dict[str, type] = {
+    "train": Train,
+    "resume": Resume,
+    "evaluate": Evaluate,
+    "compare": Compare,
+    "study": Study,
+    "submit": Submit,
+    "record": Record,
+    "plot": Plot,
+    "list": List,
+    "bench": Bench,
+    "analyse": Analyse,
+    "data": Data,
+    "doctor": Doctor,
+    "quickstart": Quickstart,
+}
+
+
+_ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
+    tuple(Annotated[command, subcommand(name, prefix_name=False)] for name, command in COMMANDS.items())
+]
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run one command; exit codes: 0 done, 2 a mistake to mend, 3 learning broke down, 4 stopped and saved."""
+    try:
+        sys.exit(_run(sys.argv[1:] if words is None else words))
+    except UserError as error:
+        if not (is_one_of_many() and isinstance(error, DivergedError)):  # all come to that, and the first says it
+            print(f"error: {_who()}{error}", file=sys.stderr)
+        _leave(error.exit_code)
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        _leave(130)
+    except BrokenPipeError:
+        _leave(1)
+    except Exception:
+        if place_among() is None:
+            raise
+        traceback.print_exc()
+        _leave(1)
+
+
+def _who() -> str:
+    among = place_among()
+    return f"process {among[0]} of {among[1]}: " if among and among[0] else ""
+
+
+def _leave(code: int) -> NoReturn:
+    """End with an exit code; one of several at once, for what it shares with the others would wait for them."""
+    if place_among() is None:
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run(words: list[str]) -> int:
+    keep_freed_memory()
+    own, overrides = settings.split_overrides(words)
+    chosen = tyro.cli(
+        _ANY_COMMAND,
+        prog="metarl",
+        description="Train policies that adapt, measure how well they do on tasks never seen, and film them.",
+        args=own,
+    )
+    among = place_among()
+    if among and among[1] > 1 and not isinstance(chosen, Train | Resume):
+        raise UserError("several processes train together: torchrun is for metarl train and metarl resume alone")
+    return int(chosen(overrides))

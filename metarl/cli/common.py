@@ -1,0 +1,82 @@
+"""What the verbs share: the console, what their words may be, and how a wrong one is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from rich.console import Console
+from tyro.conf import Positional, arg
+
+from metarl.config import schema
+from metarl.distributed.launch import is_one_of_many
+from metarl.errors import UserError
+
+console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_one_of_many())
+INTERRUPTED = 4  # exit code of a run that was stopped and saved
+
+RUN = "a run folder, or a config's name for its newest run"
+RUN_OR_BEST = f"{RUN}; with @best after it, its best checkpoint in place of its newest"
+RunArg = Annotated[Positional[str], arg(help=RUN_OR_BEST, metavar="RUN")]
+Split = Literal["train", "validation", "test", "ood"]
+
+
+def as_options(overrides: dict[str, Any]) -> list[str]:
+    return [f"--{key} {shlex.quote(json.dumps(value))}" for key, value in overrides.items()]
+
+
+def images_from(path: Path | None, config: schema.Config) -> None:
+    """Let this process read Omniglot from where --data says, before METARL_DATA and the cache.
+
+    Raises UserError where there is none, or where the tasks are of something else.
+    """
+    if path is None:
+        return
+    if getattr(config.tasks, "data", None) != "omniglot":
+        raise UserError("--data says where Omniglot lies, and these tasks are of something else")
+    from envs.fewshot import omniglot
+
+    found = omniglot.packed_in(path)
+    if found is None:
+        raise UserError(f"--data is {str(path)!r}, which is no packed Omniglot and holds none: see metarl data --help")
+    os.environ["METARL_DATA"] = str(found)
+
+
+def no_overrides(overrides: dict[str, Any]) -> None:
+    if overrides:
+        raise UserError(f"--{next(iter(overrides))} is not an option of this command; see --help")
+
+
+def positive(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if value < 1:
+            raise UserError(f"--{name} is {value}, expected at least 1")
+
+
+def within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"--{name} is {value}, expected {low} to {high}")
+
+
+def writable(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Make sure that a command can write a file before it goes to work; UserError where it cannot."""
+    if path.suffix not in suffixes:
+        raise UserError(f"--out is {str(path)!r}, expected a file name that ends in {' or '.join(suffixes)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from None
+
+
+def unused(path: Path) -> Path:
+    """The path itself, or with a number behind it where a file is already there."""
+    taken = (path.with_stem(f"{path.stem}-{i}") for i in range(2, 10_000))
+    return next(p for p in (path, *taken) if not p.exists())

@@ -1,0 +1,139 @@
+"""Runs side by side."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from metarl.cli.common import Split, console, images_from, no_overrides, within, writable
+from metarl.config import schema
+from metarl.errors import UserError
+from metarl.evaluation.lines import Lines
+from metarl.runs.folder import Run
+
+
+@dataclass
+class Compare:
+    """Put runs into one table, on the same unseen tasks, with what is published beside it.
+
+    Runs that differ in nothing but their seed are one row; NAME@best is a row of a run's best checkpoint. What was
+    evaluated before is read from the run's folder.
+    """
+
+    runs: Annotated[
+        Positional[tuple[str, ...]], arg(help="run folders or names of configs, @best after any", metavar="RUN...")
+    ]
+    split: Split = "test"
+    """train, test or ood; of images train, validation or test"""
+    tasks: int | None = None
+    """how many tasks; by default 40, or 1000 few-shot ones of each way and shot"""
+    after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
+    """of robots: episodes of adaptation after which learners are judged"""
+    at: int = 3
+    """of robots: episodes of adaptation at which all but the curves are told"""
+    trials: int = 4
+    """of robots: adaptations of each task"""
+    fine_tune: bool = True
+    """of robots: joint training also as it goes on learning in each task, and from scratch"""
+    videos: bool = False
+    """of robots: put a clip of every learner into the report"""
+    ways: tuple[int, ...] = (5, 20)
+    """of images: classes of a task; learners whose last layer has a place for each class have their own number"""
+    shots: tuple[int, ...] = (1, 5)
+    """of images: support drawings of a class"""
+    bn: Literal["transductive", "support", "support+1", "running"] | None = None
+    """of images: which statistics normalise, by default each config's"""
+    seed: int = 0
+    """of the tasks"""
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    out: Path | None = None
+    """a Markdown file to write, or of robots a report as HTML, with plots"""
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        if not self.runs:
+            raise UserError("give at least one run to compare")
+        self.check()
+        from metarl.runs import folder as runs
+
+        found = [runs.find(r) for r in self.runs]
+        if found[0].config.tasks.kind not in schema.SUPERVISED:
+            return compare_policies(found, self, shlex.join(["metarl", *sys.argv[1:]]))
+        return self._compare_images(found)
+
+    def check(self) -> None:
+        """Raise UserError for what cannot be."""
+        within("tasks", 2 if self.tasks is None else self.tasks, 2, 1_000_000)
+        within("seed", self.seed, 0, 2**31 - 1)
+        within("trials", self.trials, 1, 1000)
+        if not self.shots or min(self.shots) < 1 or not self.ways or min(self.ways) < 2:
+            raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
+        if 0 not in self.after or min(self.after) < 0:
+            raise UserError("--after wants 0 and other numbers of episodes")
+        within("at", self.at, 0, 100_000)
+        self.after = tuple(sorted({*self.after, self.at}))
+        if self.out:
+            writable(self.out, (".md", ".html"))
+        if self.videos and (self.out is None or self.out.suffix != ".html"):
+            raise UserError("--videos go into a report: give --out with a name that ends in .html")
+        if self.videos:
+            from metarl.system import rendering as gl
+
+            gl.choose()  # before anything imports mujoco, and before anything takes long
+
+    def _compare_images(self, found: list[Run]) -> int:
+        from metarl.evaluation import fewshot_comparison as compare
+
+        if self.out and self.out.suffix == ".html":
+            raise UserError("--out as HTML is for robots: of images give a file that ends in .md")
+        images_from(self.data, found[0].config)
+        with console.status("evaluating"):
+            count = self.tasks or 1000
+            rows = compare.compare(found, self.split, self.ways, self.shots, count, self.seed, self.bn)
+        tables = [t for t in (compare.lines_of(rows), compare.lines_of_presentations(rows)) if t]
+        self._tell(tables, [row.to_json() for row in rows])
+        return 0
+
+    def _tell(self, tables: list[Lines], as_json: Any) -> None:
+        if self.out and self.out.suffix == ".md":
+            self.out.write_text("\n".join(t.to_markdown() for t in tables))
+        if self.json:
+            print(json.dumps(as_json, indent=1))
+            return
+        for table in tables:
+            console.print(table.to_terminal())
+        if self.out:
+            console.print(f"wrote {self.out}", soft_wrap=True)
+
+
+def compare_policies(found: list[Run], options: Compare, command: str) -> int:
+    """Runs that act, by distribution of tasks: tables, and a report if asked for."""
+    from metarl.evaluation import comparison as standings
+    from metarl.reporting import comparison_tables as standing_tables
+    from metarl.reporting import html as report
+
+    with console.status("evaluating") as status:
+        told = standings.standings(
+            found,
+            options.split,
+            options.tasks or 40,
+            after=options.after,
+            trials=options.trials,
+            seed=options.seed,
+            at=options.at,
+            fine_tune=options.fine_tune,
+            tell=lambda what: status.update(f"evaluating {what}"),
+        )
+        if options.out and options.out.suffix == ".html":
+            report.write(options.out, told, found, command, options.videos, lambda what: status.update(what))
+    options._tell([t for s in told for t in standing_tables.tables(s)], [s.to_json() for s in told])
+    return 0

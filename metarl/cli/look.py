@@ -1,0 +1,117 @@
+"""What there is, and how training went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from rich.table import Table
+from tyro.conf import Positional, arg
+
+from envs.variations import catalogue
+from metarl.cli.common import console, no_overrides, writable
+from metarl.config import files as settings
+from metarl.config import schema
+from metarl.errors import UserError
+from metarl.runs.folder import Run
+
+
+@dataclass
+class Plot:
+    """Draw the training curves of runs into one picture."""
+
+    runs: Annotated[Positional[tuple[str, ...]], arg(help="run folders or names of configs", metavar="RUN...")]
+    out: Path = Path("training.png")
+    """the picture to write"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        from metarl.reporting.plots import plot_training
+        from metarl.runs import folder as runs
+
+        if not self.runs:
+            raise UserError("give at least one run to plot")
+        writable(self.out, (".png", ".svg", ".pdf"))
+        plot_training([runs.find(r) for r in self.runs], self.out)
+        console.print(f"wrote {self.out}", soft_wrap=True)
+        return 0
+
+
+@dataclass
+class List:
+    """What there is: configs, distributions of tasks, robots, what may vary between tasks, learners, or runs."""
+
+    what: Annotated[
+        Positional[Literal["configs", "tasks", "robots", "variables", "learners", "runs"]],
+        arg(help="configs, tasks, robots, variables, learners or runs"),
+    ]
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        from metarl.runs import folder as runs
+
+        listings: dict[str, Callable[[], dict[str, str]]] = {
+            "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
+            "tasks": _task_names,
+            "robots": lambda: catalogue.ROBOTS,
+            "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.QUANTITIES.items()},
+            "learners": schema.describe_learners,
+            "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
+        }
+        rows = listings[self.what]()
+        if self.json:
+            print(json.dumps(rows, indent=1))
+        else:
+            table = Table(box=None, show_header=False)
+            for name, text in rows.items():
+                table.add_row(name, text)
+            console.print(table)
+        return 0
+
+
+@dataclass
+class Doctor:
+    """Versions, devices, threads, rendering, and what to install if something is missing."""
+
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        from metarl.system import doctor
+
+        rows = doctor.checks()
+        if self.json:
+            print(json.dumps([{"check": a, "ok": ok, "found": b} for a, ok, b in rows], indent=1))
+        else:
+            table = Table(box=None, show_header=False)
+            for name, ok, found in rows:
+                table.add_row("[green]ok[/]" if ok else "[red]missing[/]", name, found)
+            console.print(table)
+        return 0 if all(ok for _, ok, _ in rows) else 1
+
+
+def _task_names() -> dict[str, str]:
+    from envs import named as families
+
+    return families.names()
+
+
+def _first_comment(path: Path) -> str:
+    return path.read_text().splitlines()[0].removeprefix("# ")
+
+
+def _progress_of(run: Run) -> str:
+    try:
+        last = run.records()[-1]
+    except (UserError, IndexError):
+        return "no finished iteration"
+    if "return_before" not in last:
+        return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M images, loss {last['loss']:.3f}"
+    reached = last.get("return_after", last["return_before"])
+    return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M steps, return {reached:.0f}"

@@ -1,0 +1,134 @@
+"""Films of robots and pictures of episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from metarl.cli.common import (
+    RUN_OR_BEST,
+    Split,
+    console,
+    images_from,
+    no_overrides,
+    positive,
+    unused,
+    within,
+    writable,
+)
+from metarl.errors import UserError
+from metarl.runs.folder import Run
+
+
+@dataclass
+class Record:
+    """Film a run before and after adaptation, or any tasks with an untrained policy; --task.NAME VALUE fixes a number.
+
+    metarl record RUN                                     one unseen task, before and after
+    metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
+    metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
+
+    A run on images has no body: one unseen episode is drawn, with the answers, as a png.
+    """
+
+    run: Annotated[Positional[str | None], arg(help=RUN_OR_BEST)] = None
+    tasks: str | None = None
+    """without a run: a name of `metarl list tasks`, or a config whose tasks are meant"""
+    policy: Literal["random", "zero"] | None = None
+    """without a run: what acts, by default random"""
+    grid: str | None = None
+    """ROWSxCOLUMNS of different tasks in one clip, such as 3x3"""
+    out: Path | None = None
+    """the mp4 (or png) to write; by default below videos/"""
+    split: Split | None = None
+    """where tasks are drawn from; by default ood if there is one, else test"""
+    episodes: int | None = None
+    """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
+    rounds: int | None = None
+    """rounds of adaptation, by default 1"""
+    steps: int | None = None
+    """control steps to show, by default a whole episode"""
+    seed: int = 0
+    """of the tasks and of the episodes"""
+    data: Path | None = None
+    """of a run on Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        numbers = {"episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
+        positive(**{k: 1 if v is None else v for k, v in numbers.items()})
+        within("seed", self.seed, 0, 2**31 - 1)
+        given = _task_parameters(overrides)
+        if (self.run is None) == (self.tasks is None):
+            raise UserError("say what to film: a run, or --tasks with a name of `metarl list tasks`")
+        for name, value in {"episodes": self.episodes, "rounds": self.rounds}.items():
+            if self.tasks is not None and value is not None:
+                raise UserError(f"--{name} is for a run, which adapts: an untrained policy has none")
+        if self.run is not None and self.policy is not None:
+            raise UserError("--policy is for --tasks: a run has a policy of its own")
+        rows, columns = _grid(self.grid)
+        from metarl.runs import folder as runs
+        from metarl.system import rendering as gl
+
+        run = runs.find(self.run) if self.run else None
+        if run:
+            images_from(self.data, run.config)
+        elif self.data is not None:
+            raise UserError("--data is for a run on Omniglot")
+        if run and run.config.tasks.kind == "fewshot":
+            return self._draw(run, given)
+        if run and run.config.tasks.kind in ("sinusoid", "copy"):
+            raise UserError("a run on waves or sequences has nothing to film: see metarl evaluate")
+        gl.choose()
+        from metarl.reporting import video as record
+
+        name = run.title if run else str(self.tasks)
+        out = self.out or unused(Path("videos") / f"{Path(name).stem}.mp4")
+        writable(out, (".mp4",))
+        if run:
+            source: record.RunSource | record.TaskSource = record.of_run(run, self.episodes, self.rounds or 1)
+        else:
+            source = record.of_tasks(name, self.policy or "random")
+        with console.status(f"filming {out}"):
+            takes = source.takes(given, self.split, rows * columns, self.grid is not None, self.seed)
+            record.film(takes, source.family, out, columns if self.grid else len(takes), self.steps)
+        shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
+        console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
+        return 0
+
+    def _draw(self, run: Run, given: dict[str, float]) -> int:
+        refused = {"grid": self.grid, "episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
+        for name in [n for n, value in refused.items() if value is not None] + [f"task.{n}" for n in given]:
+            raise UserError(f"--{name} is for robots: of a run on images one episode is drawn")
+        from metarl.reporting import pictures as draw
+
+        out = self.out or unused(Path("videos") / f"{run.title}.png")
+        writable(out, (".png",))
+        right = draw.draw_run(run, self.split or "test", self.seed, out)
+        console.print(f"wrote {out}: {100 * right:.0f} % right", soft_wrap=True, highlight=False)
+        return 0
+
+
+def _task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
+    given = {}
+    for key, value in overrides.items():
+        section, _, name = key.partition(".")
+        if section != "task" or not name:
+            no_overrides({key: value})
+        try:
+            given[name] = float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"--{key} is {value!r}, expected a number") from None
+    return given
+
+
+def _grid(text: str | None) -> tuple[int, int]:
+    """Rows and columns of `3x3`."""
+    if text is None:
+        return 1, 1
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(p.isdecimal() and 1 <= int(p) <= 6 for p in parts):
+        raise UserError(f"--grid is {text!r}, expected ROWSxCOLUMNS of at most 6x6, such as 3x3")
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,81 @@
+"""Whole comparisons."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from metarl.cli.common import INTERRUPTED, Split, console, within, writable
+from metarl.cli.compare import Compare, compare_policies
+from metarl.errors import UserError
+
+
+@dataclass
+class Study:
+    """Train learners on distributions of tasks with several seeds, judge them on unseen tasks, and write a report.
+
+    metarl study maml_robot gru_robot joint_robot oracle_robot --tasks pearl-cheetah-dir --seeds 0:3 --steps 2e6
+
+    A run of the same settings that is there is not trained again, one that was stopped goes on: to resume a study,
+    start it again. Settings are changed for all by --section.key VALUE.
+    """
+
+    configs: Annotated[Positional[tuple[str, ...]], arg(help="a config of each learner", metavar="CONFIG...")]
+    tasks: tuple[str, ...] = ()
+    """distributions: names of `metarl list tasks`, or configs whose tasks are meant; by default each config's own"""
+    seeds: str = "0:3"
+    """FROM:TO, the last not counted, or one number"""
+    steps: float | None = None
+    """environment steps of each training; by default what each config says"""
+    jobs: int = 0
+    """trainings side by side, each on one core; 0: as many as there are cores"""
+    out: Path = Path("study.html")
+    """the report"""
+    split: Split = "test"
+    """train, test or ood"""
+    judged: int = 40
+    """how many unseen tasks"""
+    at: int = 3
+    """episodes of adaptation at which all but the curves are told"""
+    videos: bool = False
+    """put a clip of every learner into the report"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        if not self.configs:
+            raise UserError("give at least one config to study")
+        if self.steps is not None and not 1 <= self.steps <= 1e12:
+            raise UserError(f"--steps is {self.steps:g}, expected 1 to 1e12")
+        within("jobs", self.jobs, 0, 1024)
+        seeds = _seeds(self.seeds)
+        writable(self.out, (".html",))
+        options = Compare((), self.split, self.judged, at=self.at, videos=self.videos, out=self.out)
+        options.check()
+        from metarl.evaluation import comparison as standings
+        from metarl.evaluation import study
+        from metarl.training.trainer import usable_cores
+
+        command = shlex.join(["metarl", *sys.argv[1:]])
+        wants = study.wanted(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
+        words = ["--split", self.split, "--tasks", str(self.judged), "--at", str(self.at), "--json"]
+        judging = study.Judging(words, lambda run: standings.is_judged(run, self.split, self.judged, options.after))
+        try:
+            runs = study.carry_out(wants, judging, command, self.jobs or usable_cores(), console)
+        except KeyboardInterrupt:
+            console.print("stopped; every training is saved, and the same command goes on from there")
+            return INTERRUPTED
+        return compare_policies(runs, options, command)
+
+
+def _seeds(text: str) -> range:
+    parts = text.split(":")
+    if len(parts) > 2 or not all(p.isdecimal() for p in parts):
+        raise UserError(f"--seeds is {text!r}, expected FROM:TO such as 0:3, or one number")
+    first, last = int(parts[0]), int(parts[-1]) + (len(parts) == 1)
+    if not 0 <= first < last <= 2**31:
+        raise UserError(f"--seeds is {text!r}: there is no seed in it")
+    return range(first, last)

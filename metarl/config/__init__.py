@@ -1,0 +1,1 @@
+"""The settings of an experiment: records, YAML files, command-line overrides."""

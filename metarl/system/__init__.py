@@ -1,0 +1,1 @@
+"""The machine: rendering, installed packages, memory, downloads."""
