@@ -14,11 +14,11 @@ RIDGE = 1e-5  # rllab's LinearFeatureBaseline, reg_coeff
 MAX_OBS = 10.0  # rllab's LinearFeatureBaseline clips observations to +-10
 
 
-Total = Callable[[Tensor], Tensor]
+AllReduceSum = Callable[[Tensor], Tensor]
 """A sum over all who have a part of the data, given that of one's own."""
 
 
-def alone(x: Tensor) -> Tensor:
+def no_reduce(x: Tensor) -> Tensor:
     """The total where nobody else has any."""
     return x
 
@@ -65,11 +65,11 @@ def gae(rew: Tensor, value: Tensor, terminated: Tensor, alive: Tensor, gamma: fl
     return discounted(delta * alive, gamma * gae_lambda)
 
 
-def standardised(adv: Tensor, alive: Tensor, total: Total = alone) -> Tensor:
+def normalized_advantages(adv: Tensor, alive: Tensor, all_reduce_sum: AllReduceSum = no_reduce) -> Tensor:
     """Zero mean and unit variance over the steps taken, zero elsewhere; `total` sums over all who have such steps."""
-    count = total(alive.sum()).clamp_min(1)
-    centred = torch.where(alive, adv - total((adv * alive).sum()) / count, 0.0)
-    return centred / ((total(centred.square().sum()) / count).sqrt() + 1e-8)
+    count = all_reduce_sum(alive.sum()).clamp_min(1)
+    centred = torch.where(alive, adv - all_reduce_sum((adv * alive).sum()) / count, 0.0)
+    return centred / ((all_reduce_sum(centred.square().sum()) / count).sqrt() + 1e-8)
 
 
 def advantages(
@@ -79,11 +79,11 @@ def advantages(
     rew = rew.double()
     ret = discounted(rew, gamma)
     value = fit_linear_baseline(obs, ret, alive)
-    return standardised(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float(), ret.float()
+    return normalized_advantages(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float(), ret.float()
 
 
 def trial_advantages(
-    rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float, total: Total = alone
+    rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float, all_reduce_sum: AllReduceSum = no_reduce
 ) -> tuple[Tensor, Tensor]:
     """Standardised advantages and lambda-returns of trials [L, B] whose steps taken come first, against given values.
 
@@ -92,4 +92,4 @@ def trial_advantages(
     """
     value = torch.where(alive, value, 0.0)
     raw = gae(rew, value, torch.zeros_like(alive), alive, gamma, gae_lambda)
-    return standardised(raw, alive, total), raw + value
+    return normalized_advantages(raw, alive, all_reduce_sum), raw + value

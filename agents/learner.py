@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
-from agents.advantages import Total
+from agents.advantages import AllReduceSum
 from agents.distributions import Policy
 from envs.core import Examples
 
@@ -47,7 +47,7 @@ class Episode(NamedTuple):
     query: Transitions
 
 
-class Lesson(NamedTuple):
+class SupervisedTask(NamedTuple):
     """One supervised task: examples to adapt on, then examples to be judged on."""
 
     support: tuple[Examples, ...]
@@ -84,13 +84,13 @@ class Learner(Protocol):
         """Batches of experience that `adapt` is given within one task."""
 
     @property
-    def sees_task(self) -> bool:
+    def observes_task(self) -> bool:
         """Whether x carries the true task parameters: the oracle, and nobody else."""
 
     def init(self, generator: torch.Generator) -> Params:
         """A fresh theta."""
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         """phi before any experience."""
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
@@ -104,7 +104,7 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class Recalling(Learner, Protocol):
+class RecurrentLearner(Learner, Protocol):
     """A learner that adapts while it acts: its memory moves with every step of a trial of `rounds` + 1 episodes.
 
     What it sees, I wide, is the observation, its last action, the reward for that, and whether an episode ended with
@@ -112,21 +112,21 @@ class Recalling(Learner, Protocol):
     """
 
     @property
-    def reset(self) -> str:
+    def memory_reset(self) -> str:
         """Whether the memory lasts for a `trial` of several episodes, or for one `episode`."""
 
     def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
         """What is seen [..., I] -> a new memory, and how to act."""
 
-    def expect(self, theta: Params, x: Tensor) -> Tensor:
+    def value(self, theta: Params, x: Tensor) -> Tensor:
         """What is seen in whole trials [L, B, I] -> the return expected at every step [L, B]."""
 
-    def rescale(self, theta: Params, data: Transitions, total: Total) -> Params:
+    def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum) -> Params:
         """theta with the scale of returns that data [L, B] show, before it learns from them; it acts and expects as it
         did. `total` sums over all who have such data.
         """
 
-    def watch(self, theta: Params, data: Transitions, total: Total) -> Params:
+    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum) -> Params:
         """theta with the statistics of what was seen, once it has learned from it."""
 
 
@@ -144,7 +144,7 @@ class FewShotLearner(Protocol):
     def init(self, generator: torch.Generator) -> Params:
         """A fresh theta."""
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         """phi before any example."""
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
@@ -153,48 +153,48 @@ class FewShotLearner(Protocol):
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
         """Logits [Q, way]."""
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         """The meta-objective of one task, a scalar."""
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
 
 
-def adapt_all(learner: Learner, theta: Params, support: tuple[Transitions, ...]) -> Params:
+def adapt_rounds(learner: Learner, theta: Params, support: tuple[Transitions, ...]) -> Params:
     """phi after every round of `support`."""
-    phi = learner.begin(theta)
+    phi = learner.initial_state(theta)
     for data in support:
         phi = learner.adapt(theta, phi, data)
     return phi
 
 
-def after_adaptation(learner: Learner, objective: Objective) -> Callable[[Params, Episode], Tensor]:
+def post_adaptation_objective(learner: Learner, objective: Objective) -> Callable[[Params, Episode], Tensor]:
     """`objective` on the query data, as a function of theta through every adaptation round."""
 
     def judge(theta: Params, episode: Episode) -> Tensor:
-        phi = adapt_all(learner, theta, episode.support)
+        phi = adapt_rounds(learner, theta, episode.support)
         return objective(learner.apply(theta, phi, episode.query.x), episode.query)
 
     return judge
 
 
-class Meeting(Protocol):
+class GradientLearner(Protocol):
     """A learner that is judged through its adaptation, of whatever it learns from."""
 
-    def begin(self, theta: Params) -> Params: ...
+    def initial_state(self, theta: Params) -> Params: ...
 
     def adapt(self, theta: Params, phi: Params, support: Any) -> Params: ...
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Any: ...
 
-    def meet(self, theta: Params, phi: Params, support: Any) -> tuple[Params, Any]:
+    def adapt_with_output(self, theta: Params, phi: Params, support: Any) -> tuple[Params, Any]:
         """`adapt`, and what `apply` says of the support before it, from the pass that adapting makes anyway."""
 
 
-def through_adaptation(
-    learner: Meeting,
+def post_adaptation_loss(
+    learner: GradientLearner,
     theta: Params,
-    episode: Episode | Lesson,
+    episode: Episode | SupervisedTask,
     outer: Objective,
     penalty: Objective | None,
     coef: float,
@@ -206,10 +206,12 @@ def through_adaptation(
 
     each_round: the mean of `outer` after each of the rounds, of all but the last on what the next adapts on.
     """
-    phi, paid, explored, judged = learner.begin(theta), torch.zeros(()), torch.zeros(()), torch.zeros(())
+    phi, paid, explored, judged = learner.initial_state(theta), torch.zeros(()), torch.zeros(()), torch.zeros(())
     asked = penalty is not None or exploration is not None or each_round
     for support in episode.support:
-        phi, met = learner.meet(theta, phi, support) if asked else (learner.adapt(theta, phi, support), None)
+        phi, met = (
+            learner.adapt_with_output(theta, phi, support) if asked else (learner.adapt(theta, phi, support), None)
+        )
         if each_round and support is not episode.support[0]:
             judged = judged + outer(met, support)
         if penalty is not None:
@@ -221,17 +223,17 @@ def through_adaptation(
     return judged / (rounds if each_round else 1) + coef * paid / rounds + explored
 
 
-Experience = TypeVar("Experience", Episode, Lesson)
+Experience = TypeVar("Experience", Episode, SupervisedTask)
 
 
-def over_tasks(loss: Callable[[Params, Experience], Tensor], theta: Params, episodes: Experience) -> Tensor:
+def mean_over_tasks(loss: Callable[[Params, Experience], Tensor], theta: Params, episodes: Experience) -> Tensor:
     """Mean of a one-task loss over the task axis of `episodes` [N, ...]: the only place where that axis is added."""
     if len(episodes.query[0]) == 1:  # faster without an axis
-        return loss(theta, change_all(episodes, lambda t: t[0]))
+        return loss(theta, map_tensors(episodes, lambda t: t[0]))
     return torch.func.vmap(loss, in_dims=(None, 0))(theta, episodes).mean()
 
 
-def change_all(episodes: Experience, change: Callable[[Tensor], Tensor]) -> Experience:
+def map_tensors(episodes: Experience, change: Callable[[Tensor], Tensor]) -> Experience:
     """The same experience with every tensor changed alike."""
     changed = [type(data)(*map(change, data)) for data in (*episodes.support, episodes.query)]
     return type(episodes)(tuple(changed[:-1]), changed[-1])

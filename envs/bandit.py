@@ -12,13 +12,13 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from envs import rng as chance
+from envs import rng as rng
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
-from envs.variables import Varied
+from envs.variables import VariableSampler
 
 
-class BernoulliBandit(Varied):
+class BernoulliBandit(VariableSampler):
     """`arms` to choose from, `pulls` times; an action is a row of zeros and a one. There is nothing to observe."""
 
     def __init__(self, arms: int = 5, pulls: int = 10) -> None:
@@ -44,19 +44,19 @@ class BanditWorlds:
     def __init__(self, tasks: Tasks, episodes: int, pulls: int) -> None:
         self.odds = tasks.values.float()[:, None].expand(-1, episodes, -1)  # [N, E, arms]
         self.pulls, self.t = pulls, 0
-        self.luck = torch.empty(0)
+        self.uniforms = torch.empty(0)
 
     def reset(self, generator: torch.Generator) -> Tensor:
         """Nothing to observe, [N, E, 1] zeros."""
         self.odds = self.odds.to(generator.device)
-        self.luck = chance.uniform((self.pulls, *self.odds.shape[:2]), generator, axis=1)
+        self.uniforms = rng.uniform((self.pulls, *self.odds.shape[:2]), generator, axis=1)
         self.t = 0
         return torch.zeros_like(self.odds[..., :1])
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pull the arm of the largest element of act [N, E, arms]."""
         chosen = act.argmax(-1, keepdim=True)
-        rew = (self.luck[self.t] < self.odds.gather(-1, chosen)[..., 0]).float()
+        rew = (self.uniforms[self.t] < self.odds.gather(-1, chosen)[..., 0]).float()
         self.t += 1
         no = torch.zeros_like(rew, dtype=torch.bool)
         return torch.zeros_like(rew)[..., None], rew, no, act.isnan().any(-1)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 SPLITS = ("train", "test", "ood")
 Interval = tuple[float, float]
-Law = Literal["uniform", "log", "area"]
+Spacing = Literal["uniform", "log", "area"]
 
 
 class Space(NamedTuple):
@@ -65,13 +65,13 @@ Policy = Callable[[Tensor, torch.Generator], Action]
 
 
 @runtime_checkable
-class Feeling(Protocol):
+class FeedbackPolicy(Protocol):
     """A policy that is told what came of its actions."""
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         """obs [N, E, O] -> Action."""
 
-    def feel(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
+    def observe_reward(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
         """Of the step just taken: the reward, whether it was really taken, whether the episode ended, all [N, E]."""
 
 
@@ -117,9 +117,9 @@ class Variable(NamedTuple):
     name: str
     train: tuple[Interval, ...]
     ood: tuple[Interval, ...] = ()
-    law: Law = "uniform"
-    each: bool = False
-    told: bool = True
+    spacing: Spacing = "uniform"
+    per_element: bool = False
+    in_descriptor: bool = True
 
     @property
     def is_constant(self) -> bool:
@@ -170,7 +170,7 @@ class TaskDistribution(Protocol):
         """What `policy` lives through in `episodes` episodes of every task."""
 
 
-class Lessons(Protocol):
+class SupervisedTasks(Protocol):
     """A family of supervised tasks, which need no policy to become data."""
 
     space: Space
@@ -183,7 +183,7 @@ class Lessons(Protocol):
     def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
         """Draw tasks."""
 
-    def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
+    def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support and query of every task, a function of its numbers."""
 
 

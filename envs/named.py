@@ -50,7 +50,7 @@ def _ground(name: str) -> Varies:
 
 def _dynamics(robot: type[Robot]) -> tuple[Variable, ...]:
     inside, outside = ((0.7, 1.4),), ((0.5, 0.7), (1.4, 2.0))
-    scales = tuple(Variable(n, inside, outside, law="log") for n in ("mass", "damping", "friction", "motor"))
+    scales = tuple(Variable(n, inside, outside, spacing="log") for n in ("mass", "damping", "friction", "motor"))
     return FORWARDS, *(s for s in scales if s.name != "friction" or robot.height_index is not None)
 
 
@@ -75,7 +75,7 @@ FAMILIES: dict[str, Varies] = {
     "Goal": Varies(
         "places within 3 m; ood: to 5 m",
         lambda r: (
-            Variable("goal_distance", ((0.0, 3.0),), ((3.0, 5.0),), law="area"),
+            Variable("goal_distance", ((0.0, 3.0),), ((3.0, 5.0),), spacing="area"),
             Variable("goal_heading_deg", ((0.0, 360.0),)),
         ),
         _is_free,

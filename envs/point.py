@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from envs import rng as chance
+from envs import rng as rng
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
-from envs.variables import Varied
+from envs.variables import VariableSampler
 from envs.variations.goals import unit
 
 SQUARE = (Variable("goal_x", ((-0.5, 0.5),)), Variable("goal_y", ((-0.5, 0.5),), ood=((0.5, 0.7),)))
@@ -47,7 +47,7 @@ def inside(move: Move) -> Tensor:
     return torch.where(left <= INSIDE, 1 - left, 0.0)
 
 
-class PointNavigation(Varied):
+class PointNavigation(VariableSampler):
     """Goals in m, by `goal_x` and `goal_y` or by `goal_distance` and `goal_heading_deg`.
 
     By default goals lie in a square of 1 m, and `ood` ones up to 0.2 m above it.
@@ -111,18 +111,18 @@ class PointWorlds:
         self.goal, self.position = self.goal.to(device), self.position.to(device)
         fresh = torch.zeros_like(self.position)
         if self.family.start:
-            fresh = self.family.start * (2 * chance.uniform(fresh.shape, generator) - 1)
+            fresh = self.family.start * (2 * rng.uniform(fresh.shape, generator) - 1)
         self.position = fresh if mask is None else torch.where(mask[..., None], fresh, self.position)
         return self.position
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Move; an action that is not a number leaves the point where it is, and is told as a divergence."""
         family = self.family
-        broken = act.isnan().any(-1)
+        diverged = act.isnan().any(-1)
         moved = (act / family.action_scale).nan_to_num(0.0).clamp(-family.step, family.step).float()
         before = self.position
-        self.position = before + torch.where(broken[..., None], 0.0, moved)
+        self.position = before + torch.where(diverged[..., None], 0.0, moved)
         rew = family.reward(Move(before, self.position, self.goal))
         if family.reached is None:
-            return self.position, rew, torch.zeros_like(broken), broken
-        return self.position, rew, ((self.position - self.goal).abs() < family.reached).all(-1), broken
+            return self.position, rew, torch.zeros_like(diverged), diverged
+        return self.position, rew, ((self.position - self.goal).abs() < family.reached).all(-1), diverged

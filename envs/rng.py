@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Share(torch.Generator):
+class ShardGenerator(torch.Generator):
     """The chance of tasks `first` to `last` of `total`, made by `share_of`.
 
     What `uniform` and `normal` draw by it is drawn for all tasks, and the share of those is given: a task has the same
@@ -20,9 +20,9 @@ class Share(torch.Generator):
     total: int
 
 
-def share_of(generator: torch.Generator, first: int, last: int, total: int) -> Share:
+def shard_generator(generator: torch.Generator, first: int, last: int, total: int) -> ShardGenerator:
     """A generator in the same state, on the same device, for tasks `first` to `last` (exclusive) of `total`."""
-    share = Share(generator.device)
+    share = ShardGenerator(generator.device)
     share.set_state(generator.get_state())
     share.first, share.last, share.total = first, last, total
     return share
@@ -33,7 +33,11 @@ def on_device(device: torch.device, generator: torch.Generator) -> torch.Generat
     if generator.device.type == device.type:
         return generator
     there = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    return share_of(there, generator.first, generator.last, generator.total) if isinstance(generator, Share) else there
+    return (
+        shard_generator(there, generator.first, generator.last, generator.total)
+        if isinstance(generator, ShardGenerator)
+        else there
+    )
 
 
 def uniform(
@@ -58,7 +62,7 @@ def _draw(
     dtype: torch.dtype | None,
 ) -> Tensor:
     options = {"generator": generator, "device": generator.device, "dtype": dtype}
-    if not isinstance(generator, Share):
+    if not isinstance(generator, ShardGenerator):
         return kind(shape, **options)
     each, whole = shape[axis] // (generator.last - generator.first), list(shape)
     whole[axis] = each * generator.total

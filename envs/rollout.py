@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from envs.core import Feeling, Policy, Space, Trajectories, Worlds
+from envs.core import FeedbackPolicy, Policy, Space, Trajectories, Worlds
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def rollout(
         diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool, device=device),
     )
     alive = torch.ones(num_tasks, episodes, dtype=torch.bool, device=device)
-    feel = policy.feel if isinstance(policy, Feeling) else None
+    observe_reward = policy.observe_reward if isinstance(policy, FeedbackPolicy) else None
     obs = worlds.reset(generator).to(device, torch.float32)
     for t in range(horizon):
         action = policy(obs, generator)
@@ -41,7 +41,7 @@ def rollout(
         data.diverged.logical_or_(diverged & alive)
         data.rew[:, t] = torch.where(alive & ~diverged, rew.float(), 0.0)
         data.terminated[:, t] = alive & (terminated | diverged)
-        if feel is not None:
-            feel(data.rew[:, t], alive, data.terminated[:, t])
+        if observe_reward is not None:
+            observe_reward(data.rew[:, t], alive, data.terminated[:, t])
         alive = alive & ~(terminated | diverged)
     return data

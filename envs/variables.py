@@ -7,18 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from envs.core import SPLITS, Law, Tasks, Variable
+from envs.core import SPLITS, Spacing, Tasks, Variable
 
 DRAW_BITS = 31  # a draw is k / 2^31 of the way through its range: finer than any effect on a robot
 
 
-class Varied:
+class VariableSampler:
     """Tasks as numbers that vary: the half of a `TaskDistribution` that knows nothing of worlds."""
 
     def __init__(self, variables: tuple[Variable, ...]) -> None:
         self.variables = variables
         self.names = tuple(v.name for v in variables)
-        self._varying = tuple(v for v in variables if v.told and not v.is_constant)
+        self._varying = tuple(v for v in variables if v.in_descriptor and not v.is_constant)
         self.descriptor_names = tuple(v.name for v in self._varying)
 
     def splits(self) -> tuple[str, ...]:
@@ -83,20 +83,20 @@ def hashed_uniforms(seeds: Tensor, count: int) -> Tensor:
 
 
 def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) -> Tensor:
-    to, back = _LAWS[variable.law]
+    to, back = _SPACINGS[variable.spacing]
     ends = torch.tensor(variable.intervals(split), dtype=torch.float64)  # [intervals, 2]
     low, high = to(ends).T
     length = high - low
     weights = length if length.sum() > 0 else torch.ones_like(length)
     which = torch.multinomial(weights, n, replacement=True, generator=generator)  # [n]
     k = 2 * torch.randint(2 ** (DRAW_BITS - 1), (n,), generator=generator) + (split != "train")
-    drawn = back(low[which] + length[which] * (k.double() / 2**DRAW_BITS))
-    return drawn.clamp(ends[which, 0], ends[which, 1])  # back(to(x)) may be a rounding away from x
+    sampled = back(low[which] + length[which] * (k.double() / 2**DRAW_BITS))
+    return sampled.clamp(ends[which, 0], ends[which, 1])  # back(to(x)) may be a rounding away from x
 
 
 def _centred(variable: Variable, values: Tensor) -> Tensor:
     """Values [N] by centre and half width of the training range, both under the variable's law."""
-    to, _ = _LAWS[variable.law]
+    to, _ = _SPACINGS[variable.spacing]
     ends = to(torch.tensor(variable.train, dtype=torch.float64))
     low, high = ends.min(), ends.max()
     centred: Tensor = (to(values) - (low + high) / 2) / ((high - low) / 2 if high > low else 1.0)
@@ -104,7 +104,7 @@ def _centred(variable: Variable, values: Tensor) -> Tensor:
 
 
 _Map = Callable[[Tensor], Tensor]
-_LAWS: dict[Law, tuple[_Map, _Map]] = {  # there and back: what is uniform, and the variable itself
+_SPACINGS: dict[Spacing, tuple[_Map, _Map]] = {  # there and back: what is uniform, and the variable itself
     "uniform": (torch.clone, torch.clone),
     "log": (torch.log, torch.exp),
     "area": (torch.square, torch.sqrt),

@@ -206,7 +206,7 @@ def manifest(folder: Path, rng: random.Random) -> None:
     (folder / checkpoint.MANIFEST).write_bytes(json.dumps(told).encode())
 
 
-def luck(folder: Path, rng: random.Random) -> None:
+def rng_state(folder: Path, rng: random.Random) -> None:
     """A random state that is none."""
     from safetensors.torch import save
 
@@ -216,7 +216,7 @@ def luck(folder: Path, rng: random.Random) -> None:
 
 DAMAGES: dict[str, Damage] = {
     f.__name__: f for f in (flip, cut, grow, zero, noise, remove, swap, of_another, link, folder_for_file)
-} | {f.__name__: f for f in (header, numbers, deep, manifest, luck)}
+} | {f.__name__: f for f in (header, numbers, deep, manifest, rng_state)}
 DAMAGES |= {f.__name__: resealed(f) for f in (with_bad_number, with_wrong_shape, with_another_name)}
 
 

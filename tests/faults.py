@@ -33,7 +33,7 @@ from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
-from metarl.training.trainer import FewShotTrainer, Trainer, train, trainer_of
+from metarl.training.trainer import FewShotTrainer, Trainer, make_trainer, train
 from tests.fuzz_configs import small
 
 EVERY = 2  # iterations between two checkpoints
@@ -78,11 +78,11 @@ def go(name: str, fault: Fault | None = None) -> None:
     if left:
         run = left[-1]
         begun = any(run.checkpoints.glob("iteration_*"))
-        trainer = trainer_of(run.config, checkpoint.newest(run.checkpoints) if begun else None)
+        trainer = make_trainer(run.config, checkpoint.newest(run.checkpoints) if begun else None)
         run.keep_records_until(trainer.state.iteration)
     else:
         config = config_of(name)
-        run, trainer = runs.create("tiny", config, ""), trainer_of(config)
+        run, trainer = runs.create("tiny", config, ""), make_trainer(config)
     train(run, trainer, Console(file=io.StringIO()))
     Path("end").write_text(digest(trainer))
 
@@ -101,7 +101,7 @@ def strike(fault: Fault) -> None:
     here = os.getcwd()
     inside = [False]
 
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    def update_input_stats(event: str, arguments: tuple[Any, ...]) -> None:
         if event not in EVENTS or inside[0]:
             return
         path = arguments[0]
@@ -122,7 +122,7 @@ def strike(fault: Fault) -> None:
         sync(handle)
 
     os.fsync = synced
-    sys.addaudithook(watch)
+    sys.addaudithook(update_input_stats)
 
 
 def count_events(name: str, folder: Path) -> int:

@@ -19,7 +19,7 @@ import torch
 
 from metarl.config import files as settings
 from metarl.errors import UserError
-from metarl.training.trainer import trainer_of
+from metarl.training.trainer import make_trainer
 from tests.conftest import OWN, SMALL, WIDE
 
 WORDS = (
@@ -83,7 +83,7 @@ def at(raw: Any, key: str) -> Any:
     return raw
 
 
-def drawn(now: Any, rng: random.Random) -> Any:
+def sampled(now: Any, rng: random.Random) -> Any:
     """Mostly something like what is there now."""
     if rng.random() < 0.25:
         return copy.deepcopy(rng.choice((rng.choice(WORDS), rng.choice(NUMBERS), rng.choice(OTHERS))))
@@ -105,7 +105,7 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
         name = names[i % len(names)]
         raw = settings.read_yaml(settings.find(name))
         keys = [k for k in paths(raw) if rng.random() < 0.1 or not isinstance(at(raw, k), dict)]
-        values = {k: drawn(at(raw, k), rng) for k in rng.sample(keys, rng.randint(1, min(3, len(keys))))}
+        values = {k: sampled(at(raw, k), rng) for k in rng.sample(keys, rng.randint(1, min(3, len(keys))))}
         seen[outcome(name, values)] += 1
     print(f"{count} configs: {dict(seen)}")
     return seen
@@ -117,7 +117,7 @@ def outcome(name: str, values: dict[str, Any]) -> str:
         config = settings.load(settings.find(name), {**small(name), **values})
         if not is_small(config):
             return "too large"
-        trainer = trainer_of(config)
+        trainer = make_trainer(config)
         trainer.iterate()
     except UserError as error:
         if "\n" in str(error) or len(str(error)) < 10:

@@ -9,7 +9,7 @@ from agents.distributions import Gaussian
 from agents.learner import Params, Transitions
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
-from envs.variables import Varied
+from envs.variables import VariableSampler
 
 
 class Point:
@@ -56,7 +56,7 @@ def random_transitions(num_tasks: int, obs: int, act: int, generator: torch.Gene
     return Transitions(normal(obs), normal(act), normal() - 3, mean, log_std, normal(), alive, normal())
 
 
-class Guess(Varied):
+class Guess(VariableSampler):
     """A number, +1 or -1, is to be guessed in one step: the reward is minus the squared error. -1 is what one gets
     without knowing it, 0 is the best."""
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from metarl.config import files as settings
 from metarl.runs import folder as runs
 from metarl.system.allocator import keep_freed_memory
-from metarl.training.trainer import train, trainer_of
+from metarl.training.trainer import make_trainer, train
 
 OPTIONS = {"train.iterations": 10**6, "train.checkpoint_every": 5, "train.video_every": 20, "train.num_threads": 1}
 EVERY = 10.0  # s between two looks
@@ -39,7 +39,7 @@ def taken() -> tuple[float, int, int]:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6, len(os.listdir("/proc/self/fd")), threading.active_count()
 
 
-def watch(minutes: float, seen: list[tuple[float, float, int]]) -> None:
+def update_input_stats(minutes: float, seen: list[tuple[float, float, int]]) -> None:
     """Note what is taken, then ask this process to stop."""
     start = time.monotonic()
     while (since := time.monotonic() - start) < 60 * minutes:
@@ -55,9 +55,9 @@ def main(minutes: float) -> None:
     keep_freed_memory()  # as the command line does
     os.chdir(tempfile.mkdtemp())
     config = settings.load(settings.find("quickstart"), OPTIONS)
-    run, trainer = runs.create("soak", config, ""), trainer_of(config)
+    run, trainer = runs.create("soak", config, ""), make_trainer(config)
     seen: list[tuple[float, float, int]] = []
-    threading.Thread(target=watch, args=(minutes, seen), daemon=True).start()
+    threading.Thread(target=update_input_stats, args=(minutes, seen), daemon=True).start()
     train(run, trainer, Console(quiet=True))
     t, memory, files = (np.array(x) for x in zip(*seen, strict=True))
     late = t >= min(SETTLED, t[-1] / 2)

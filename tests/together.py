@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save_file
 from agents.learner import Params
 from metarl.config import files as settings
 from metarl.config.schema import Config
-from metarl.distributed.process_group import ALONE, Ranks, joined
-from metarl.training.trainer import trainer_of
+from metarl.distributed.process_group import SINGLE_PROCESS, Ranks, process_group
+from metarl.training.trainer import make_trainer
 from tests.fuzz_configs import small
 
 TASKS = {"train.num_tasks": 5, "train.episodes": 3}  # a share of two and one of three
@@ -35,15 +35,15 @@ def config_of(name: str) -> Config:
     return settings.load(settings.find(name), small(name) | TASKS)
 
 
-def trained(name: str, iterations: int, ranks: Ranks = ALONE, nudge: float = 0.0) -> tuple[Params, Params]:
+def trained(name: str, iterations: int, ranks: Ranks = SINGLE_PROCESS, nudge: float = 0.0) -> tuple[Params, Params]:
     """Parameters before and after so many iterations."""
-    trainer = trainer_of(config_of(name), ranks=ranks)
-    luck = torch.Generator().manual_seed(0)
-    start = {k: v * (1 + nudge * torch.randn(v.shape, generator=luck)) for k, v in trainer.state.theta.items()}
+    trainer = make_trainer(config_of(name), ranks=ranks)
+    rng_state = torch.Generator().manual_seed(0)
+    start = {k: v * (1 + nudge * torch.randn(v.shape, generator=rng_state)) for k, v in trainer.state.theta.items()}
     trainer.state = trainer.state._replace(theta=start)
     for _ in range(iterations):
         trainer.iterate()
-    trainer.agree()
+    trainer.synchronize()
     return start, trainer.state.theta
 
 
@@ -65,7 +65,7 @@ def distance(a: Params, b: Params) -> float:
 
 def main() -> None:
     if sys.argv[1] == "--share":
-        with joined() as ranks:
+        with process_group() as ranks:
             for name in sys.argv[4:]:
                 theta = trained(name, int(sys.argv[3]), ranks)[1]
                 if ranks.is_first:

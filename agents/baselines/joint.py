@@ -22,13 +22,13 @@ class Joint:
 
     network: Network[Policy]
     outer: Objective
-    sees_task: bool = False
+    observes_task: bool = False
     rounds = 0
 
     def init(self, generator: torch.Generator) -> Params:
         return self.network.init(generator)
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return theta
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:

@@ -61,17 +61,17 @@ class LRUA:
             init_lstm("controller", self.inputs, self.hidden, generator, self.hidden + self.reads * self.width) | heads
         )
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         like = theta["heads.bias"]
         start = addressing.empty(like, self.locations, self.width, self.reads)
         return start | lstm_at_rest(like, self.hidden) | {"usage": start["read_weights"][0]}
 
-    def listen(self, theta: Params, x: Tensor) -> Tensor:
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
 
-    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
+    def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         before = torch.cat([memory["h"], memory["read"]], -1)
-        h, c = lstm_step(theta, "controller", heard, before, memory["c"])
+        h, c = lstm_step(theta, "controller", projected, before, memory["c"])
         emitted = F.linear(h, theta["heads.weight"], theta["heads.bias"])
         emitted = emitted.reshape(*emitted.shape[:-1], self.reads, -1)
         key, gate, vector, strength = torch.split(emitted, self._sizes, -1)

@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.distributions import Gaussian
-from agents.learner import Data, Episode, Lesson, Objective, Out, Params, Transitions
+from agents.learner import Data, Episode, Objective, Out, Params, SupervisedTask, Transitions
 from agents.nn.fast_weights import Augmented, each, mixed, shared
 from agents.nn.gradient_readers import init_d, init_m, log_and_sign, run_d, run_m
 from agents.nn.perceptrons import MIN_LOG_STD
@@ -73,7 +73,7 @@ class MetaNet(Generic[Out]):
     init_std: float | None = None
     rounds: int = 1
     bn: str = "none"
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         theta = with_prefix(BASE, self.base.init(generator)) | with_prefix(EMBED, self.embed.init(generator))
@@ -84,7 +84,7 @@ class MetaNet(Generic[Out]):
             theta[LOG_STD] = torch.full((self.base.denses[-1].outputs,), self.init_std).log()
         return theta
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         """Nothing: b acts on its slow weights alone."""
         return {}
 
@@ -150,13 +150,13 @@ class MetaNet(Generic[Out]):
         cosine = F.normalize(key, dim=-1) @ F.normalize(keys, dim=-1).T
         return (self.attention_scale * cosine).softmax(-1)
 
-    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        phi = self.begin(theta)
+    def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
+        phi = self.initial_state(theta)
         for support in episode.support:
             phi = self.adapt(theta, phi, support)
         return self.outer(self.apply(theta, phi, episode.query.x), episode.query)
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Nothing: there is no batch normalisation."""
         return {}
 

@@ -65,18 +65,18 @@ class NTM:
         }
         return parts | {"controller.bias": torch.zeros(self.hidden)} | heads
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         like = theta["heads.bias"]
         start = addressing.empty(like, self.locations, self.width, self.reads)
         if self.controller == "lstm":
             start |= lstm_at_rest(like, self.hidden)
         return start | {"write_weights": start["read_weights"][:1].expand(self.writes, -1)}
 
-    def listen(self, theta: Params, x: Tensor) -> Tensor:
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
 
-    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
-        h, own = self._control(theta, memory, heard)
+    def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
+        h, own = self._control(theta, memory, projected)
         emitted = F.linear(h, theta["heads.weight"], theta["heads.bias"])
         heads, address = self.reads + self.writes, self.width + 3 + SHIFTS
         where, what = emitted[..., : heads * address], emitted[..., heads * address :]
@@ -89,12 +89,12 @@ class NTM:
         new = {"memory": stored, "read": found, "read_weights": to_read, "write_weights": to_write}
         return own | new, torch.cat([h, found], -1)
 
-    def _control(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Tensor, Params]:
+    def _control(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Tensor, Params]:
         """What the controller says [..., H], and its own state."""
         if self.controller == "feedforward":
-            return (heard + memory["read"] @ theta["controller.recurrent"].T).tanh(), {}
+            return (projected + memory["read"] @ theta["controller.recurrent"].T).tanh(), {}
         before = torch.cat([memory["h"], memory["read"]], -1)
-        h, c = lstm_step(theta, "controller", heard, before, memory["c"])
+        h, c = lstm_step(theta, "controller", projected, before, memory["c"])
         return h, {"h": h, "c": c}
 
 

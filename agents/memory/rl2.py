@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.advantages import Total, alone
+from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
 from agents.learner import Episode, Network, Objective, Params, Transitions
 from agents.nn.cores import Core, run
@@ -36,44 +36,44 @@ SMALL = 1e-8
 
 @dataclass(frozen=True)
 class RL2:
-    """core: of inputs I. policy and value: of inputs core.dim + I. outer: what is minimised of the policy.
+    """core: of inputs I. policy and value_net: of inputs core.dim + I. outer: what is minimised of the policy.
 
-    rounds: episodes of a trial before its last. reset: whether the memory lasts for a `trial`, or for one `episode`
-    (the baseline that cannot learn from one episode for the next).
+    rounds: episodes of a trial before its last. memory_reset: whether the memory lasts for a `trial`, or
+    for one `episode` (the baseline that cannot learn from one episode for the next).
     """
 
     core: Core
     inputs: int
     policy: Network[Policy]
-    value: TanhMLP
+    value_net: TanhMLP
     outer: Objective
     value_coef: float = 0.5
     rounds: int = 1
-    reset: str = "trial"
-    sees_task = False
+    memory_reset: str = "trial"
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         learned = self.core.init(generator) | _named("policy", self.policy.init(generator))
-        learned |= _named("value", self.value.init(generator))
+        learned |= _named("value", self.value_net.init(generator))
         return learned | _named("seen", _nothing(self.inputs)) | _named("ret", _nothing(1))
 
-    def begin(self, theta: Params) -> Params:
-        return self.core.begin(theta)
+    def initial_state(self, theta: Params) -> Params:
+        return self.core.initial_state(theta)
 
     def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
         """What is seen [..., I] -> a new memory, and how to act."""
         x = _usual(theta, x)
-        phi, features = self.core.step(theta, phi, self.core.listen(theta, x))
+        phi, features = self.core.step(theta, phi, self.core.project_input(theta, x))
         return phi, self._act(theta, torch.cat([features, x], -1))
 
-    def follow(self, theta: Params, phi: Params, x: Tensor) -> tuple[Policy, Tensor]:
+    def forward_sequence(self, theta: Params, phi: Params, x: Tensor) -> tuple[Policy, Tensor]:
         """How to act in sequences [L, B, I], all at once, from the memory at their start; and the returns expected."""
         known = self._know(theta, phi, x)
         return self._act(theta, known), self._expect(theta, known)
 
-    def expect(self, theta: Params, x: Tensor) -> Tensor:
+    def value(self, theta: Params, x: Tensor) -> Tensor:
         """The return expected at every step [L, B] of trials [L, B, I]."""
-        return self._expect(theta, self._know(theta, self.begin(theta), x))
+        return self._expect(theta, self._know(theta, self.initial_state(theta), x))
 
     def _know(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
         x = _usual(theta, x)
@@ -83,39 +83,39 @@ class RL2:
         return self.policy(_of("policy", theta), known)
 
     def _expect(self, theta: Params, known: Tensor) -> Tensor:
-        told: Tensor = self.value(_of("value", theta), known)[..., 0]
-        return told * _deviation(theta, "ret")[0] + theta["ret.mean"].detach()[0]
+        predicted: Tensor = self.value_net(_of("value", theta), known)[..., 0]
+        return predicted * _deviation(theta, "ret")[0] + theta["ret.mean"].detach()[0]
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
         """The memory after an episode, whose steps that were not taken it does not see."""
         for x, alive in zip(support.x, support.alive, strict=True):
-            phi = kept(self.step(theta, phi, x)[0], phi, alive)
+            phi = select_alive(self.step(theta, phi, x)[0], phi, alive)
         return phi
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Policy:
         """How to act at every step of a sequence x [L, ..., I] that follows on `phi`."""
-        return self.follow(theta, phi, x)[0]
+        return self.forward_sequence(theta, phi, x)[0]
 
     def loss(self, theta: Params, episode: Episode) -> Tensor:
         data = episode.query
-        out, value = self.follow(theta, self.begin(theta), data.x)
+        out, value = self.forward_sequence(theta, self.initial_state(theta), data.x)
         error = ((value - data.ret) / _deviation(theta, "ret")[0]).square()
         return self.outer(out, data) + 0.5 * self.value_coef * mean_alive(error, data)
 
-    def watch(self, theta: Params, data: Transitions, total: Total = alone) -> Params:
+    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
         """theta with the statistics of what is seen brought up to date."""
-        return theta | _updated(theta, "seen", data.x[data.alive], total)
+        return theta | _updated(theta, "seen", data.x[data.alive], all_reduce_sum)
 
-    def rescale(self, theta: Params, data: Transitions, total: Total = alone) -> Params:
+    def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
         """theta with those of returns brought up to date; the value head says the same of every state as before."""
-        new = theta | _updated(theta, "ret", data.ret[data.alive][:, None], total)
+        new = theta | _updated(theta, "ret", data.ret[data.alive][:, None], all_reduce_sum)
         before, after = _deviation(theta, "ret"), _deviation(new, "ret")
-        weight, bias = (f"value.{name}" for name in self.value.head)
+        weight, bias = (f"value.{name}" for name in self.value_net.head)
         shifted = (before * theta[bias] + theta["ret.mean"] - new["ret.mean"]) / after
         return new | {weight: theta[weight] * before / after, bias: shifted}
 
 
-def kept(new: Params, old: Params, where: Tensor) -> Params:
+def select_alive(new: Params, old: Params, where: Tensor) -> Params:
     """`new` memories of those trials `where` [...] is true, `old` ones of the others."""
     return {k: torch.where(where[(..., *(None,) * (v.dim() - where.dim()))], v, old[k]) for k, v in new.items()}
 
@@ -143,15 +143,15 @@ def _usual(theta: Params, x: Tensor) -> Tensor:
     return ((x - theta["seen.mean"].detach()) / _deviation(theta, "seen")).clamp(-MAX_SEEN, MAX_SEEN)
 
 
-def _updated(theta: Params, name: str, data: Tensor, total: Total) -> Params:
+def _updated(theta: Params, name: str, data: Tensor, all_reduce_sum: AllReduceSum) -> Params:
     """Mean and variance of all data so far and everybody's `data` [M, size] (Chan et al. 1979)."""
     mean, var, count = (theta[f"{name}.{k}"] for k in ("mean", "var", "count"))
-    m = float(total(torch.tensor(len(data))))
+    m = float(all_reduce_sum(torch.tensor(len(data))))
     if not m:
         return {}
     share = m / (count + m)
-    usual = total(data.sum(0)) / m
-    spread = total((data - usual).square().sum(0)) / m
+    usual = all_reduce_sum(data.sum(0)) / m
+    spread = all_reduce_sum((data - usual).square().sum(0)) / m
     delta = usual - mean
     merged = (1 - share) * var + share * spread + share * (1 - share) * delta.square()
     return _named(name, {"mean": mean + share * delta, "var": merged, "count": (count + m).clamp_max(MAX_COUNT)})

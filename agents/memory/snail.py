@@ -72,24 +72,24 @@ class SNAIL:
                 theta[f"{name}.bias"] = torch.zeros(3 * self.keys)
         return theta
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         like = theta["embed.bias"]
         memory = {AGE: like.new_zeros(1)}
         for name, width, apart in self._layers():
             memory[name] = like.new_zeros(apart, width) if apart else like.new_zeros(self.length, 2 * self.keys)
         return memory
 
-    def listen(self, theta: Params, x: Tensor) -> Tensor:
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return F.linear(x, theta["embed.weight"], theta["embed.bias"])
 
-    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
-        memory, features = self.run(theta, memory, heard[None])
+    def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
+        memory, features = self.run(theta, memory, projected[None])
         return memory, features[0]
 
-    def run(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
+    def run(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         """A sequence [L, ..., filters] at once -> the memory after it, and the features of every step [L, ..., dim]."""
-        steps, lead = len(heard), heard.shape[1:-1]
-        x = heard.movedim(0, -2)  # [..., L, filters]
+        steps, lead = len(projected), projected.shape[1:-1]
+        x = projected.movedim(0, -2)  # [..., L, filters]
         new = {AGE: memory[AGE] + torch.full((*lead, 1), float(steps), device=x.device)}
         for name, _, apart in self._layers():
             weight, bias = theta[f"{name}.weight"], theta[f"{name}.bias"]

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Lesson, Objective, Params
+from agents.learner import Objective, Params, SupervisedTask
 from agents.nn.cores import Core, run
 from envs.core import Examples
 
@@ -30,72 +30,72 @@ class Stream:
     """see: pictures or numbers [S, ...] -> [S, I]. tell: answers [S, ...] -> [S, way], as the core is shown them."""
 
     core: Core
-    see: Callable[[Tensor], Tensor]
-    tell: Callable[[Tensor, int], Tensor]
+    encode_input: Callable[[Tensor], Tensor]
+    encode_label: Callable[[Tensor, int], Tensor]
     objective: Objective
     way: int
     bn: str = "none"
     rounds = 1
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weight = torch.empty(self.way, self.core.dim)
         torch.nn.init.xavier_uniform_(weight, generator=generator)
         return self.core.init(generator) | {"last.weight": weight, "last.bias": torch.zeros(self.way)}
 
-    def begin(self, theta: Params) -> Params:
-        return self.core.begin(theta) | {LAST: torch.zeros_like(theta["last.bias"])}
+    def initial_state(self, theta: Params) -> Params:
+        return self.core.initial_state(theta) | {LAST: torch.zeros_like(theta["last.bias"])}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
         """The memory after the support, in the order it comes."""
-        return self.follow(theta, phi, support)[0]
+        return self.forward_sequence(theta, phi, support)[0]
 
-    def follow(self, theta: Params, phi: Params, support: Examples) -> tuple[Params, Tensor]:
+    def forward_sequence(self, theta: Params, phi: Params, support: Examples) -> tuple[Params, Tensor]:
         """The memory after the support, and what was answered to each item before its own answer came, [S, way]."""
-        answers = self.tell(support.y, self.way)
+        answers = self.encode_label(support.y, self.way)
         told = torch.cat([phi[LAST][None], answers[:-1]])
         memory = {k: v for k, v in phi.items() if k != LAST}
-        memory, features = run(self.core, theta, memory, torch.cat([self.see(support.x), told], -1))
+        memory, features = run(self.core, theta, memory, torch.cat([self.encode_input(support.x), told], -1))
         return memory | {LAST: answers[-1]}, self._answer(theta, features)
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
         """Logits, or numbers, [Q, way]: each query alone, from the same memory."""
-        seen = self.see(x)
+        seen = self.encode_input(x)
         told = phi[LAST].expand(len(seen), -1)
         memory = {k: v for k, v in phi.items() if k != LAST}
-        heard = self.core.listen(theta, torch.cat([seen, told], -1))
-        return self._answer(theta, self.core.step(theta, memory, heard)[1])
+        projected = self.core.project_input(theta, torch.cat([seen, told], -1))
+        return self._answer(theta, self.core.step(theta, memory, projected)[1])
 
     def _answer(self, theta: Params, features: Tensor) -> Tensor:
         return F.linear(features, theta["last.weight"], theta["last.bias"])
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         (support,) = episode.support
-        phi, answers = self.follow(theta, self.begin(theta), support)
+        phi, answers = self.forward_sequence(theta, self.initial_state(theta), support)
         asked = self.apply(theta, phi, episode.query.x)
         both = Examples(episode.query.x, torch.cat([support.y, episode.query.y]))
         return self.objective(torch.cat([answers, asked]), both)
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Nothing: there is no batch normalisation."""
         return {}
 
 
-def see_pictures(x: Tensor) -> Tensor:
+def flatten_images(x: Tensor) -> Tensor:
     """[S, 1, H, H] -> [S, 400]."""
     return F.adaptive_avg_pool2d(x, SIDE).flatten(1)
 
 
-def see_numbers(x: Tensor) -> Tensor:
+def identity(x: Tensor) -> Tensor:
     """[S, I], as they are."""
     return x
 
 
-def tell_classes(y: Tensor, way: int) -> Tensor:
+def one_hot_labels(y: Tensor, way: int) -> Tensor:
     """Labels [S] -> [S, way], one-hot."""
     return (y[..., None] == torch.arange(way, device=y.device)).float()
 
 
-def tell_numbers(y: Tensor, way: int) -> Tensor:
+def numbers_as_labels(y: Tensor, way: int) -> Tensor:
     """[S, way], as they are."""
     return y

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Lesson, Params
+from agents.learner import Params, SupervisedTask
 from agents.nn.cores import Core, run
 from agents.objectives import bits
 from envs.core import Examples
@@ -22,14 +22,14 @@ class Transcriber:
     way: int
     bn: str = "none"
     rounds = 1
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weight = torch.nn.init.xavier_uniform_(torch.empty(self.way, self.core.dim), generator=generator)
         return self.core.init(generator) | {"last.weight": weight, "last.bias": torch.zeros(self.way)}
 
-    def begin(self, theta: Params) -> Params:
-        return self.core.begin(theta)
+    def initial_state(self, theta: Params) -> Params:
+        return self.core.initial_state(theta)
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
         """The memory after the sequence x [T, I]."""
@@ -39,11 +39,11 @@ class Transcriber:
         """Logits of the bits told while x [T, I] is heard, one after the other, [T, way]."""
         return F.linear(run(self.core, theta, phi, x)[1], theta["last.weight"], theta["last.bias"])
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         """Mean cost of a bit, in bits."""
-        phi = self.adapt(theta, self.begin(theta), episode.support[0])
+        phi = self.adapt(theta, self.initial_state(theta), episode.support[0])
         return bits(self.apply(theta, phi, episode.query.x), episode.query)
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Nothing: there is no batch normalisation."""
         return {}

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Lesson, Params
-from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.learner import Params, SupervisedTask
+from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.cells import init_lstm, lstm_cell
 from agents.nn.embeddings import BatchNorm, Embedding
 from agents.objectives import cross_entropy
@@ -38,7 +38,7 @@ class Matching:
     fce: bool = False
     reads: int = 5
     rounds = 1
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         theta = self.embedding.init(generator) | {"log_scale": torch.tensor(SCALE).log()}
@@ -48,7 +48,7 @@ class Matching:
             theta |= init_lstm("reader", d, d, generator, recurrent=2 * d)
         return theta
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return {}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
@@ -75,12 +75,12 @@ class Matching:
             return -(z[:, None] - memory[None]).square().sum(-1)
         return theta["log_scale"].exp() * F.normalize(z, dim=-1) @ F.normalize(memory, dim=-1).T
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
-        return measure(self.embedding, theta, lesson)
+        return measure(self.embedding, theta, task)
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
-        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
+        z, queries = embed_task(self.embedding, theta, episode, self.bn)
         phi = self._remember(theta, z, episode.support[0].y)
         return cross_entropy(self._attend(theta, phi, queries), episode.query)
 

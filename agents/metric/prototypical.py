@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import Lesson, Params
-from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.learner import Params, SupervisedTask
+from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.embeddings import BatchNorm, Embedding
 from agents.objectives import cross_entropy
 from envs.core import Examples
@@ -26,12 +26,12 @@ class Prototypical:
     way: int
     bn: BatchNorm = "running"
     rounds = 1
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         return self.embedding.init(generator)
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return {}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
@@ -52,11 +52,11 @@ class Prototypical:
         """Minus the squared distances [Q, C] of features [Q, D] to the prototypes, eq. 2."""
         return -(z[:, None] - phi["prototypes"][None]).square().sum(-1)
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
-        return measure(self.embedding, theta, lesson)
+        return measure(self.embedding, theta, task)
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
-        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
+        z, queries = embed_task(self.embedding, theta, episode, self.bn)
         phi = self._means(z, episode.support[0].y)
         return cross_entropy(self._distances(phi, queries), episode.query)

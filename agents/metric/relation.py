@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Lesson, Params
-from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.learner import Params, SupervisedTask
+from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.embeddings import BatchNorm, Embedded, normalise, running_stats
 from agents.nn.pooling import max_pool
 from envs.core import Examples
@@ -55,7 +55,7 @@ class Relation:
     bn: BatchNorm = "running"
     embedding = Maps()
     rounds = 1
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         theta = self.embedding.init(generator)
@@ -66,7 +66,7 @@ class Relation:
             theta[f"{name}.bias"] = torch.zeros(fan_out)
         return theta
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return {}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
@@ -95,15 +95,15 @@ class Relation:
         h = F.relu(pairs.flatten(1) @ theta["hidden.weight"].T + theta["hidden.bias"])
         return (h @ theta["score.weight"].T + theta["score.bias"]).view(len(z), self.way), used
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task, of images and of pairs."""
-        z, queries = embed_lesson(self.embedding, theta, lesson, self.bn)
-        pairs = self._relate(theta, self._sums(z, lesson.support[0].y), queries, measures=True)[1]
-        return measure(self.embedding, theta, lesson) | pairs
+        z, queries = embed_task(self.embedding, theta, task, self.bn)
+        pairs = self._relate(theta, self._sums(z, task.support[0].y), queries, measures=True)[1]
+        return measure(self.embedding, theta, task) | pairs
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         """Mean squared error of the scores to 1 for the right class and 0 for the others, eq. 2."""
-        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+        z, queries = embed_task(self.embedding, theta, episode, self.bn)
         phi = self._sums(z, episode.support[0].y)
         scores = self._relate(theta, phi, queries)[0].sigmoid()
         return (scores - one_hot(episode.query.y, self.way, scores)).square().mean()

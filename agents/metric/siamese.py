@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Lesson, Params
-from agents.metric.support import embed_lesson, embed_query, embed_support, measure, one_hot
+from agents.learner import Params, SupervisedTask
+from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.embeddings import BatchNorm, Embedding
 from agents.nn.koch import DENSE, draw_biases
 from envs.core import Examples
@@ -47,7 +47,7 @@ class Siamese:
     start: Start = "near"
     l2: tuple[tuple[str, float], ...] = ()
     rounds = 1
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         theta, d = self.embedding.init(generator), self.embedding.dim
@@ -56,7 +56,7 @@ class Siamese:
         distance = DENSE * torch.randn(d, generator=generator)
         return theta | {"distance": distance, "offset": draw_biases(1, generator)[0]}
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return {}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
@@ -82,13 +82,13 @@ class Siamese:
     def _of_classes(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
         return self._odds(theta, phi, z) @ phi["labels"] / phi["labels"].sum(0)
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
-        return measure(self.embedding, theta, lesson)
+        return measure(self.embedding, theta, task)
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         """Binary cross-entropy over pairs, half of them alike, and the penalty (section 3.2)."""
-        z, queries = embed_lesson(self.embedding, theta, episode, self.bn)
+        z, queries = embed_task(self.embedding, theta, episode, self.bn)
         odds = self._of_classes(theta, self._remember(z, episode.support[0].y), queries)  # [Q, C]
         alike = one_hot(episode.query.y, self.way, odds)
         weight = torch.where(alike > 0, 0.5, 0.5 / (self.way - 1))  # of a query's pairs, 1 in all

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.learner import Lesson, Params
+from agents.learner import Params, SupervisedTask
 from agents.nn.embeddings import BatchNorm, Embedding, running_stats
 
 STATS = "stats."  # prefix in phi of the support's statistics
@@ -30,9 +30,9 @@ def embed_query(embedding: Embedding, theta: Params, phi: Params, x: Tensor, bn:
     return embedding(theta, x, stats).z
 
 
-def embed_lesson(embedding: Embedding, theta: Params, lesson: Lesson, bn: BatchNorm) -> tuple[Tensor, Tensor]:
+def embed_task(embedding: Embedding, theta: Params, task: SupervisedTask, bn: BatchNorm) -> tuple[Tensor, Tensor]:
     """Features of the support and of the queries, as in training."""
-    support, query = lesson.support[0].x, lesson.query.x
+    support, query = task.support[0].x, task.query.x
     if bn in ("running", "none") and running_stats(theta) is None:
         z = embedding(theta, torch.cat([support, query])).z
         return z[: len(support)], z[len(support) :]
@@ -40,9 +40,9 @@ def embed_lesson(embedding: Embedding, theta: Params, lesson: Lesson, bn: BatchN
     return z, embed_query(embedding, theta, stats, query, bn)
 
 
-def measure(embedding: Embedding, theta: Params, lesson: Lesson) -> Params:
+def measure(embedding: Embedding, theta: Params, task: SupervisedTask) -> Params:
     """The statistics of all images of a lesson, for `running`."""
-    return embedding(theta, torch.cat([*(s.x for s in lesson.support), lesson.query.x]), measures=True).stats
+    return embedding(theta, torch.cat([*(s.x for s in task.support), task.query.x]), measures=True).stats
 
 
 def one_hot(y: Tensor, way: int, like: Tensor) -> Tensor:

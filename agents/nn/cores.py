@@ -30,13 +30,13 @@ class Core(Protocol):
     def init(self, generator: torch.Generator) -> Params:
         """Fresh weights."""
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         """The memory before anything, without leading axes: it takes those of the first input."""
 
-    def listen(self, theta: Params, x: Tensor) -> Tensor:
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
         """x [..., I] -> what `step` wants of it, [..., J]."""
 
-    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
+    def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         """heard [..., J] -> a new memory, and features [..., dim]."""
 
 
@@ -44,7 +44,7 @@ class Core(Protocol):
 class AtOnce(Protocol):
     """A core that needs no loop over time."""
 
-    def run(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
+    def run(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         """heard [T, ..., J] -> the memory after it, and features [T, ..., dim]."""
 
 
@@ -70,15 +70,15 @@ class LSTM:
     def init(self, generator: torch.Generator) -> Params:
         return init_lstm("controller", self.inputs, self.hidden, generator)
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         zero = torch.zeros(self.hidden, device=theta["controller.bias"].device)
         return {"h": zero, "c": zero}
 
-    def listen(self, theta: Params, x: Tensor) -> Tensor:
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
 
-    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
-        h, c = lstm_step(theta, "controller", heard, memory["h"], memory["c"])
+    def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
+        h, c = lstm_step(theta, "controller", projected, memory["h"], memory["c"])
         return {"h": h, "c": c}, h
 
     def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
@@ -103,14 +103,14 @@ class GRU:
     def init(self, generator: torch.Generator) -> Params:
         return init_gru("controller", self.inputs, self.hidden, generator)
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return {"h": torch.zeros(self.hidden, device=theta["controller.bias"].device)}
 
-    def listen(self, theta: Params, x: Tensor) -> Tensor:
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
 
-    def step(self, theta: Params, memory: Params, heard: Tensor) -> tuple[Params, Tensor]:
-        h = gru_step(theta, "controller", heard, memory["h"])
+    def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
+        h = gru_step(theta, "controller", projected, memory["h"])
         return {"h": h}, h
 
     def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
@@ -129,11 +129,11 @@ def run(core: Core, theta: Params, memory: Params, x: Tensor, fused: bool = Fals
     """
     if fused and isinstance(core, Fused):
         return core.fused(theta, memory, x)
-    heard_all = core.listen(theta, x)
+    projected_all = core.project_input(theta, x)
     if isinstance(core, AtOnce):
-        return core.run(theta, memory, heard_all)
+        return core.run(theta, memory, projected_all)
     features = []
-    for heard in heard_all:
-        memory, out = core.step(theta, memory, heard)
+    for projected in projected_all:
+        memory, out = core.step(theta, memory, projected)
         features.append(out)
     return memory, torch.stack(features)

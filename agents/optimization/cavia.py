@@ -15,7 +15,17 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Exploration, Lesson, Network, Objective, Out, Params, through_adaptation
+from agents.learner import (
+    Data,
+    Episode,
+    Exploration,
+    Network,
+    Objective,
+    Out,
+    Params,
+    SupervisedTask,
+    post_adaptation_loss,
+)
 from agents.optimization.descent import descend
 
 CONTEXT = "context"
@@ -38,19 +48,19 @@ class CAVIA(Generic[Out]):
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
     exploration: Exploration | None = None
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         return self.network.init(generator)
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         like = next(iter(theta.values()))
         return {CONTEXT: like.new_zeros(self.context)}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         return self._adapt(theta, phi, support)[0]
 
-    def meet(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+    def adapt_with_output(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         after, out = self._adapt(theta, phi, support)
         return after, self.apply(theta, phi, support.x) if self.first_order else out
 
@@ -65,7 +75,7 @@ class CAVIA(Generic[Out]):
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(theta, torch.cat([x, phi[CONTEXT].expand(*x.shape[:-1], -1)], -1))
 
-    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        return through_adaptation(
+    def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
+        return post_adaptation_loss(
             self, theta, episode, self.outer, self.support_penalty, self.penalty_coef, self.exploration
         )

@@ -29,7 +29,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params, through_adaptation
+from agents.learner import Data, Episode, Network, Objective, Out, Params, SupervisedTask, post_adaptation_loss
 
 META = "meta."  # prefix in theta of the two recurrent layers
 STATE = "state."  # prefix in phi of what they remember
@@ -56,7 +56,7 @@ class LstmMetaLearner(Generic[Out]):
     input_bias: float = -4.5
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         def around(middle: float, half: float, *shape: int) -> Tensor:
@@ -73,7 +73,7 @@ class LstmMetaLearner(Generic[Out]):
             META + "input.bias": around(self.input_bias, 0.5, 1),
         }
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         """The initial weights, and nothing remembered."""
         weights = {k: v for k, v in theta.items() if not k.startswith(META)}
         flat = flatten(weights)
@@ -85,7 +85,7 @@ class LstmMetaLearner(Generic[Out]):
             phi = self._step(theta, phi, support)
         return phi
 
-    def meet(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+    def adapt_with_output(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         return self.adapt(theta, phi, support), self.apply(theta, phi, support.x)
 
     def _step(self, theta: Params, phi: Params, support: Data) -> Params:
@@ -107,8 +107,8 @@ class LstmMetaLearner(Generic[Out]):
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(weights_of(phi), x)
 
-    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        return through_adaptation(self, theta, episode, self.outer, self.support_penalty, self.penalty_coef)
+    def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
+        return post_adaptation_loss(self, theta, episode, self.outer, self.support_penalty, self.penalty_coef)
 
 
 def weights_of(phi: Params) -> Params:

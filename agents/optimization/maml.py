@@ -24,13 +24,13 @@ from agents.learner import (
     Data,
     Episode,
     Exploration,
-    Lesson,
     Network,
     Objective,
     Out,
     Params,
+    SupervisedTask,
     device_of,
-    through_adaptation,
+    post_adaptation_loss,
 )
 from agents.optimization.descent import descend
 
@@ -62,11 +62,11 @@ class MAML(Generic[Out]):
     each_round: bool = False
     first_order: bool = False
     learn_inner_lr: bool = False
-    adapted: tuple[str, ...] = ()
+    adapted_params: tuple[str, ...] = ()
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
     exploration: Exploration | None = None
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weights = self.network.init(generator)
@@ -74,9 +74,9 @@ class MAML(Generic[Out]):
         return weights | (rates if self.learn_inner_lr else {})
 
     def _names(self, weights: Params) -> tuple[str, ...]:
-        return self.adapted or tuple(weights)
+        return self.adapted_params or tuple(weights)
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         """The weights that are adapted; the others stay in theta."""
         weights = {k: v for k, v in theta.items() if not k.startswith(RATE)}
         phi = {k: weights[k] for k in self._names(weights)}
@@ -85,7 +85,7 @@ class MAML(Generic[Out]):
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         return self._adapt(theta, phi, support)[0]
 
-    def meet(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+    def adapt_with_output(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         after, out = self._adapt(theta, phi, support)
         return after, self.apply(theta, phi, support.x) if self.first_order else out
 
@@ -103,10 +103,10 @@ class MAML(Generic[Out]):
         return moved if scale is None else moved | {SCALE: scale * self.inner_lr_decay}, out
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
-        return self.network(theta | phi if self.adapted else phi, x)
+        return self.network(theta | phi if self.adapted_params else phi, x)
 
-    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
-        return through_adaptation(
+    def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
+        return post_adaptation_loss(
             self,
             theta,
             episode,

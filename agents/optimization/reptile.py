@@ -24,7 +24,7 @@ from typing import Generic, Literal
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Lesson, Network, Objective, Out, Params
+from agents.learner import Data, Episode, Network, Objective, Out, Params, SupervisedTask
 from agents.optimization.descent import descend
 from envs.core import Examples
 
@@ -47,7 +47,7 @@ class Reptile(Generic[Out]):
     rounds: int = 1
     minibatch: int = 0
     inner_optimizer: Literal["sgd", "adam"] = "sgd"
-    sees_task = False
+    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weights = self.network.init(generator)
@@ -55,7 +55,7 @@ class Reptile(Generic[Out]):
             return weights
         return weights | {SQUARES + k: torch.zeros_like(v) for k, v in weights.items()} | {UNSEEN: torch.ones(())}
 
-    def begin(self, theta: Params) -> Params:
+    def initial_state(self, theta: Params) -> Params:
         return theta
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
@@ -78,15 +78,15 @@ class Reptile(Generic[Out]):
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(phi, x)
 
-    def loss(self, theta: Params, episode: Episode | Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
         frozen = {k: v.detach() for k, v in theta.items()}
-        phi = self.begin(frozen)
+        phi = self.initial_state(frozen)
         for data in self.batches(episode):
             phi = self.adapt(frozen, phi, data)
         distance = [(theta[k] - phi[k].detach()).square().sum() for k in theta]
         return 0.5 * torch.stack(distance).sum()
 
-    def batches(self, episode: Episode | Lesson) -> tuple[Data, ...]:
+    def batches(self, episode: Episode | SupervisedTask) -> tuple[Data, ...]:
         """What is adapted on, batch by batch."""
         if not self.minibatch:
             return (*episode.support, episode.query)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from agents.learner import Lesson, Params
+from agents.learner import Params, SupervisedTask
 from agents.optimization.lstm_meta_learner import LstmMetaLearner
 from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
@@ -36,8 +36,8 @@ class Supervised:
     def init(self, generator: torch.Generator) -> Params:
         return self.learner.init(generator)
 
-    def begin(self, theta: Params) -> Params:
-        return self.learner.begin(theta)
+    def initial_state(self, theta: Params) -> Params:
+        return self.learner.initial_state(theta)
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
         """As it is judged: `test_steps` steps, however many there were in training."""
@@ -56,9 +56,9 @@ class Supervised:
 
         return torch.func.vmap(alone)(x)
 
-    def loss(self, theta: Params, episode: Lesson) -> Tensor:
+    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         return self.learner.loss(theta, episode)
 
-    def measure(self, theta: Params, lesson: Lesson) -> Params:
+    def measure(self, theta: Params, task: SupervisedTask) -> Params:
         """Nothing: there are no running statistics."""
         return {}

@@ -19,7 +19,7 @@ from envs.variations.goals import Goal
 BOTH_WAYS = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
 FORWARDS = Variable("direction", ((1.0, 1.0),))
 ANY_HEADING = Variable("heading_deg", ((0.0, 360.0),))
-WITHIN_3_M = (Variable("goal_distance", ((0.0, 3.0),), law="area"), Variable("goal_heading_deg", ((0.0, 360.0),)))
+WITHIN_3_M = (Variable("goal_distance", ((0.0, 3.0),), spacing="area"), Variable("goal_heading_deg", ((0.0, 360.0),)))
 
 
 class Definition(NamedTuple):

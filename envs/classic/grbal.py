@@ -128,7 +128,7 @@ def choices(*values: float) -> tuple[tuple[float, float], ...]:
 
 RAMPS = (
     Variable("course", choices(0), choices(1, 2, 3, 4)),
-    Variable("layout", ((0.0, 1.0),), told=False),
+    Variable("layout", ((0.0, 1.0),), in_descriptor=False),
 )
 assert len(Ant.legs) == len(ShortenedLeg.LEGS)
 

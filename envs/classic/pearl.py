@@ -68,7 +68,7 @@ class RandParamsHopper(Coarse, Hopper):
 
 def multiplier(name: str, base: float) -> Variable:
     """base^U(-3, 3) for each element on its own; the original draws some for root joints too, whose damping is 0."""
-    return Variable(name, ((base**-LIMIT, base**LIMIT),), law="log", each=True)
+    return Variable(name, ((base**-LIMIT, base**LIMIT),), spacing="log", per_element=True)
 
 
 RAND_PARAMS = (

@@ -53,7 +53,7 @@ class Copying:
         same = torch.tensor([[length, repeats]]).expand(num_tasks, -1)
         return Tasks(self.names, torch.cat([same, seeds[:, None]], 1).double())
 
-    def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
+    def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support x [N, L + 1, I], y the bits [N, L, B]; query x zeros, y what is to be told [N, steps, O].
 
         Raises ValueError for tasks of different lengths or numbers of copies.

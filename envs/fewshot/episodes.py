@@ -73,7 +73,7 @@ class FewShotImages:
         drawings = torch.randint(2**DRAW_BITS, (num_tasks, 1), generator=generator)
         return Tasks(self.names, torch.cat([chosen, drawings], 1).double())
 
-    def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
+    def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support [N, S, 1, H, H] with labels [N, S], and query; support in random order."""
         numbers = tasks.values.long()
         classes, seeds = numbers[:, :-1], numbers[:, -1]

@@ -12,12 +12,12 @@ from typing import Literal
 import torch
 
 from envs.core import Examples, Space, Tasks, Variable
-from envs.variables import Varied, draw_number, hashed_uniforms
+from envs.variables import VariableSampler, draw_number, hashed_uniforms
 
 REACH = 5.0  # of x to both sides
 
 
-class Sinusoid(Varied):
+class Sinusoid(VariableSampler):
     """`shot` points to adapt on and `query` points to be judged on. Steeper waves, A in [5, 6], are ood."""
 
     horizon = 1
@@ -31,11 +31,11 @@ class Sinusoid(Varied):
             (
                 Variable("amplitude", ((0.1, 5.0),), ((5.0, 6.0),)),
                 Variable("phase", ((0.0, turn),)),
-                Variable("points", ((0.0, 1.0),), told=False),  # decides where the points lie
+                Variable("points", ((0.0, 1.0),), in_descriptor=False),  # decides where the points lie
             )
         )
 
-    def lesson(self, tasks: Tasks) -> tuple[Examples, Examples]:
+    def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support x, y [N, shot, 1] and query [N, query, 1]."""
         seeds = draw_number(tasks.column("points"))
         x = REACH * (2 * hashed_uniforms(seeds, self.shot + self.query) - 1)

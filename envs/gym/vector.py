@@ -170,9 +170,9 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         return self._told(obs)
 
     def _draw_tasks(self, mask: Bools) -> None:
-        drawn = self.family.sample(self.num_envs, self.split, self._task_stream)
+        sampled = self.family.sample(self.num_envs, self.split, self._task_stream)
         chosen = torch.from_numpy(mask)[:, None]
-        self.tasks = Tasks(drawn.names, torch.where(chosen, drawn.values, self.tasks.values))
+        self.tasks = Tasks(sampled.names, torch.where(chosen, sampled.values, self.tasks.values))
         self.worlds.set_tasks(self.tasks, chosen)
 
     def merged(self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None) -> Tasks:

@@ -14,14 +14,14 @@ from envs.robots.robot import Physics, compile_quietly
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
 from envs.terrain import ground
-from envs.variables import Varied
+from envs.variables import VariableSampler
 from envs.variations import dynamics, slope
-from envs.variations.catalogue import QUANTITIES, base_name, goal_of
+from envs.variations.catalogue import VARIABLE_SPECS, base_name, goal_of
 from envs.variations.goals import GOALS, NEEDS_A_PLANE, Goal, Motion
 from envs.variations.params import Params, elements
 
 
-class Locomotion(Varied):
+class Locomotion(VariableSampler):
     """A robot that must move; what varies between tasks is named by `variables`.
 
     robot: a name of `envs.robots.ROBOTS`, or a `Robot` of your own.
@@ -67,7 +67,7 @@ class Locomotion(Varied):
         _check_fit(self.robot, names, own_reward=reward is not None)
         self.terrain = terrain or _terrain(names, self.robot)
         if names & ground.RANDOM and "layout" not in names:
-            variables += (Variable("layout", ((0.0, 1.0),), told=False),)
+            variables += (Variable("layout", ((0.0, 1.0),), in_descriptor=False),)
         self._given = names
         self._longest_delay = max((b for v in variables if v.name == "delay" for _, b in v.train + v.ood), default=0.0)
         self.model = compile_quietly(self.spec(physics))
@@ -138,8 +138,8 @@ TOUCHES = ("friction", "frictions")
 
 def _check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
     title = robot.__name__
-    if strange := {n for n in names if base_name(n) not in QUANTITIES} - ({*names} if own_reward else set()):
-        raise ValueError(f"there is no variable {', '.join(sorted(strange))}; known are {', '.join(QUANTITIES)}")
+    if strange := {n for n in names if base_name(n) not in VARIABLE_SPECS} - ({*names} if own_reward else set()):
+        raise ValueError(f"there is no variable {', '.join(sorted(strange))}; known are {', '.join(VARIABLE_SPECS)}")
     if robot.is_planar() and (wide := names & (NEEDS_A_PLANE | {"slope_heading_deg", "payload_y"})):
         raise ValueError(
             f"{title} only moves along x: {', '.join(sorted(wide))} needs a body that is free in the plane"
@@ -166,7 +166,7 @@ def _check_limits(variables: tuple[Variable, ...], model: mujoco.MjModel, robot:
         raise ValueError("layout has choices, or ranges over the whole of [0, 1]: only so are layouts held out")
     most = {"crippled_joint": model.nu - 1, "crippled_leg": len(robot.legs) - 1}
     for v in variables:
-        quantity = QUANTITIES.get(base_name(v.name))
+        quantity = VARIABLE_SPECS.get(base_name(v.name))
         if quantity is None:
             continue
         low, high = quantity.low, most.get(v.name, quantity.high)
@@ -184,14 +184,14 @@ def _each(model: mujoco.MjModel, variables: tuple[Variable, ...]) -> tuple[Varia
     """Variables with one for each element where that was asked for."""
     out: list[Variable] = []
     for v in variables:
-        kind = QUANTITIES[base_name(v.name)].each if base_name(v.name) in QUANTITIES else None
+        kind = VARIABLE_SPECS[base_name(v.name)].per_element if base_name(v.name) in VARIABLE_SPECS else None
         known = elements(model, kind) if kind else {}
-        if v.each and not kind:
+        if v.per_element and not kind:
             raise ValueError(f"{v.name} has no elements to vary one by one")
         if ":" in v.name and kind and (element := v.name.partition(":")[2]) not in known:
             raise ValueError(f"{v.name} names no {kind} of this robot, which are {', '.join(known)}; got {element}")
-        names = [f"{v.name}:{element}" for element in dynamics.varying(model, v.name)] if v.each else [v.name]
-        out += [v._replace(name=name, each=False) for name in names]
+        names = [f"{v.name}:{element}" for element in dynamics.varying(model, v.name)] if v.per_element else [v.name]
+        out += [v._replace(name=name, per_element=False) for name in names]
     names = [v.name for v in out]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"{', '.join(sorted(twice))} varies twice: once by name and once by 'each'")
@@ -239,7 +239,7 @@ class LocomotionWorlds:
         """Start the episodes of `mask` [N, E], or all; obs [N, E, O] of every world."""
         mask = None if mask is None else mask.flatten().to(self.sim.qpos.device)
         self.sim.reset(mask)
-        self.family.robot.begin(self.sim, generator, mask)
+        self.family.robot.reset_state(self.sim, generator, mask)
         self.sim.forward(mask)
         self.body.act = torch.zeros_like(self.body.act) if mask is None else self.body.act * ~mask[:, None]
         self.sim.remember(self.family.robot.control(self.body, torch.zeros_like(self.body.act)), mask)

@@ -101,7 +101,7 @@ def _read(file: Path, most: int) -> _Model:
     def refuse(*_: object) -> NoReturn:
         raise ValueError(f"{file} declares a document type or entities, which a model does not need: take them out")
 
-    def meet(name: str, attributes: dict[str, str]) -> None:
+    def adapt_with_output(name: str, attributes: dict[str, str]) -> None:
         if not roots:
             roots.append(name)
         files.update((name, _plain(file, attributes[key])) for key in FILES if attributes.get(key))
@@ -109,7 +109,7 @@ def _read(file: Path, most: int) -> _Model:
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = meet
+    parser.StartElementHandler = adapt_with_output
     try:
         with file.open("rb") as stream:
             text = stream.read(most + 1)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs import rng as chance
+from envs import rng as rng
 from envs.robots.mjcf import checked
 from envs.simulation import Simulator
 
@@ -141,7 +141,7 @@ class Robot:
         return None
 
     @classmethod
-    def begin(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
+    def reset_state(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
         """Put the worlds of `mask` [W] into the pose of the start and add the reset noise; drawn for all of them, and
         on the device of the generator, so that every backend starts alike.
         """
@@ -156,8 +156,8 @@ class Robot:
 
 def _noise(like: Tensor, normal: bool, generator: torch.Generator) -> Tensor:
     if normal:
-        return chance.normal(like.shape, generator, dtype=torch.float64)
-    return 2 * chance.uniform(like.shape, generator, dtype=torch.float64) - 1
+        return rng.normal(like.shape, generator, dtype=torch.float64)
+    return 2 * rng.uniform(like.shape, generator, dtype=torch.float64) - 1
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

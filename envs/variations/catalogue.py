@@ -12,52 +12,60 @@ Kind = Literal["goal", "terrain", "dynamics"]
 Element = Literal["body", "axis", "joint", "geom", "coefficient", "motor"]
 
 
-class Quantity(NamedTuple):
+class VariableSpec(NamedTuple):
     """A number that a task may fix: what it is, in which unit, and between which limits."""
 
     kind: Kind
     low: float
     high: float
     text: str
-    each: Element | None = None  # the elements that may each have a value of their own, as in `mass:torso`
+    per_element: Element | None = None  # the elements that may each have a value of their own, as in `mass:torso`
     whole: bool = False  # a whole number, to be given as choices
 
 
 _TIMES = "times the body's own"
 
-QUANTITIES: dict[str, Quantity] = {
-    "direction": Quantity("goal", -1, 1, "run along x: forwards (1) or backwards (-1)", whole=True),
-    "heading_deg": Quantity(
+VARIABLE_SPECS: dict[str, VariableSpec] = {
+    "direction": VariableSpec("goal", -1, 1, "run along x: forwards (1) or backwards (-1)", whole=True),
+    "heading_deg": VariableSpec(
         "goal", -360, 360, "run towards this heading, degrees from +x; for bodies free in the plane"
     ),
-    "velocity": Quantity("goal", -20, 20, "run at this speed, m/s, along x or along heading_deg where that varies too"),
-    "goal_x": Quantity("goal", -100, 100, "stand at this place: x, m"),
-    "goal_y": Quantity("goal", -100, 100, "stand at this place: y, m"),
-    "goal_distance": Quantity("goal", 0, 100, "stand at this place: distance from the start, m"),
-    "goal_heading_deg": Quantity("goal", -360, 360, "stand at this place: degrees from +x"),
-    "slope_deg": Quantity("terrain", -60, 60, "an incline that rises by this angle, degrees"),
-    "slope_heading_deg": Quantity("terrain", -360, 360, "where the incline rises towards, degrees from +x"),
-    "stairs_up": Quantity("terrain", 0, 1, "stairs that rise all around: steps of 0.2 m times this, 0.31 m deep"),
-    "stairs_down": Quantity("terrain", 0, 1, "stairs that fall all around: steps of 0.2 m times this, 0.31 m deep"),
-    "obstacles": Quantity("terrain", 0, 1, "scattered blocks, up to 0.25 m times this high"),
-    "gaps": Quantity("terrain", 0, 1, "platforms 1 m above a pit, 0.6 m times this apart"),
-    "rough": Quantity("terrain", 0, 1, "uneven ground: bumps of up to 0.2 m times this, every 0.2 m"),
-    "hills": Quantity("terrain", 0, 1, "rolling hills: up to 1 m times this high, some 4 m from crest to crest"),
-    "layout": Quantity("terrain", 0, 1, "which of the random grounds of this difficulty"),
-    "mass": Quantity("dynamics", 0.01, 100, f"mass of the bodies, {_TIMES}", "body"),
-    "inertia": Quantity("dynamics", 0.01, 100, f"rotational inertia of the bodies, {_TIMES}", "body"),
-    "inertia_axes": Quantity("dynamics", 0.01, 100, f"the same about each principal axis on its own, {_TIMES}", "axis"),
-    "damping": Quantity("dynamics", 0, 100, f"damping of the joints, {_TIMES}", "joint"),
-    "armature": Quantity("dynamics", 0, 100, f"rotor inertia of the joints, {_TIMES}", "joint"),
-    "friction": Quantity("dynamics", 0.01, 100, "friction of ground and body, times their own", "geom"),
-    "frictions": Quantity("dynamics", 0.01, 100, "sliding, torsional, rolling friction on their own", "coefficient"),
-    "motor": Quantity("dynamics", 0, 10, f"strength of the motors, {_TIMES}", "motor"),
-    "payload": Quantity("dynamics", 0, 2, "a load on the torso, times the body's whole mass"),
-    "payload_x": Quantity("dynamics", -1, 1, "where the load sits: m ahead of the torso's origin"),
-    "payload_y": Quantity("dynamics", -1, 1, "where the load sits: m left of the torso's origin"),
-    "crippled_joint": Quantity("dynamics", -1, 100, "number of the motor that is dead, -1 for none", whole=True),
-    "crippled_leg": Quantity("dynamics", -1, 10, "number of the leg whose motors are dead, -1 for none", whole=True),
-    "delay": Quantity("dynamics", 0, 0.2, "time from an action to its effect, s"),
+    "velocity": VariableSpec(
+        "goal", -20, 20, "run at this speed, m/s, along x or along heading_deg where that varies too"
+    ),
+    "goal_x": VariableSpec("goal", -100, 100, "stand at this place: x, m"),
+    "goal_y": VariableSpec("goal", -100, 100, "stand at this place: y, m"),
+    "goal_distance": VariableSpec("goal", 0, 100, "stand at this place: distance from the start, m"),
+    "goal_heading_deg": VariableSpec("goal", -360, 360, "stand at this place: degrees from +x"),
+    "slope_deg": VariableSpec("terrain", -60, 60, "an incline that rises by this angle, degrees"),
+    "slope_heading_deg": VariableSpec("terrain", -360, 360, "where the incline rises towards, degrees from +x"),
+    "stairs_up": VariableSpec("terrain", 0, 1, "stairs that rise all around: steps of 0.2 m times this, 0.31 m deep"),
+    "stairs_down": VariableSpec("terrain", 0, 1, "stairs that fall all around: steps of 0.2 m times this, 0.31 m deep"),
+    "obstacles": VariableSpec("terrain", 0, 1, "scattered blocks, up to 0.25 m times this high"),
+    "gaps": VariableSpec("terrain", 0, 1, "platforms 1 m above a pit, 0.6 m times this apart"),
+    "rough": VariableSpec("terrain", 0, 1, "uneven ground: bumps of up to 0.2 m times this, every 0.2 m"),
+    "hills": VariableSpec("terrain", 0, 1, "rolling hills: up to 1 m times this high, some 4 m from crest to crest"),
+    "layout": VariableSpec("terrain", 0, 1, "which of the random grounds of this difficulty"),
+    "mass": VariableSpec("dynamics", 0.01, 100, f"mass of the bodies, {_TIMES}", "body"),
+    "inertia": VariableSpec("dynamics", 0.01, 100, f"rotational inertia of the bodies, {_TIMES}", "body"),
+    "inertia_axes": VariableSpec(
+        "dynamics", 0.01, 100, f"the same about each principal axis on its own, {_TIMES}", "axis"
+    ),
+    "damping": VariableSpec("dynamics", 0, 100, f"damping of the joints, {_TIMES}", "joint"),
+    "armature": VariableSpec("dynamics", 0, 100, f"rotor inertia of the joints, {_TIMES}", "joint"),
+    "friction": VariableSpec("dynamics", 0.01, 100, "friction of ground and body, times their own", "geom"),
+    "frictions": VariableSpec(
+        "dynamics", 0.01, 100, "sliding, torsional, rolling friction on their own", "coefficient"
+    ),
+    "motor": VariableSpec("dynamics", 0, 10, f"strength of the motors, {_TIMES}", "motor"),
+    "payload": VariableSpec("dynamics", 0, 2, "a load on the torso, times the body's whole mass"),
+    "payload_x": VariableSpec("dynamics", -1, 1, "where the load sits: m ahead of the torso's origin"),
+    "payload_y": VariableSpec("dynamics", -1, 1, "where the load sits: m left of the torso's origin"),
+    "crippled_joint": VariableSpec("dynamics", -1, 100, "number of the motor that is dead, -1 for none", whole=True),
+    "crippled_leg": VariableSpec(
+        "dynamics", -1, 10, "number of the leg whose motors are dead, -1 for none", whole=True
+    ),
+    "delay": VariableSpec("dynamics", 0, 0.2, "time from an action to its effect, s"),
 }
 
 GOALS: tuple[frozenset[str], ...] = (  # the numbers that together are a goal; a task has exactly one
@@ -120,7 +128,7 @@ CLASSIC: dict[str, str] = {
 
 def goal_of(names: Iterable[str]) -> frozenset[str]:
     """The goal among some variables; raises ValueError unless there is exactly one."""
-    wanted = frozenset(n for n in names if n in QUANTITIES and QUANTITIES[n].kind == "goal")
+    wanted = frozenset(n for n in names if n in VARIABLE_SPECS and VARIABLE_SPECS[n].kind == "goal")
     if wanted not in GOALS:
         known = "; ".join(" with ".join(sorted(g)) for g in GOALS)
         raise ValueError(f"expected exactly one goal ({known}), but got {' with '.join(sorted(wanted)) or 'none'}")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from envs.robots.robot import Robot
-from envs.variations.catalogue import QUANTITIES, base_name
+from envs.variations.catalogue import VARIABLE_SPECS, base_name
 from envs.variations.goals import Task
 from envs.variations.params import Params, elements, factors
 
@@ -48,7 +48,7 @@ def prepare(spec: mujoco.MjSpec, names: set[str], longest_delay: float) -> None:
 
 def varying(model: mujoco.MjModel, name: str) -> list[str]:
     """The elements of which a multiplier changes something: part of the robot or its floor, and not zero."""
-    kind = QUANTITIES[name].each
+    kind = VARIABLE_SPECS[name].per_element
     assert kind is not None
     stock = getattr(model, FIELDS[name][0])
     stock = stock.reshape(-1) if kind in ("axis", "coefficient") else stock.reshape(len(stock), -1).any(1)
@@ -61,7 +61,7 @@ def apply(params: Params, task: Task, robot: type[Robot]) -> Tensor | None:
     model = params.model
     mentioned = {base_name(name) for name in task}
     for name in FIELDS.keys() & mentioned:
-        kind = QUANTITIES[name].each
+        kind = VARIABLE_SPECS[name].per_element
         assert kind is not None
         for field in FIELDS[name]:
             size = params[field][0].numel() if kind in ("axis", "coefficient") else params[field].shape[1]

@@ -32,7 +32,7 @@ from metarl.config.schema import SUPERVISED, Config, FewShotTasks, SinusoidTasks
 from metarl.errors import UserError, nearest
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
-from metarl.training.build import build_few_shot_learner, build_lessons
+from metarl.training.build import build_few_shot_learner, build_supervised_tasks
 
 FRACTIONS = tuple(10 ** (e / 2) for e in range(-13, -1))  # of |A| / |B|, chosen: 3e-7 to 0.1
 CHUNK = 400  # examples times orders that are differentiated at once, chosen
@@ -146,7 +146,7 @@ def analyse(subject: Subject, k: int, alphas: tuple[float, ...], num_tasks: int,
     tasks = subject.config.tasks
     assert isinstance(tasks, FewShotTasks | SinusoidTasks)
     learner = subject.learner
-    theta = {name: v.double() for name, v in learner.begin(subject.theta).items()}
+    theta = {name: v.double() for name, v in learner.initial_state(subject.theta).items()}
     loss, batches = analysis.loss_of(learner.network, learner.inner), draw(tasks, k, num_tasks, seed)
     chunk = max(1, CHUNK // (batches.y[0].numel() * len(orders(k))))
     each = vmap(lambda mine: analysis.terms(loss, theta, mine), chunk_size=chunk)(batches)
@@ -175,9 +175,9 @@ def draw(tasks: FewShotTasks | SinusoidTasks, k: int, num_tasks: int, seed: int)
         raise UserError(
             f"--steps {k} asks for {k} x {tasks.shot} drawings of a class, which has {DRAWINGS}: give fewer"
         )
-    family = build_lessons(tasks.model_copy(update={"query": (k - 1) * tasks.shot}))
-    drawn = family.lesson(family.sample(num_tasks, "train", torch.Generator().manual_seed(seed)))
-    x, y = (torch.cat(both, 1) for both in zip(*drawn, strict=True))  # [N, k S, ...]
+    family = build_supervised_tasks(tasks.model_copy(update={"query": (k - 1) * tasks.shot}))
+    sampled = family.examples(family.sample(num_tasks, "train", torch.Generator().manual_seed(seed)))
+    x, y = (torch.cat(both, 1) for both in zip(*sampled, strict=True))  # [N, k S, ...]
     if isinstance(tasks, SinusoidTasks):
         return Examples(_part(x, k).double(), _part(y, k).double())
     order = y.argsort(dim=1, stable=True).view(num_tasks, -1, k, tasks.shot).transpose(1, 2).flatten(1)  # class last

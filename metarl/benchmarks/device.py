@@ -21,9 +21,9 @@ from metarl.config import files as settings
 from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.training.build import build_family
-from metarl.training.collect import wait_for
-from metarl.training.placement import PROCESSOR, Placement
-from metarl.training.policies import Acting, Remembering, recalls
+from metarl.training.collect import synchronize_device
+from metarl.training.placement import CPU, Placement
+from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, is_recurrent
 from metarl.training.trainer import Trainer, usable_cores
 
 ROBOTS = ("half_cheetah", "ant")
@@ -101,7 +101,7 @@ def _measure(config: Config, where: Placement, repeats: int, learning: bool) -> 
     if learning:
         ways["whole"] = (lambda: lambda: _iterate(trainer), (trainer.learner.rounds + 1) * family.horizon)
     if worlds <= MOST_ON_THREADS:
-        ways["cpu"] = (lambda: _stepping(on_threads, tasks, episodes, PROCESSOR.device), STEPS)
+        ways["cpu"] = (lambda: _stepping(on_threads, tasks, episodes, CPU.device), STEPS)
     seconds: dict[str, float] = {}
     for name, (make, steps) in ways.items():
         with suppress(torch.OutOfMemoryError):
@@ -131,10 +131,10 @@ def _median_seconds(way: Callable[[], None], repeats: int, device: str) -> float
     way()  # compiles, and warms what there is to warm
     taken = []
     for _ in range(repeats):
-        wait_for(device)
+        synchronize_device(device)
         start = time.perf_counter()
         way()
-        wait_for(device)
+        synchronize_device(device)
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
 
@@ -169,14 +169,14 @@ def _acting(trainer: Trainer, family: Locomotion, tasks: Tasks) -> Callable[[], 
     """An episode of `STEPS` as learners live it, in worlds that are there already."""
     learner, theta, device = trainer.learner, trainer.state.theta, trainer.placement.device
     episodes, generator = trainer.config.train.episodes, torch.Generator(device).manual_seed(0)
-    phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.begin(theta).items()}
-    told = family.descriptor(tasks).to(device) if learner.sees_task else None
+    phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.initial_state(theta).items()}
+    told = family.descriptor(tasks).to(device) if learner.observes_task else None
     worlds, shape = family.worlds(tasks, episodes), (len(tasks), STEPS, episodes)
 
     def phase() -> None:
-        policy: Remembering | Acting = Acting(learner, theta, phi, told)
-        if recalls(learner):
-            policy = Remembering(learner, theta, (len(tasks), episodes), family.space.act)
+        policy: RecurrentPolicy | AdaptedPolicy = AdaptedPolicy(learner, theta, phi, told)
+        if is_recurrent(learner):
+            policy = RecurrentPolicy(learner, theta, (len(tasks), episodes), family.space.act)
         rollout(worlds, policy, family.space, shape, generator)
 
     return phase

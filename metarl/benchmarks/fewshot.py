@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from rich.table import Table
 from torch import Tensor
 
-from agents.learner import Lesson, Params
+from agents.learner import Params, SupervisedTask
 from agents.metric import Prototypical
 from agents.nn.embeddings import Conv4, ConvClassifier
 from agents.objectives import cross_entropy
@@ -48,12 +48,12 @@ def bench_fewshot(repeats: int, threads: int) -> dict[str, list[Row]]:
 def _maml(down: Literal["stride", "pool"], query: int, steps: int, repeats: int) -> Row:
     learner = MAML(ConvClassifier(Conv4(down=down), WAY), cross_entropy, cross_entropy, RATE, steps)
     theta = learner.init(torch.Generator().manual_seed(0))
-    lesson = _lesson(query, TASKS)
+    task = _lesson(query, TASKS)
     outer = Gradient(learner, theta, outer_lr=1e-3, chunk=tasks_at_once(WAY * (SHOT + query)))
     seconds = _medians(
         {
-            "ours": lambda: _do(outer.step(theta, lesson)),
-            "loop": lambda: _do(loop_over_tasks(theta, lesson, down, steps)),
+            "ours": lambda: _do(outer.step(theta, task)),
+            "loop": lambda: _do(loop_over_tasks(theta, task, down, steps)),
         },
         repeats,
     )
@@ -64,15 +64,15 @@ def _prototypical(down: Literal["stride", "pool"], repeats: int) -> Row:
     learner = Prototypical(Conv4(down=down), WAY)
     theta = learner.init(torch.Generator().manual_seed(0))
     family, generator = _family(15), torch.Generator().manual_seed(0)
-    lesson = _lesson(15, 1)
-    images = torch.cat([lesson.support[0].x, lesson.query.x], 1)[0]
+    task = _lesson(15, 1)
+    images = torch.cat([task.support[0].x, task.query.x], 1)[0]
     outer = Gradient(learner, theta, outer_lr=1e-3)
     leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
     seconds = _medians(
         {
-            "ours": lambda: _do(outer.step(theta, lesson)),
+            "ours": lambda: _do(outer.step(theta, task)),
             "bare": lambda: torch.autograd.backward(embed(leaves, images, down).sum()),
-            "sampling": lambda: _do(family.lesson(family.sample(1, "train", generator))),
+            "sampling": lambda: _do(family.examples(family.sample(1, "train", generator))),
         },
         repeats,
     )
@@ -87,10 +87,10 @@ def _family(query: int) -> FewShotImages:
     return FewShotImages(glyphs.load(), WAY, SHOT, query)
 
 
-def _lesson(query: int, tasks: int) -> Lesson:
+def _lesson(query: int, tasks: int) -> SupervisedTask:
     family = _family(query)
-    support, asked = family.lesson(family.sample(tasks, "train", torch.Generator().manual_seed(0)))
-    return Lesson((support,), asked)
+    support, asked = family.examples(family.sample(tasks, "train", torch.Generator().manual_seed(0)))
+    return SupervisedTask((support,), asked)
 
 
 def embed(params: Params, x: Tensor, down: str) -> Tensor:
@@ -103,17 +103,17 @@ def embed(params: Params, x: Tensor, down: str) -> Tensor:
     return x.mean((2, 3)) if down == "stride" else x.flatten(1)
 
 
-def loop_over_tasks(theta: Params, lesson: Lesson, down: str, steps: int) -> Params:
+def loop_over_tasks(theta: Params, task: SupervisedTask, down: str, steps: int) -> Params:
     """The meta-gradient of MAML as it is usually programmed: task by task."""
     leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
-    count = len(lesson.query.y)
+    count = len(task.query.y)
 
     def loss(weights: Params, data: Examples) -> Tensor:
         z = embed(weights, data.x, down)
         return F.cross_entropy(F.linear(z, weights["last.weight"], weights["last.bias"]), data.y)
 
     for i in range(count):
-        support, query = (Examples(*(t[i] for t in data)) for data in (lesson.support[0], lesson.query))
+        support, query = (Examples(*(t[i] for t in data)) for data in (task.support[0], task.query))
         weights = leaves
         for _ in range(steps):
             gradients = torch.autograd.grad(loss(weights, support), list(weights.values()), create_graph=True)

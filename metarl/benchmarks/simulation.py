@@ -28,7 +28,7 @@ from envs.robots.robot import Physics
 from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.training.build import build_family, build_learner
-from metarl.training.policies import Acting
+from metarl.training.policies import AdaptedPolicy
 from metarl.training.trainer import usable_cores
 
 Phase = Callable[[], None]
@@ -193,11 +193,11 @@ def _with_policy(config: Config, family: Locomotion, tasks: Tasks, episodes: int
     learner = build_learner(config, family)
     generator = torch.Generator().manual_seed(0)
     theta: Params = learner.init(generator)
-    phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.begin(theta).items()}
-    descriptor = family.descriptor(tasks) if learner.sees_task else None
+    phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.initial_state(theta).items()}
+    descriptor = family.descriptor(tasks) if learner.observes_task else None
 
     def phase() -> None:
-        family.experience(tasks, Acting(learner, theta, phi, descriptor), episodes, generator)
+        family.experience(tasks, AdaptedPolicy(learner, theta, phi, descriptor), episodes, generator)
 
     return phase
 

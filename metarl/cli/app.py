@@ -21,7 +21,7 @@ from metarl.cli.study import Study
 from metarl.cli.submit import Submit
 from metarl.cli.train import Quickstart, Resume, Train
 from metarl.config import files as settings
-from metarl.distributed.launch import is_one_of_many, place_among
+from metarl.distributed.launch import is_secondary_rank, rank_and_size
 from metarl.errors import DivergedError, UserError
 from metarl.system.allocator import keep_freed_memory
 
@@ -53,7 +53,7 @@ def main(words: list[str] | None = None) -> None:
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
-        if not (is_one_of_many() and isinstance(error, DivergedError)):  # all come to that, and the first says it
+        if not (is_secondary_rank() and isinstance(error, DivergedError)):  # all come to that, and the first says it
             print(f"error: {_who()}{error}", file=sys.stderr)
         _leave(error.exit_code)
     except KeyboardInterrupt:
@@ -62,20 +62,20 @@ def main(words: list[str] | None = None) -> None:
     except BrokenPipeError:
         _leave(1)
     except Exception:
-        if place_among() is None:
+        if rank_and_size() is None:
             raise
         traceback.print_exc()
         _leave(1)
 
 
 def _who() -> str:
-    among = place_among()
+    among = rank_and_size()
     return f"process {among[0]} of {among[1]}: " if among and among[0] else ""
 
 
 def _leave(code: int) -> NoReturn:
     """End with an exit code; one of several at once, for what it shares with the others would wait for them."""
-    if place_among() is None:
+    if rank_and_size() is None:
         sys.exit(code)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -91,7 +91,7 @@ def _run(words: list[str]) -> int:
         description="Train policies that adapt, measure how well they do on tasks never seen, and film them.",
         args=own,
     )
-    among = place_among()
+    among = rank_and_size()
     if among and among[1] > 1 and not isinstance(chosen, Train | Resume):
         raise UserError("several processes train together: torchrun is for metarl train and metarl resume alone")
     return int(chosen(overrides))

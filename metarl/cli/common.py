@@ -13,10 +13,10 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from metarl.config import schema
-from metarl.distributed.launch import is_one_of_many
+from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import UserError
 
-console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_one_of_many())
+console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_secondary_rank())
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
 RUN = "a run folder, or a config's name for its newest run"

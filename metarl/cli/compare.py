@@ -35,9 +35,9 @@ class Compare:
     """how many tasks; by default 40, or 1000 few-shot ones of each way and shot"""
     after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
     """of robots: episodes of adaptation after which learners are judged"""
-    at: int = 3
+    report_at: int = 3
     """of robots: episodes of adaptation at which all but the curves are told"""
-    trials: int = 4
+    repeats: int = 4
     """of robots: adaptations of each task"""
     fine_tune: bool = True
     """of robots: joint training also as it goes on learning in each task, and from scratch"""
@@ -74,13 +74,13 @@ class Compare:
         """Raise UserError for what cannot be."""
         within("tasks", 2 if self.tasks is None else self.tasks, 2, 1_000_000)
         within("seed", self.seed, 0, 2**31 - 1)
-        within("trials", self.trials, 1, 1000)
+        within("repeats", self.repeats, 1, 1000)
         if not self.shots or min(self.shots) < 1 or not self.ways or min(self.ways) < 2:
             raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
         if 0 not in self.after or min(self.after) < 0:
             raise UserError("--after wants 0 and other numbers of episodes")
-        within("at", self.at, 0, 100_000)
-        self.after = tuple(sorted({*self.after, self.at}))
+        within("report-at", self.report_at, 0, 100_000)
+        self.after = tuple(sorted({*self.after, self.report_at}))
         if self.out:
             writable(self.out, (".md", ".html"))
         if self.videos and (self.out is None or self.out.suffix != ".html"):
@@ -117,19 +117,19 @@ class Compare:
 
 def compare_policies(found: list[Run], options: Compare, command: str) -> int:
     """Runs that act, by distribution of tasks: tables, and a report if asked for."""
-    from metarl.evaluation import comparison as standings
+    from metarl.evaluation import comparison as compare_runs
     from metarl.reporting import comparison_tables as standing_tables
     from metarl.reporting import html as report
 
     with console.status("evaluating") as status:
-        told = standings.standings(
+        told = compare_runs.compare_runs(
             found,
             options.split,
             options.tasks or 40,
             after=options.after,
-            trials=options.trials,
+            repeats=options.repeats,
             seed=options.seed,
-            at=options.at,
+            at=options.report_at,
             fine_tune=options.fine_tune,
             tell=lambda what: status.update(f"evaluating {what}"),
         )

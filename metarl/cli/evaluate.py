@@ -26,7 +26,7 @@ class Evaluate:
     """how many tasks; by default 40, or 1000 few-shot ones"""
     after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
     """of robots: episodes of adaptation after which it is judged; as many as in training are always among them"""
-    trials: int = 4
+    repeats: int = 4
     """of robots: adaptations of each task, each judged on an episode of its own"""
     fine_tune: Literal["trained", "scratch"] | None = None
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
@@ -53,7 +53,7 @@ class Evaluate:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
-        positive(tasks=1 if self.tasks is None else self.tasks, trials=self.trials)
+        positive(tasks=1 if self.tasks is None else self.tasks, repeats=self.repeats)
         if 0 not in self.after or min(self.after) < 0 or max(self.after) > MOST_EPISODES:
             raise UserError(f"--after wants 0 and numbers of episodes up to {MOST_EPISODES}")
         within("seed", self.seed, 0, 2**31 - 1)
@@ -72,8 +72,8 @@ class Evaluate:
             made_of = _data_of(run)
             if any(_data_of(other) != made_of for other in others):
                 raise UserError(f"--against has runs on other tasks than {run.name}: they cannot be compared")
-            judge = {"fewshot": self._tell_apart, "sinusoid": self._follow, "copy": self._transcribe}
-            return judge[run.config.tasks.kind]([run, *others])
+            evaluators = {"fewshot": self._tell_apart, "sinusoid": self._follow, "copy": self._transcribe}
+            return evaluators[run.config.tasks.kind]([run, *others])
         family = build_family(run.config)
         for other in others:
             if other.config.tasks != run.config.tasks:
@@ -83,15 +83,15 @@ class Evaluate:
         stored: list[Path] = []
         for r in (run, *others):
             with console.status(f"evaluating {r.name}"):
-                tuned = self.fine_tune if r is run else None
+                fine_tuned = self.fine_tune if r is run else None
                 found = evaluate.evaluate(
                     r,
                     self.split,
                     self.tasks or 40,
                     after=self.after,
-                    trials=self.trials,
+                    repeats=self.repeats,
                     seed=self.seed,
-                    tuned=tuned,
+                    fine_tuned=fine_tuned,
                     placement=where,
                 )
                 results.append(found)

@@ -59,7 +59,7 @@ class List:
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
             "tasks": _task_names,
             "robots": lambda: catalogue.ROBOTS,
-            "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.QUANTITIES.items()},
+            "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.VARIABLE_SPECS.items()},
             "learners": schema.describe_learners,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }

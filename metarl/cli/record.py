@@ -92,9 +92,9 @@ class Record:
         else:
             source = record.of_tasks(name, self.policy or "random")
         with console.status(f"filming {out}"):
-            takes = source.takes(given, self.split, rows * columns, self.grid is not None, self.seed)
-            record.film(takes, source.family, out, columns if self.grid else len(takes), self.steps)
-        shown = ", ".join(f"{take.title} {take.rewards.sum():.0f}" for take in takes)
+            clips = source.clips(given, self.split, rows * columns, self.grid is not None, self.seed)
+            record.film(clips, source.family, out, columns if self.grid else len(clips), self.steps)
+        shown = ", ".join(f"{clip.title} {clip.rewards.sum():.0f}" for clip in clips)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
         return 0
 

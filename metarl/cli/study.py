@@ -38,9 +38,9 @@ class Study:
     """the report"""
     split: Split = "test"
     """train, test or ood"""
-    judged: int = 40
+    num_tasks: int = 40
     """how many unseen tasks"""
-    at: int = 3
+    report_at: int = 3
     """episodes of adaptation at which all but the curves are told"""
     videos: bool = False
     """put a clip of every learner into the report"""
@@ -53,18 +53,20 @@ class Study:
         within("jobs", self.jobs, 0, 1024)
         seeds = _seeds(self.seeds)
         writable(self.out, (".html",))
-        options = Compare((), self.split, self.judged, at=self.at, videos=self.videos, out=self.out)
+        options = Compare((), self.split, self.num_tasks, report_at=self.report_at, videos=self.videos, out=self.out)
         options.check()
-        from metarl.evaluation import comparison as standings
+        from metarl.evaluation import comparison as compare_runs
         from metarl.evaluation import study
         from metarl.training.trainer import usable_cores
 
         command = shlex.join(["metarl", *sys.argv[1:]])
         wants = study.wanted(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
-        words = ["--split", self.split, "--tasks", str(self.judged), "--at", str(self.at), "--json"]
-        judging = study.Judging(words, lambda run: standings.is_judged(run, self.split, self.judged, options.after))
+        words = ["--split", self.split, "--tasks", str(self.num_tasks), "--report-at", str(self.report_at), "--json"]
+        evaluation = study.StudyEvaluation(
+            words, lambda run: compare_runs.is_evaluated(run, self.split, self.num_tasks, options.after)
+        )
         try:
-            runs = study.carry_out(wants, judging, command, self.jobs or usable_cores(), console)
+            runs = study.carry_out(wants, evaluation, command, self.jobs or usable_cores(), console)
         except KeyboardInterrupt:
             console.print("stopped; every training is saved, and the same command goes on from there")
             return INTERRUPTED

@@ -62,9 +62,9 @@ class Submit:
             raise UserError(f"--also got {wrong[0]!r}, expected name=value, for example account=team")
         overrides = overrides | ({} if self.seed is None else {"seed": self.seed})
         path = settings.find(self.config)
-        tasks, everybody = settings.load(path, overrides).train.num_tasks, self.nodes * self.processes
-        if tasks < everybody:
-            raise UserError(f"train.num_tasks is {tasks}, expected at least one for each of the {everybody} processes")
+        tasks, world_size = settings.load(path, overrides).train.num_tasks, self.nodes * self.processes
+        if tasks < world_size:
+            raise UserError(f"train.num_tasks is {tasks}, expected at least one for each of the {world_size} processes")
         if not importlib.util.find_spec("submitit"):
             raise UserError("submitit is not installed: pip install -e '.[slurm]'")
         words = [word for key, value in overrides.items() for word in (f"--{key}", json.dumps(value))]

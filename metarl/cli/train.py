@@ -18,7 +18,7 @@ from metarl.cli.look import Plot
 from metarl.cli.record import Record
 from metarl.config import files as settings
 from metarl.config import schema
-from metarl.distributed.launch import is_one_of_many
+from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import DivergedError, UserError
 
 if TYPE_CHECKING:  # torch takes a second
@@ -56,14 +56,14 @@ class Resume:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
-        from metarl.distributed.process_group import joined
+        from metarl.distributed.process_group import process_group
         from metarl.runs import folder as runs
 
-        with joined() as ranks:
+        with process_group() as ranks:
             if self.run.endswith(runs.BEST):
                 raise UserError(f"{self.run}: a training goes on from its newest checkpoint, give it without @best")
             found = str(runs.find(self.run).path) if ranks.is_first else ""
-            run = runs.Run(Path(ranks.first(found.encode()).decode()))
+            run = runs.Run(Path(ranks.broadcast(found.encode()).decode()))
             images_from(self.data, run.config)
             _find_renderer(run.config)
             return _go_on(run, run.config, ranks)
@@ -101,23 +101,23 @@ class Quickstart:
 def _train(name: str, config: schema.Config, command: str) -> int:
     _find_renderer(config)
     with console.status("starting"):
-        from metarl.distributed.process_group import joined
+        from metarl.distributed.process_group import process_group
         from metarl.runs import folder as runs
-        from metarl.training.trainer import train, trainer_of
+        from metarl.training.trainer import make_trainer, train
 
-    with joined() as ranks:
+    with process_group() as ranks:
         _check_same(config, ranks)
-        begun = runs.begun_by(name, config, ranks.launch) if ranks.is_first else None
-        if ranks.first(b"begun" if begun else b"new") == b"begun":
-            if broke_down := ranks.first(begun.diverged.encode() if begun else b"").decode():
+        begun = runs.find_resumable(name, config, ranks.launch) if ranks.is_first else None
+        if ranks.broadcast(b"begun" if begun else b"new") == b"begun":
+            if broke_down := ranks.broadcast(begun.diverged.encode() if begun else b"").decode():
                 raise DivergedError(broke_down)
             return _go_on(begun, config, ranks)
         with console.status("starting"):
-            trainer = trainer_of(config, ranks=ranks)
+            trainer = make_trainer(config, ranks=ranks)
         run = None
         if ranks.is_first:
             run = runs.create(name, config, command, ranks.launch)
-            run.keep_place(trainer.placement.simulator, trainer.placement.kind)
+            run.save_placement(trainer.placement.simulator, trainer.placement.kind)
             told = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
             console.print(told, soft_wrap=True, highlight=False)
         return 0 if train(run, trainer, console) else INTERRUPTED
@@ -125,7 +125,7 @@ def _train(name: str, config: schema.Config, command: str) -> int:
 
 def _find_renderer(config: schema.Config) -> None:
     """Before mujoco is imported, if there will be videos; UserError where there is none."""
-    if config.train.video_every and not is_one_of_many():
+    if config.train.video_every and not is_secondary_rank():
         from metarl.system import rendering as gl
 
         gl.choose()
@@ -134,21 +134,21 @@ def _find_renderer(config: schema.Config) -> None:
 def _check_same(config: schema.Config, ranks: Ranks) -> None:
     """UserError where processes have other settings, or another version, than the first."""
     mine = f"{__version__}\n{settings.dump(config)}".encode()
-    if ranks.any(ranks.first(mine) != mine):
+    if ranks.any(ranks.broadcast(mine) != mine):
         raise UserError("the processes have different settings or versions: give every machine the same")
 
 
 def _go_on(run: Run | None, config: schema.Config, ranks: Ranks) -> int:
     """Train on from the newest checkpoint of a run, which only the first of several processes has to know."""
     from metarl.runs import checkpoint
-    from metarl.training.trainer import train, trainer_of
+    from metarl.training.trainer import make_trainer, train
 
     _check_same(config, ranks)
     state = None
     if run and ranks.is_first and any(run.checkpoints.glob("iteration_*")):
         state = checkpoint.newest(run.checkpoints)
-    placed = json.loads(ranks.first(json.dumps(run.placed if run else None).encode()))
-    trainer = trainer_of(config, state, placed=placed, ranks=ranks)
+    saved_placement = json.loads(ranks.broadcast(json.dumps(run.saved_placement if run else None).encode()))
+    trainer = make_trainer(config, state, saved_placement=saved_placement, ranks=ranks)
     run = run if ranks.is_first else None
     if run:
         run.keep_records_until(trainer.state.iteration)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self, get_args
 
 from pydantic import Field, model_validator
 
-from metarl.config.fields import Record
+from envs.settings import Record
 from metarl.config.learners import (
     CaviaLearner,
     GruLearner,
@@ -35,7 +35,7 @@ from metarl.config.tasks import (
     PointTasks,
     SinusoidTasks,
 )
-from metarl.config.training import Credit, GradientOuter, PpoOuter, Training, TrpoOuter
+from metarl.config.training import Advantage, GradientOuter, PpoOuter, Training, TrpoOuter
 
 Tasks = Annotated[
     LocomotionTasks | NamedTasks | PointTasks | BanditTasks | FewShotTasks | SinusoidTasks | CopyTasks,
@@ -77,13 +77,15 @@ class Config(Record):
     policy: PolicyNet = PolicyNet()
     learner: Learner
     outer: Outer
-    credit: Credit = Credit()
+    advantage: Advantage = Advantage()
     train: Training
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> Self:
-        if self.tasks.kind in SUPERVISED and (self.policy != PolicyNet() or self.credit != Credit()):
-            raise ValueError(f"policy and credit are for learners that act: tasks of kind {self.tasks.kind} have none")
+        if self.tasks.kind in SUPERVISED and (self.policy != PolicyNet() or self.advantage != Advantage()):
+            raise ValueError(
+                f"policy and advantage are for learners that act: tasks of kind {self.tasks.kind} have none"
+            )
         return self
 
     @model_validator(mode="after")
@@ -118,8 +120,8 @@ class Config(Record):
         remembers, supervised = self.learner.kind in MEMORY, self.tasks.kind in SUPERVISED
         if remembers and not supervised and self.outer.kind != "ppo":
             raise ValueError(f"learner {self.learner.kind} acts by PPO: outer.kind is {self.outer.kind}")
-        if supervised and getattr(self.learner, "reset", "trial") != "trial":
-            raise ValueError("learner.reset is for policies: supervised tasks have no episodes")
+        if supervised and getattr(self.learner, "memory_reset", "trial") != "trial":
+            raise ValueError("learner.memory_reset is for policies: supervised tasks have no episodes")
         if isinstance(self.outer, PpoOuter) and not remembers and self.outer.value_coef != 0.5:
             raise ValueError(f"outer.value_coef is for policies with a memory: {self.learner.kind} tells no returns")
         return self

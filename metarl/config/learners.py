@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from metarl.config.fields import Count, Fraction, NonNegative, Positive, Record
+from envs.settings import Count, Fraction, NonNegative, Positive, Record
 from metarl.errors import nearest
 
 
@@ -46,7 +46,7 @@ class MamlLearner(Record):
     first_order: bool = False
     estimator: Literal["lvc", "loglik", "dice", "emaml", "first_order"] = "lvc"
     learn_inner_lr: bool = False
-    adapts: Literal["all", "head"] = "all"
+    adapted_params: Literal["all", "head"] = "all"
     bn: GradientBatchNorm = "transductive"
     embedding: EmbeddingNet | None = None
     test_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -177,11 +177,11 @@ class MetaNetLearner(Record):
 class Recurrent(Record):
     """What every core with a memory has. On robots it is the memory of a policy (RL^2, Duan et al. 2016).
 
-    rounds: episodes of a trial before its last. reset: whether the memory lasts for a trial, or for an episode.
+    rounds: episodes of a trial before its last. memory_reset: whether the memory lasts for a trial, or for an episode.
     """
 
     rounds: Annotated[int, Field(ge=0, le=100)] = 1
-    reset: Literal["trial", "episode"] = "trial"
+    memory_reset: Literal["trial", "episode"] = "trial"
 
 
 class MannLearner(Recurrent):

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from envs.variations.catalogue import QUANTITIES, goal_of
-from metarl.config.fields import Count, NonNegative, Number, Positive, Range, Record
+from envs.settings import Count, NonNegative, Number, Positive, Range, Record
+from envs.variations.catalogue import VARIABLE_SPECS, goal_of
 from metarl.errors import nearest
 
 
@@ -16,16 +16,16 @@ class Vary(Record):
     """What a task parameter varies over: `choices`, or one or more `train` ranges; `ood` ranges or `ood_choices` if
     it has any.
 
-    law: how it is spread over a range; `log` for multipliers, `area` for distances over a disc. each: a value of its
-    own for every body, joint, geom or motor.
+    spacing: how values are spread over a range; `log` for multipliers, `area` for distances over a disc.
+    per_element: a value of its own for every body, joint, geom or motor.
     """
 
     choices: tuple[Number, ...] = ()
     train: tuple[Range, ...] = ()
     ood: tuple[Range, ...] = ()
     ood_choices: tuple[Number, ...] = ()
-    law: Literal["uniform", "log", "area"] = "uniform"
-    each: bool = False
+    spacing: Literal["uniform", "log", "area"] = "uniform"
+    per_element: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -60,14 +60,14 @@ class Vary(Record):
         return self
 
     @model_validator(mode="after")
-    def _law_fits(self) -> Self:
-        if self.law != "uniform" and not self.train:
-            raise ValueError(f"law {self.law!r} says how a range is drawn, but there are only choices")
+    def _spacing_fits(self) -> Self:
+        if self.spacing != "uniform" and not self.train:
+            raise ValueError(f"spacing {self.spacing!r} says how a range is drawn, but there are only choices")
         ends = sum(self.intervals() + self.beyond(), ())
-        if self.law == "log" and min(ends) <= 0:
-            raise ValueError(f"{min(ends):g} has no logarithm: with law 'log' every value is above 0")
-        if self.law == "area" and min(ends) < 0:
-            raise ValueError(f"{min(ends):g} is no distance: with law 'area' no value is below 0")
+        if self.spacing == "log" and min(ends) <= 0:
+            raise ValueError(f"{min(ends):g} has no logarithm: with spacing 'log' every value is above 0")
+        if self.spacing == "area" and min(ends) < 0:
+            raise ValueError(f"{min(ends):g} is no distance: with spacing 'area' no value is below 0")
         return self
 
     def intervals(self) -> tuple[Range, ...]:
@@ -100,13 +100,13 @@ class LocomotionTasks(Record):
     def _within_limits(cls, vary: dict[str, Vary]) -> dict[str, Vary]:
         for name, v in vary.items():
             base, _, element = name.partition(":")
-            if base not in QUANTITIES:
-                raise ValueError(f"{base!r} is not a variable; {nearest(base, list(QUANTITIES))}")
-            quantity = QUANTITIES[base]
-            if (element or v.each) and quantity.each is None:
+            if base not in VARIABLE_SPECS:
+                raise ValueError(f"{base!r} is not a variable; {nearest(base, list(VARIABLE_SPECS))}")
+            quantity = VARIABLE_SPECS[base]
+            if (element or v.per_element) and quantity.per_element is None:
                 raise ValueError(f"{base} has no elements: it is one number for the whole robot")
-            if element and v.each:
-                raise ValueError(f"{name} names one element: 'each' asks for all of them")
+            if element and v.per_element:
+                raise ValueError(f"{name} names one element: 'per_element' asks for all of them")
             ends = sum(v.intervals() + v.beyond(), ())
             for end in ends:
                 if not quantity.low <= end <= quantity.high:

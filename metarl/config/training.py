@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from metarl.config.fields import Count, Fraction, NonNegative, Positive, Record
+from envs.settings import Count, Fraction, NonNegative, Positive, Record
 
 
 class PpoOuter(Record):
     """See `metarl.training.outer.Gradient`: several clipped epochs with a KL penalty, as in ProMP.
 
     minibatches: parts of the experience, by tasks, or by trials of a policy with a memory, each of which takes a step
-    in every epoch. value_coef: of half the squared error of the return that a policy with a memory expects. anneal: the
-    rate falls in a line to 0 at the last iteration.
+    in every epoch. value_coef: of half the squared error of the return that a policy with a memory expects.
+    lr_anneal: the rate falls in a line to 0 at the last iteration.
     """
 
     kind: Literal["ppo"]
@@ -22,12 +22,12 @@ class PpoOuter(Record):
     num_epochs: Annotated[int, Field(ge=1, le=1000)] = 5
     clip_coef: Positive = 0.3
     kl_coef: NonNegative = 5e-4
-    entropy_coef: NonNegative = 0.0
+    ent_coef: NonNegative = 0.0
     value_coef: NonNegative = 0.5
     minibatches: Annotated[int, Field(ge=1, le=1000)] = 1
     max_grad_norm: NonNegative = 0.0
     max_kl: NonNegative = 0.0
-    anneal: bool = False
+    lr_anneal: bool = False
 
 
 class TrpoOuter(Record):
@@ -43,18 +43,18 @@ class TrpoOuter(Record):
 class GradientOuter(Record):
     """See `metarl.training.outer.Gradient`: one optimiser step on the learner's own loss.
 
-    anneal: the rate falls in a line to 0 at the last iteration (Nichol et al. 2018).
+    lr_anneal: the rate falls in a line to 0 at the last iteration (Nichol et al. 2018).
     """
 
     kind: Literal["gradient"]
     outer_lr: Positive = 1e-3
     optimizer: Literal["adam", "sgd"] = "adam"
     max_grad_norm: NonNegative = 0.0
-    halve_every: Annotated[int, Field(ge=0, le=10**9)] = 0
-    anneal: bool = False
+    lr_halve_every: Annotated[int, Field(ge=0, le=10**9)] = 0
+    lr_anneal: bool = False
 
 
-class Credit(Record):
+class Advantage(Record):
     """See `agents.advantages`."""
 
     gamma: Fraction = 0.99

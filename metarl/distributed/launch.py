@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 
 
-def place_among() -> tuple[int, int] | None:
+def rank_and_size() -> tuple[int, int] | None:
     """Its number among how many processes that train together; None where it was started by itself."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return None
     return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 
-def is_one_of_many() -> bool:
+def is_secondary_rank() -> bool:
     """Whether it is not the first of several, which speaks for all."""
-    among = place_among()
+    among = rank_and_size()
     return among is not None and among[0] > 0
 
 
@@ -25,7 +25,7 @@ def local_rank() -> int:
 
 def local_count() -> int:
     """Processes that train together on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if place_among() else 1
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if rank_and_size() else 1
 
 
 def job() -> str | None:

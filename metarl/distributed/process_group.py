@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from metarl.distributed.launch import local_rank, place_among
+from metarl.distributed.launch import local_rank, rank_and_size
 from metarl.errors import UserError
 
 LETTING_GO = 0.1  # s in which gloo's threads free the last tensors, for which they need an interpreter that still runs
@@ -45,7 +45,7 @@ class Ranks:
     def __str__(self) -> str:
         return "" if self.count == 1 else f"; {self.count} processes"
 
-    def own(self, tasks: int) -> slice:
+    def shard(self, tasks: int) -> slice:
         """Which of so many tasks this process lives through: as many as the others, or one more or less.
 
         Raises UserError where there are fewer tasks than processes.
@@ -59,11 +59,11 @@ class Ranks:
 
     def place(self, length: int, tasks: int) -> tuple[int, int]:
         """Where an axis of its own tasks, task-major, begins in that of all `tasks`, and how long that is."""
-        own = self.own(tasks)
+        own = self.shard(tasks)
         each = length // (own.stop - own.start)
         return own.start * each, tasks * each
 
-    def total(self, x: Tensor) -> Tensor:
+    def all_reduce_sum(self, x: Tensor) -> Tensor:
         """The sum of everybody's x, of one shape; the same bits everywhere."""
         if self.count == 1:
             return x
@@ -74,18 +74,18 @@ class Ranks:
 
     def any(self, here: bool) -> bool:
         """Whether it is so for anybody."""
-        return bool(self.total(torch.tensor(int(here))))
+        return bool(self.all_reduce_sum(torch.tensor(int(here))))
 
     def mean(self, values: Sequence[Tensor], weight: float) -> list[Tensor]:
         """The mean of everybody's values, weighted by counts; of a weight of 0 they are left out, whatever they are."""
         if self.count == 1:
             return list(values)
         weighted = [(v * weight if weight else torch.zeros_like(v)).flatten() for v in values]
-        flat = self.total(torch.cat([*weighted, values[0].new_tensor([weight])]))
+        flat = self.all_reduce_sum(torch.cat([*weighted, values[0].new_tensor([weight])]))
         parts = torch.split(flat[:-1] / flat[-1].clamp_min(1.0), [v.numel() for v in values])
         return [part.view_as(v) for part, v in zip(parts, values, strict=True)]
 
-    def first(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         """What the first process has; of the others nothing is taken."""
         if self.count == 1:
             return content
@@ -99,7 +99,7 @@ class Ranks:
         return data.numpy().tobytes()
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = Ranks()
 
 
 @contextmanager
@@ -116,14 +116,14 @@ def _answering() -> Iterator[None]:
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
+def process_group() -> Iterator[Ranks]:
     """This process among those that it was started with; alone where it was started by itself.
 
     Where it fails, the others find out when they next wait for it.
     """
-    among = place_among()
+    among = rank_and_size()
     if among is None:
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     ranks = Ranks(*among)
     if cards := torch.cuda.device_count():

@@ -13,7 +13,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from agents.learner import FewShotLearner, Lesson, Params
+from agents.learner import FewShotLearner, Params, SupervisedTask
 from agents.memory import MetaNet, Stream
 from agents.nn.embeddings import RUNNING, BatchNorm
 from agents.optimization import Supervised
@@ -54,8 +54,8 @@ def calibrate(learner: FewShotLearner, theta: Params, family: FewShotImages, gen
     theta = {k: v for k, v in theta.items() if not k.startswith(RUNNING)}
     per_episode = family.way * (family.shot + family.query)
     tasks = family.sample(max(1, CALIBRATION_IMAGES // per_episode), "train", generator)
-    support, query = family.lesson(tasks)
-    measured = torch.func.vmap(learner.measure, in_dims=(None, 0))(theta, Lesson((support,), query))
+    support, query = family.examples(tasks)
+    measured = torch.func.vmap(learner.measure, in_dims=(None, 0))(theta, SupervisedTask((support,), query))
     return theta | {RUNNING + k: v.mean(0) for k, v in measured.items()}
 
 
@@ -64,32 +64,32 @@ def accuracy(
     learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator
 ) -> Accuracy:
     """Over `episodes` tasks of a split; `theta` is calibrated where the learner asks for running statistics."""
-    learner = as_asked(learner, family.way)
+    learner = with_way(learner, family.way)
     per_episode = family.way * (family.shot + family.query)
-    remembered = sum(v.numel() for v in learner.begin(theta).values())
+    remembered = sum(v.numel() for v in learner.initial_state(theta).values())
     chunk = max(1, min(CHUNK_PIXELS // (per_episode * family.space.obs), CHUNK_NUMBERS // max(remembered, 1)))
     chunk = max(1, min(chunk, CHUNK_ITEMS // (family.way * family.shot))) if isinstance(learner, MetaNet) else chunk
     right: list[Tensor] = []
-    judge = torch.func.vmap(lambda s, q: _right(learner, theta, Lesson((s,), q)))
+    evaluate_one = torch.func.vmap(lambda s, q: _right(learner, theta, SupervisedTask((s,), q)))
     tasks = family.sample(episodes, split, generator)
     for start in range(0, episodes, chunk):
-        right.append(judge(*family.lesson(tasks.chosen(slice(start, start + chunk)))))
+        right.append(evaluate_one(*family.examples(tasks.chosen(slice(start, start + chunk)))))
     shares = torch.cat(right).double().numpy()
     half = 1.96 * shares.std(ddof=1) / np.sqrt(len(shares))
     return Accuracy(family.way, family.shot, learner.bn, float(shares.mean()), float(half), len(shares))
 
 
-def _right(learner: FewShotLearner, theta: Params, lesson: Lesson) -> Tensor:
-    return (answers(learner, theta, lesson) == lesson.query.y).float().mean()
+def _right(learner: FewShotLearner, theta: Params, task: SupervisedTask) -> Tensor:
+    return (answers(learner, theta, task) == task.query.y).float().mean()
 
 
-def answers(learner: FewShotLearner, theta: Params, lesson: Lesson) -> Tensor:
+def answers(learner: FewShotLearner, theta: Params, task: SupervisedTask) -> Tensor:
     """What a learner says of each query after it has seen the support, [Q]."""
-    phi = learner.adapt(theta, learner.begin(theta), lesson.support[0])
-    return learner.apply(theta, phi, lesson.query.x).argmax(-1)
+    phi = learner.adapt(theta, learner.initial_state(theta), task.support[0])
+    return learner.apply(theta, phi, task.query.x).argmax(-1)
 
 
-def as_asked(learner: FewShotLearner, way: int) -> FewShotLearner:
+def with_way(learner: FewShotLearner, way: int) -> FewShotLearner:
     """The learner on tasks of `way` classes; UserError where its last layer has another number."""
     if isinstance(learner, FIXED_WAY) and learner.way != way:
         raise UserError(f"its last layer tells {learner.way} classes apart, not {way}: give --ways {learner.way}")
@@ -108,7 +108,7 @@ def with_statistics(learner: FewShotLearner, bn: str | None) -> FewShotLearner:
     return dataclasses.replace(learner, bn=bn)  # type: ignore[type-var]  # every learner is a dataclass
 
 
-class Judged(NamedTuple):
+class AccuracyResult(NamedTuple):
     """One run at several ways and shots."""
 
     run: str
@@ -126,9 +126,9 @@ class Judged(NamedTuple):
 
 def evaluate(
     run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
-) -> Judged:
+) -> AccuracyResult:
     """Accuracy of a run's newest checkpoint on `episodes` unseen episodes of each way and shot."""
-    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
+    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
     tasks, of_images = run.config.tasks, trainer.family
     assert isinstance(tasks, FewShotTasks)
     assert isinstance(of_images, FewShotImages)
@@ -150,7 +150,7 @@ def evaluate(
     if isinstance(learner, Stream):
         family = build_images(tasks.model_copy(update={"shot": PRESENTATIONS, "query": 1}))
         presentations = by_presentation(learner, theta, family, split, episodes, seeded(seed))
-    return Judged(run.name, trainer.state.iteration, split, seed, tasks.data, results, presentations)
+    return AccuracyResult(run.name, trainer.state.iteration, split, seed, tasks.data, results, presentations)
 
 
 @torch.no_grad()
@@ -161,13 +161,15 @@ def by_presentation(
 
     At the first nobody can know the answer: chance, and what is left when the others are known.
     """
-    remembered = sum(v.numel() for v in learner.begin(theta).values()) * family.way * family.shot
+    remembered = sum(v.numel() for v in learner.initial_state(theta).values()) * family.way * family.shot
     chunk = max(1, CHUNK_NUMBERS // remembered)
     tasks, shares = family.sample(episodes, split, generator), []
     for start in range(0, episodes, chunk):
-        support = family.lesson(tasks.chosen(slice(start, start + chunk)))[0]
-        follow = torch.func.vmap(lambda s: learner.follow(theta, learner.begin(theta), s)[1])
-        right = follow(support).argmax(-1) == support.y  # [n, S]
+        support = family.examples(tasks.chosen(slice(start, start + chunk)))[0]
+        forward_sequence = torch.func.vmap(
+            lambda s: learner.forward_sequence(theta, learner.initial_state(theta), s)[1]
+        )
+        right = forward_sequence(support).argmax(-1) == support.y  # [n, S]
         of_class = support.y[..., None] == torch.arange(family.way)  # [n, S, way]
         time = (of_class.cumsum(1) * of_class).sum(-1)  # which time its class is shown, from 1
         at = [(right & (time == k)).sum(1) / family.way for k in range(1, family.shot + 1)]
@@ -180,26 +182,26 @@ def by_presentation(
     ]
 
 
-def store(run: Run, judged: Judged) -> Path:
+def store(run: Run, results: AccuracyResult) -> Path:
     """Write what was found into the run's folder; the same evaluation gives the same file."""
-    first = judged.results[0]
-    path = _path_of(run, judged.iteration, judged.split, judged.results, first.bn, first.episodes, judged.seed)
-    path.write_text(json.dumps(judged.to_json(), indent=1))
+    first = results.results[0]
+    path = _path_of(run, results.iteration, results.split, results.results, first.bn, first.episodes, results.seed)
+    path.write_text(json.dumps(results.to_json(), indent=1))
     return path
 
 
 def stored(
     run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
-) -> Judged | None:
+) -> AccuracyResult | None:
     """What `store` wrote of this evaluation of the newest checkpoint, if it did."""
     learner = with_statistics(build_few_shot_learner(run.config), bn)
-    iteration = checkpoint.meant_iteration(run)
+    iteration = checkpoint.selected_iteration(run)
     asked = [Accuracy(way, shot, learner.bn, 0.0, 0.0, episodes) for way in ways for shot in shots]
     path = _path_of(run, iteration, split, asked, learner.bn, episodes, seed)
     if not path.is_file():
         return None
     read = json.loads(path.read_text())
-    return Judged(**{**read, **{k: [Accuracy(**r) for r in read[k]] for k in ("results", "presentations")}})
+    return AccuracyResult(**{**read, **{k: [Accuracy(**r) for r in read[k]] for k in ("results", "presentations")}})
 
 
 def _path_of(run: Run, iteration: int, split: str, asked: list[Accuracy], bn: str, episodes: int, seed: int) -> Path:
@@ -207,7 +209,7 @@ def _path_of(run: Run, iteration: int, split: str, asked: list[Accuracy], bn: st
     return run.path / f"accuracy_{split}_iteration{iteration}_{bn}_{shapes}_{episodes}_seed{seed}.json"
 
 
-def table(rows: list[Judged]) -> Table:
+def table(rows: list[AccuracyResult]) -> Table:
     """A row for each run, a column for each way and shot."""
     first = rows[0]
     out = Table(title=f"accuracy in %, {first.results[0].episodes} {first.split} episodes of {first.data}")
@@ -219,7 +221,7 @@ def table(rows: list[Judged]) -> Table:
     return out
 
 
-def table_of_presentations(rows: list[Judged]) -> Table:
+def table_of_presentations(rows: list[AccuracyResult]) -> Table:
     """A row for each run that reads a stream, a column for each time that a class is shown."""
     first = rows[0].presentations
     out = Table(title=f"accuracy in % by how often the class was shown, {first[0].episodes} streams of {rows[0].data}")

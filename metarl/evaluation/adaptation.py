@@ -10,15 +10,15 @@ from torch import Tensor
 
 from agents.learner import Learner, Params
 from envs.core import TaskDistribution, Tasks, Trajectories
-from metarl.training.collect import Clock, Credit, live
-from metarl.training.policies import recalls
+from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
+from metarl.training.policies import is_recurrent
 
 
-class Judged(NamedTuple):
+class AdaptationResult(NamedTuple):
     """Returns of every task and trial after some episodes of adaptation; NaN where a simulation broke down."""
 
-    drawn: Tensor  # [N, trials], of actions as they are drawn while it adapts
-    likeliest: Tensor  # [N, trials], of the likeliest actions
+    sampled: Tensor  # [N, trials], of actions as they are drawn while it adapts
+    greedy: Tensor  # [N, trials], of the likeliest actions
     adapting: float  # seconds of computation that a trial took, without simulation
     diverged: float  # share of episodes whose simulation broke down
 
@@ -29,16 +29,16 @@ def rounds_of(episodes: int, batch: int) -> tuple[int, ...]:
     return (batch,) * whole + ((rest,) if rest else ())
 
 
-def judge(
+def evaluate_adaptation(
     learners: Mapping[int, Learner],
     theta: Params,
     family: TaskDistribution,
     tasks: Tasks,
-    trials: int,
+    repeats: int,
     batch: int,
-    credit: Credit,
+    advantage: AdvantageEstimator,
     generator: torch.Generator,
-) -> dict[int, Judged]:
+) -> dict[int, AdaptationResult]:
     """How well each learner does after as many episodes as its key says, adapting on up to `batch` of them at once.
 
     A trial is an adaptation of its own, judged on an episode in which actions are drawn and one in which the likeliest
@@ -46,12 +46,14 @@ def judge(
     """
 
     def go(learner: Learner, plan: tuple[int, ...], greedy: int, clock: Clock) -> tuple[Trajectories, ...]:
-        return live(learner, theta, family, tasks, plan, credit, generator, greedy=greedy, clock=clock).trajectories
+        return collect_rollouts(
+            learner, theta, family, tasks, plan, advantage, generator, greedy=greedy, clock=clock
+        ).trajectories
 
     last = learners[max(learners)]
-    if recalls(last):
-        return _in_one_go(go, last, tuple(learners), trials)
-    found = {k: _one_by_one(go, learner, rounds_of(k, batch), trials) for k, learner in learners.items()}
+    if is_recurrent(last):
+        return _in_one_go(go, last, tuple(learners), repeats)
+    found = {k: _one_by_one(go, learner, rounds_of(k, batch), repeats) for k, learner in learners.items()}
     judging = found[0].adapting if 0 in found else 0.0  # acting in the two episodes that it is judged on
     return {k: j._replace(adapting=max(j.adapting - judging, 0.0)) for k, j in found.items()}
 
@@ -60,22 +62,22 @@ Go = Callable[[Learner, tuple[int, ...], int, Clock], tuple[Trajectories, ...]]
 """(learner, plan, greedy, clock) -> what all tasks went through."""
 
 
-def _one_by_one(go: Go, learner: Learner, rounds: tuple[int, ...], trials: int) -> Judged:
+def _one_by_one(go: Go, learner: Learner, rounds: tuple[int, ...], repeats: int) -> AdaptationResult:
     clock = Clock()
-    lived = [go(learner, (*rounds, 2), 1, clock) for _ in range(trials)]
-    returns = torch.stack([rounds[-1].returns for rounds in lived], 1).cpu()  # [N, trials, 2]
+    rollouts = [go(learner, (*rounds, 2), 1, clock) for _ in range(repeats)]
+    returns = torch.stack([rounds[-1].returns for rounds in rollouts], 1).cpu()  # [N, trials, 2]
     spent = _computing(clock) / returns[..., 0].numel()
-    return Judged(returns[..., 0], returns[..., 1], spent, _broken(sum(lived, ())))
+    return AdaptationResult(returns[..., 0], returns[..., 1], spent, _broken(sum(rollouts, ())))
 
 
-def _in_one_go(go: Go, learner: Learner, after: tuple[int, ...], trials: int) -> dict[int, Judged]:
+def _in_one_go(go: Go, learner: Learner, after: tuple[int, ...], repeats: int) -> dict[int, AdaptationResult]:
     clock = Clock()
-    lived = go(learner, (2 * trials,) * (max(after) + 1), trials, clock)
-    spent = _computing(clock) / (lived[0].returns.numel() * len(lived))
+    rollouts = go(learner, (2 * repeats,) * (max(after) + 1), repeats, clock)
+    spent = _computing(clock) / (rollouts[0].returns.numel() * len(rollouts))
     found = {}
     for k in after:
-        drawn, likeliest = lived[k].returns.cpu().chunk(2, 1)
-        found[k] = Judged(drawn, likeliest, k * spent, _broken(lived[k : k + 1]))
+        sampled, greedy = rollouts[k].returns.cpu().chunk(2, 1)
+        found[k] = AdaptationResult(sampled, greedy, k * spent, _broken(rollouts[k : k + 1]))
     return found
 
 
@@ -83,5 +85,5 @@ def _computing(clock: Clock) -> float:
     return clock.seconds.get("learning", 0.0) + clock.seconds["policy"]
 
 
-def _broken(lived: tuple[Trajectories, ...]) -> float:
-    return torch.cat([t.diverged.flatten() for t in lived]).float().mean().item()
+def _broken(rollouts: tuple[Trajectories, ...]) -> float:
+    return torch.cat([t.diverged.flatten() for t in rollouts]).float().mean().item()

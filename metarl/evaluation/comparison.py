@@ -12,7 +12,7 @@ from envs.core import TaskDistribution
 from metarl.config.schema import SUPERVISED, Config, NamedTasks, without_seed
 from metarl.errors import UserError
 from metarl.evaluation import evaluate, statistics
-from metarl.evaluation import fine_tuning as tuning
+from metarl.evaluation import fine_tuning as fine_tuning
 from metarl.evaluation.evaluate import Evaluation
 from metarl.evaluation.statistics import Bootstrap, Estimate, Returns, interquartile_mean
 from metarl.runs import checkpoint
@@ -21,7 +21,7 @@ from metarl.training.build import build_family
 
 FEWEST_OF_A_KIND = 5  # chosen: of single tasks nothing can be drawn anew
 FINEST = 8  # choices of a number up to which they are strata; more are as good as a range
-TUNED: tuple[tuning.Start, ...] = ("trained", "scratch")
+FINE_TUNED: tuple[fine_tuning.Start, ...] = ("trained", "scratch")
 
 
 class Entry(NamedTuple):
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
         return sum(map(of, self.evaluations)) / len(self.evaluations)
 
 
-class Place(NamedTuple):
+class ComparisonRow(NamedTuple):
     """What one learner reached, in numbers with intervals."""
 
     entry: Entry
@@ -56,11 +56,11 @@ class Place(NamedTuple):
     score: dict[int, Estimate]  # the same between joint training (0) and oracle (1)
     mean: Estimate
     tail: Estimate
-    likeliest: Estimate
+    greedy: Estimate
     improvement: Estimate  # probability to do better than joint training
 
 
-class Standing(NamedTuple):
+class Comparison(NamedTuple):
     """All learners on one distribution of tasks."""
 
     title: str
@@ -69,13 +69,13 @@ class Standing(NamedTuple):
     split: str
     after: tuple[int, ...]
     at: int  # episodes of adaptation at which all but curves are told
-    places: list[Place]
+    rows: list[ComparisonRow]
     ends: tuple[float, float] | None  # of the score: interquartile means of joint training and of the oracle
     notes: list[str]  # what a reader must know
 
     def to_json(self) -> dict[str, Any]:
-        def told(place: Place) -> dict[str, Any]:
-            estimates = {k: getattr(place, k).to_json() for k in ("mean", "tail", "likeliest", "improvement")}
+        def told(place: ComparisonRow) -> dict[str, Any]:
+            estimates = {k: getattr(place, k).to_json() for k in ("mean", "tail", "greedy", "improvement")}
             curves = {k: {a: e.to_json() for a, e in getattr(place, k).items()} for k in ("curve", "score")}
             entry = place.entry
             evaluations = [e.to_json() for e in entry.evaluations]
@@ -84,21 +84,21 @@ class Standing(NamedTuple):
             }
 
         tasks = self.config.tasks.model_dump(mode="json")
-        return {"tasks": tasks, "split": self.split, "at": self.at, "learners": [told(p) for p in self.places]}
+        return {"tasks": tasks, "split": self.split, "at": self.at, "learners": [told(p) for p in self.rows]}
 
 
-def standings(
+def compare_runs(
     runs: Sequence[Run],
     split: str,
     num_tasks: int,
     *,
     after: Sequence[int] = evaluate.AFTER,
-    trials: int = evaluate.TRIALS,
+    repeats: int = evaluate.REPEATS,
     seed: int = 0,
     at: int = 3,
     fine_tune: bool = True,
     tell: Callable[[str], None] = lambda _: None,
-) -> list[Standing]:
+) -> list[Comparison]:
     """Every run on the same unseen tasks of its distribution; what was evaluated before is read, not done again.
 
     fine_tune: runs of joint training count three times: as they are, fine-tuned in each task, and from scratch.
@@ -113,20 +113,20 @@ def standings(
     found = []
     for some in by_tasks.values():
         entries = []
-        for tuned in (None, *(TUNED if fine_tune else ())):
+        for fine_tuned in (None, *(FINE_TUNED if fine_tune else ())):
             for alike in _by_config(some):
-                if tuned is None or alike[0].config.learner.kind == "joint":
-                    entries.append(_entry(alike, split, num_tasks, tuple(after), trials, seed, tuned, tell))
-        found.append(_standing(some[0].config, split, entries, tuple(sorted({*after, at})), at))
+                if fine_tuned is None or alike[0].config.learner.kind == "joint":
+                    entries.append(_entry(alike, split, num_tasks, tuple(after), repeats, seed, fine_tuned, tell))
+        found.append(_comparison(some[0].config, split, entries, tuple(sorted({*after, at})), at))
     return found
 
 
-def is_judged(run: Run, split: str, num_tasks: int, after: Sequence[int]) -> bool:
+def is_evaluated(run: Run, split: str, num_tasks: int, after: Sequence[int]) -> bool:
     """Whether all that `standings` wants of a run by default is written down."""
-    kinds = (None, *(TUNED if run.config.learner.kind == "joint" else ()))
+    kinds = (None, *(FINE_TUNED if run.config.learner.kind == "joint" else ()))
     return all(
-        evaluate.stored_evaluation(run, split, num_tasks, after, evaluate.TRIALS, 0, tuned) is not None
-        for tuned in kinds
+        evaluate.find_stored(run, split, num_tasks, after, evaluate.REPEATS, 0, fine_tuned) is not None
+        for fine_tuned in kinds
     )
 
 
@@ -143,26 +143,28 @@ def _entry(
     split: str,
     num_tasks: int,
     after: tuple[int, ...],
-    trials: int,
+    repeats: int,
     seed: int,
-    tuned: tuning.Start | None,
+    fine_tuned: fine_tuning.Start | None,
     tell: Callable[[str], None],
 ) -> Entry:
-    if not runs[0].best and len({checkpoint.meant_iteration(run) for run in runs}) > 1:
+    if not runs[0].best and len({checkpoint.selected_iteration(run) for run in runs}) > 1:
         raise UserError(f"the runs of {runs[0].title} ended at different iterations: resume the shorter ones")
-    called = evaluate.called(runs[0].config, tuned)
+    display_name = evaluate.display_name(runs[0].config, fine_tuned)
     evaluations = []
     for run in runs:
-        tell(f"{run.name}: {called}")
-        known = evaluate.stored_evaluation(run, split, num_tasks, after, trials, seed, tuned)
+        tell(f"{run.name}: {display_name}")
+        known = evaluate.find_stored(run, split, num_tasks, after, repeats, seed, fine_tuned)
         if known is None:
-            known = evaluate.evaluate(run, split, num_tasks, after=after, trials=trials, seed=seed, tuned=tuned)
+            known = evaluate.evaluate(
+                run, split, num_tasks, after=after, repeats=repeats, seed=seed, fine_tuned=fine_tuned
+            )
             evaluate.store(run, known)
         evaluations.append(known)
-    return Entry(runs[0].title, called, [run.config.seed for run in runs], evaluations)
+    return Entry(runs[0].title, display_name, [run.config.seed for run in runs], evaluations)
 
 
-def _standing(config: Config, split: str, entries: list[Entry], after: tuple[int, ...], at: int) -> Standing:
+def _comparison(config: Config, split: str, entries: list[Entry], after: tuple[int, ...], at: int) -> Comparison:
     family = build_family(config)
     tasks = entries[0].evaluations[0].tasks
     if any(e.tasks != tasks for entry in entries for e in entry.evaluations):
@@ -174,10 +176,10 @@ def _standing(config: Config, split: str, entries: list[Entry], after: tuple[int
     oracle = next((e for e in entries if e.learner == "oracle"), None)
     scale = _scale(boot, baseline, oracle)
     notes += _about_scale(scale, baseline, oracle)
-    places = [_place(boot, entry, after, at, scale, baseline, oracle) for entry in entries]
+    rows = [_place(boot, entry, after, at, scale, baseline, oracle) for entry in entries]
     title = _described(family, config)
     ends = None if scale is None else (scale.zero[0], scale.one[0])
-    return Standing(title, family, config, split, after, at, places, ends, notes)
+    return Comparison(title, family, config, split, after, at, rows, ends, notes)
 
 
 def _described(family: TaskDistribution, config: Config) -> str:
@@ -282,7 +284,7 @@ def _place(
     scale: Scale | None,
     baseline: Entry | None,
     oracle: Entry | None,
-) -> Place:
+) -> ComparisonRow:
     curve, score = {}, {}
     for k in after:
         if not entry.has(k):
@@ -301,7 +303,7 @@ def _place(
         value = float(statistics.improvement(returns, theirs))
         resampled = statistics.improvement(boot.resample(returns), boot.resample(theirs))
         improvement = boot.interval(value, resampled)
-    return Place(
+    return ComparisonRow(
         entry,
         curve,
         score,
@@ -320,12 +322,12 @@ def _tail(entry: Entry, returns: Returns) -> Estimate:
     return Estimate(float(statistics.tail_mean(pooled)), float("nan"), float("nan"))
 
 
-def profile(standing: Standing, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def profile(comparison: Comparison, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of trainings x tasks whose score lies above each of `levels` (Agarwal et al. 2021, section 4.2).
 
     A score is the return of a task between the interquartile means of joint training (0) and oracle (1); the return
     itself where there is no score.
     """
-    zero, one = standing.ends or (0.0, 1.0)
-    scores = (entry.returns(standing.at) - zero) / (one - zero)
+    zero, one = comparison.ends or (0.0, 1.0)
+    scores = (entry.returns(comparison.at) - zero) / (one - zero)
     return np.asarray((scores.ravel()[None] > levels[:, None]).mean(1))

@@ -19,19 +19,19 @@ from torch import Tensor
 from envs.core import TaskDistribution, Tasks, Variable
 from metarl.config.schema import Config
 from metarl.errors import UserError
-from metarl.evaluation import fine_tuning as tuning
-from metarl.evaluation.adaptation import judge
+from metarl.evaluation import fine_tuning as fine_tuning
+from metarl.evaluation.adaptation import evaluate_adaptation
 from metarl.evaluation.statistics import Estimate, mean_interval
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
-from metarl.training.placement import PROCESSOR, Placement
-from metarl.training.policies import episodes_a_round, recalls
+from metarl.training.placement import CPU, Placement
+from metarl.training.policies import episodes_a_round, is_recurrent
 from metarl.training.trainer import Trainer
 
 SEED = 1_000_003  # chosen: far from training seeds; with the odd-draw rule no training task can come back anyway
 AFTER = (0, 1, 2, 3, 5, 10, 20)  # episodes of adaptation
 PROTOCOL = 2  # of evaluations that are written down: those of another one are made anew
-TRIALS = 4  # chosen: adaptations of each task, each judged on an episode of its own
+REPEATS = 4  # chosen: adaptations of each task, each judged on an episode of its own
 
 
 class Evaluation(NamedTuple):
@@ -45,7 +45,7 @@ class Evaluation(NamedTuple):
     learner: str
     split: str
     seed: int
-    trials: int
+    repeats: int
     iteration: int
     env_steps: int  # of training
     minutes: float  # of training
@@ -80,9 +80,9 @@ def _rows(returns: NDArray[np.float64]) -> list[list[float | None]]:
     return [[None if np.isnan(x) else round(x, 3) for x in row] for row in returns.tolist()]
 
 
-def load_trainer(run: Run, placement: Placement = PROCESSOR) -> Trainer:
+def load_trainer(run: Run, placement: Placement = CPU) -> Trainer:
     """A run's newest checkpoint, ready to act, wherever it was trained."""
-    return Trainer(run.config, checkpoint.meant(run), placement=placement)
+    return Trainer(run.config, checkpoint.selected_checkpoint(run), placement=placement)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -100,9 +100,9 @@ def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, generator
 
 def complete_tasks(family: TaskDistribution, given: dict[str, float], split: str, seed: int, count: int = 1) -> Tasks:
     """Tasks with the `given` parameters, the rest drawn from a split; UserError if they are outside the family."""
-    drawn = sample_tasks(family, count, split, seeded(seed)).to_json()
+    sampled = sample_tasks(family, count, split, seeded(seed)).to_json()
     try:
-        tasks = Tasks.from_json([{**row, **given} for row in drawn])
+        tasks = Tasks.from_json([{**row, **given} for row in sampled])
         family.check(tasks)
     except ValueError as error:
         raise UserError(str(error)) from None
@@ -115,10 +115,10 @@ def evaluate(
     num_tasks: int,
     *,
     after: Sequence[int] = AFTER,
-    trials: int = TRIALS,
+    repeats: int = REPEATS,
     seed: int = 0,
-    tuned: tuning.Start | None = None,
-    placement: Placement = PROCESSOR,
+    fine_tuned: fine_tuning.Start | None = None,
+    placement: Placement = CPU,
 ) -> Evaluation:
     """Returns after so many episodes of adaptation each, on unseen tasks.
 
@@ -129,29 +129,31 @@ def evaluate(
     tasks = sample_tasks(trainer.family, num_tasks, split, generator)
     learner, theta, batch = trainer.learner, trainer.state.theta, run.config.train.episodes
     trained_after = learner.rounds * episodes_a_round(learner, batch)
-    adapts = bool(learner.rounds or recalls(learner) or tuned)
+    adapts = bool(learner.rounds or is_recurrent(learner) or fine_tuned)
     after = tuple(sorted({*after, trained_after} if adapts else {0}))
     learners, chosen = dict.fromkeys(after, learner), ""
-    if tuned is not None:
-        best = tuning.tune(trainer, tuned, after)
-        theta, learners, batch, chosen = best.theta, dict(best.learners), tuning.BATCH, str(best)
-    judged = judge(learners, theta, trainer.family, tasks, trials, batch, trainer.credit, generator).values()
+    if fine_tuned is not None:
+        best = fine_tuning.select_fine_tuning(trainer, fine_tuned, after)
+        theta, learners, batch, chosen = best.theta, dict(best.learners), fine_tuning.BATCH, str(best)
+    results = evaluate_adaptation(
+        learners, theta, trainer.family, tasks, repeats, batch, trainer.advantage, generator
+    ).values()
     return Evaluation(
         run.name,
-        called(run.config, tuned),
+        display_name(run.config, fine_tuned),
         split,
         seed,
-        trials,
+        repeats,
         trainer.state.iteration,
-        0 if tuned == "scratch" else trainer.state.env_steps,
-        0.0 if tuned == "scratch" else round(trainer.state.seconds / 60, 2),
+        0 if fine_tuned == "scratch" else trainer.state.env_steps,
+        0.0 if fine_tuned == "scratch" else round(trainer.state.seconds / 60, 2),
         tasks.to_json(),
         after,
-        max(after) if tuned else trained_after,
-        np.stack([_mean_of_trials(j.drawn) for j in judged]),
-        np.stack([_mean_of_trials(j.likeliest) for j in judged]),
-        tuple(round(1e3 * j.adapting, 3) for j in judged),
-        float(np.mean([j.diverged for j in judged])),
+        max(after) if fine_tuned else trained_after,
+        np.stack([_mean_of_trials(j.sampled) for j in results]),
+        np.stack([_mean_of_trials(j.greedy) for j in results]),
+        tuple(round(1e3 * j.adapting, 3) for j in results),
+        float(np.mean([j.diverged for j in results])),
         chosen,
         simulator=placement.simulator,
     )
@@ -161,22 +163,30 @@ def _mean_of_trials(returns: Tensor) -> NDArray[np.float64]:
     return np.asarray(returns.nanmean(1).double())
 
 
-def called(config: Config, tuned: tuning.Start | None = None) -> str:
+def display_name(config: Config, fine_tuned: fine_tuning.Start | None = None) -> str:
     """A learner's usual name, by its settings."""
     s = config.learner
-    if tuned is not None:
-        return {"trained": "joint, fine-tuned", "scratch": "from scratch"}[tuned]
+    if fine_tuned is not None:
+        return {"trained": "joint, fine-tuned", "scratch": "from scratch"}[fine_tuned]
     if s.kind == "maml":
         first = s.first_order or s.estimator == "first_order"
-        base = "ANIL" if s.adapts == "head" else "FOMAML" if first else "Meta-SGD" if s.learn_inner_lr else "MAML"
+        base = (
+            "ANIL" if s.adapted_params == "head" else "FOMAML" if first else "Meta-SGD" if s.learn_inner_lr else "MAML"
+        )
         return base if first or s.estimator == "lvc" else f"{base}, {s.estimator}"
-    if getattr(s, "reset", "trial") == "episode":
+    if getattr(s, "memory_reset", "trial") == "episode":
         return f"{s.kind}, forgetting"
     return s.kind
 
 
-def stored_evaluation(
-    run: Run, split: str, num_tasks: int, after: Sequence[int], trials: int, seed: int, tuned: tuning.Start | None
+def find_stored(
+    run: Run,
+    split: str,
+    num_tasks: int,
+    after: Sequence[int],
+    repeats: int,
+    seed: int,
+    fine_tuned: fine_tuning.Start | None,
 ) -> Evaluation | None:
     """The same evaluation of the run as it is now, if it was written down before, after just the wanted episodes; on
     the processor, where all that is compared is judged.
@@ -184,12 +194,12 @@ def stored_evaluation(
     wanted = {
         "split": split,
         "seed": seed,
-        "trials": trials,
-        "learner": called(run.config, tuned),
+        "repeats": repeats,
+        "learner": display_name(run.config, fine_tuned),
         "protocol": PROTOCOL,
         "simulator": "cpu",
     }
-    iteration = checkpoint.meant_iteration(run)
+    iteration = checkpoint.selected_iteration(run)
     for path in sorted(run.path.glob(f"evaluation_{split}_*.json")):
         try:
             found = Evaluation.from_json(json.loads(path.read_text()))
@@ -212,9 +222,8 @@ def store(run: Run, evaluation: Evaluation) -> Path:
     """Write the evaluation into its run folder; the same evaluation gives the same file."""
     e = evaluation
     who = e.learner.replace(", ", "_").replace(" ", "_") + ("" if e.simulator == "cpu" else f"_{e.simulator}")
-    name = (
-        f"evaluation_{e.split}_{who}_iteration{e.iteration}_{len(e.tasks)}x{e.trials}_to{e.after[-1]}_seed{e.seed}.json"
-    )
+    size = f"{len(e.tasks)}x{e.repeats}_to{e.after[-1]}"
+    name = f"evaluation_{e.split}_{who}_iteration{e.iteration}_{size}_seed{e.seed}.json"
     path = run.path / name
     beside = path.with_suffix(f".{os.getpid()}.tmp")
     beside.write_text(json.dumps(e.to_json(), indent=1, allow_nan=False))
@@ -300,15 +309,15 @@ def table(family: TaskDistribution, evaluation: Evaluation, against: list[Evalua
         found += [gain(evaluation, group.members)] if adapts else []
         found += [mean_interval(other.returns[other.adapted, group.members]) for other in against]
         out.add_row(f"{group.label} ({group.members.sum()})", *(escape(e.said("\n")) for e in found))
-    likeliest = [mean_interval(row) for row in evaluation.greedy]
-    likeliest += [mean_interval(evaluation.greedy[evaluation.adapted] - evaluation.greedy[0])] if adapts else []
-    likeliest += [mean_interval(other.greedy[other.adapted]) for other in against]
-    out.add_row("all tasks, likeliest actions", *(escape(e.said("\n")) for e in likeliest))
+    greedy = [mean_interval(row) for row in evaluation.greedy]
+    greedy += [mean_interval(evaluation.greedy[evaluation.adapted] - evaluation.greedy[0])] if adapts else []
+    greedy += [mean_interval(other.greedy[other.adapted]) for other in against]
+    out.add_row("all tasks, likeliest actions", *(escape(e.said("\n")) for e in greedy))
     trained = f", trained for {evaluation.trained_after}" if adapts and not evaluation.chosen else ""
     chosen = f"\n{evaluation.chosen} episodes, chosen on training tasks" if evaluation.chosen else ""
     out.caption = (
         f"mean return [95 % bootstrap interval over tasks] after so many episodes of adaptation{trained}; "
-        f"{evaluation.trials} trials a task; one training seed; "
+        f"{evaluation.repeats} trials a task; one training seed; "
         f"{100 * evaluation.diverged:.2g} % of episodes diverged{chosen}"
     )
     return out
@@ -320,7 +329,7 @@ def summary(family: TaskDistribution, evaluation: Evaluation, against: list[Eval
     for group in groups(family, evaluation):
         row: dict[str, Any] = {"tasks": group.label, "count": int(group.members.sum())}
         row["return"] = [mean_interval(r[group.members]).to_json() for r in evaluation.returns]
-        row["likeliest"] = [mean_interval(r[group.members]).to_json() for r in evaluation.greedy]
+        row["greedy"] = [mean_interval(r[group.members]).to_json() for r in evaluation.greedy]
         if len(evaluation.returns) > 1:
             row["gain"] = gain(evaluation, group.members).to_json()
         row["against"] = {o.run: mean_interval(o.returns[o.adapted, group.members]).to_json() for o in against}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from metarl.config.schema import FewShotTasks, without_seed
 from metarl.errors import UserError
 from metarl.evaluation import accuracy, published
-from metarl.evaluation.accuracy import FIXED_WAY, Accuracy, Judged
+from metarl.evaluation.accuracy import FIXED_WAY, Accuracy, AccuracyResult
 from metarl.evaluation.lines import Lines
 from metarl.evaluation.published import Published
 from metarl.runs.folder import Run
@@ -86,12 +86,12 @@ def _row(
     tasks = config.tasks
     assert isinstance(tasks, FewShotTasks)
     fixed = isinstance(build_few_shot_learner(config), FIXED_WAY)
-    judged = [_judged(run, split, (tasks.way,) if fixed else ways, shots, episodes, seed, bn) for run in group]
-    if not group[0].best and len({j.iteration for j in judged}) > 1:
+    results = [_evaluated(run, split, (tasks.way,) if fixed else ways, shots, episodes, seed, bn) for run in group]
+    if not group[0].best and len({j.iteration for j in results}) > 1:
         raise UserError(f"the runs of {group[0].title} ended at different iterations: resume the shorter ones")
     last = [run.records()[-1] for run in group]
     kind = "fomaml" if getattr(config.learner, "first_order", False) else config.learner.kind
-    first = judged[0]
+    first = results[0]
     return Row(
         group[0].title,
         kind,
@@ -101,15 +101,15 @@ def _row(
         first.iteration,
         int(last[0]["env_steps"]),
         sum(r["seconds"] for r in last) / len(last) / 60,
-        {(r.way, r.shot): [j.results[i] for j in judged] for i, r in enumerate(first.results)},
-        {r.shot: [j.presentations[i] for j in judged] for i, r in enumerate(first.presentations)},
+        {(r.way, r.shot): [j.results[i] for j in results] for i, r in enumerate(first.results)},
+        {r.shot: [j.presentations[i] for j in results] for i, r in enumerate(first.presentations)},
         published.omniglot(kind, first.results[0].bn) if tasks.data == "omniglot" else None,
     )
 
 
-def _judged(
+def _evaluated(
     run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
-) -> Judged:
+) -> AccuracyResult:
     if (stored := accuracy.stored(run, split, ways, shots, episodes, seed, bn)) is not None:
         return stored
     found = accuracy.evaluate(run, split, ways, shots, episodes, seed, bn)

@@ -15,7 +15,7 @@ from agents.baselines.joint import FineTuned, Joint
 from agents.learner import Params, device_of
 from agents.objectives import clipped_policy_gradient
 from metarl.errors import UserError
-from metarl.evaluation.adaptation import judge
+from metarl.evaluation.adaptation import evaluate_adaptation
 from metarl.training.trainer import Trainer
 
 Start = Literal["trained", "scratch"]
@@ -27,7 +27,7 @@ CLIP = 0.2  # Schulman et al. 2017; of several steps on a batch
 SEED = 2_000_003  # chosen: far from those of training and of evaluation
 
 
-class Tuned(NamedTuple):
+class SelectedFineTuning(NamedTuple):
     """The best fine-tuning after so many episodes."""
 
     theta: Params
@@ -38,13 +38,13 @@ class Tuned(NamedTuple):
         return "steps x rate: " + ", ".join(f"{v} on {k}" for k, v in said.items())
 
 
-def tune(trainer: Trainer, start: Start, after: Sequence[int]) -> Tuned:
+def select_fine_tuning(trainer: Trainer, start: Start, after: Sequence[int]) -> SelectedFineTuning:
     """Gradient steps that reach the highest mean return on training tasks after so many episodes each.
 
     Raises UserError where the run is of a learner that adapts by itself, or is told the task.
     """
     joint = trainer.learner
-    if not isinstance(joint, Joint) or joint.sees_task:
+    if not isinstance(joint, Joint) or joint.observes_task:
         raise UserError(f"--fine-tune is for joint training: the learner of this run is {trainer.config.learner.kind}")
     generator = torch.Generator().manual_seed(SEED)
     fresh = torch.Generator().manual_seed(SEED + 1 + trainer.config.seed)  # each training has fresh weights of its own
@@ -53,14 +53,14 @@ def tune(trainer: Trainer, start: Start, after: Sequence[int]) -> Tuned:
         theta = {k: v.to(device_of(theta)) for k, v in joint.init(fresh).items()}
     tasks = trainer.family.sample(TASKS, "train", generator)
     best: dict[int, tuple[float, FineTuned]] = {}
-    luck = generator.get_state()
+    rng_state = generator.get_state()
     for rate, count in STEPS:
         learner = FineTuned(joint.network, clipped_policy_gradient(CLIP), inner_lr=rate, inner_steps=count)
         learners = dict.fromkeys(after, learner)
-        generator.set_state(luck)  # the same for all
-        judged = judge(learners, theta, trainer.family, tasks, 1, BATCH, trainer.credit, generator)
-        for k, j in judged.items():
-            reached = j.drawn.nanmean().nan_to_num(-torch.inf).item()
+        generator.set_state(rng_state)  # the same for all
+        results = evaluate_adaptation(learners, theta, trainer.family, tasks, 1, BATCH, trainer.advantage, generator)
+        for k, j in results.items():
+            reached = j.sampled.nanmean().nan_to_num(-torch.inf).item()
             if k not in best or reached > best[k][0]:
                 best[k] = reached, learner
-    return Tuned(theta, {k: learner for k, (_, learner) in best.items()})
+    return SelectedFineTuning(theta, {k: learner for k, (_, learner) in best.items()})

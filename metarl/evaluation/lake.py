@@ -14,13 +14,13 @@ import torch
 from rich.markup import escape
 from rich.table import Table
 
-from agents.learner import FewShotLearner, Lesson, Params
+from agents.learner import FewShotLearner, Params, SupervisedTask
 from envs.core import Examples
 from envs.fewshot import omniglot
 from envs.fewshot.images import ImageSet
 from metarl.config.schema import FewShotTasks
 from metarl.errors import UserError
-from metarl.evaluation.accuracy import FIXED_WAY, answers, as_asked, calibrate, with_statistics
+from metarl.evaluation.accuracy import FIXED_WAY, answers, calibrate, with_statistics, with_way
 from metarl.evaluation.evaluate import seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
 from metarl.runs import checkpoint
@@ -55,13 +55,15 @@ class OneShot(NamedTuple):
         return {**self._asdict(), "total": self.total, "trials": trials, "percent": self.percent.to_json()}
 
 
-def lessons(images: ImageSet, runs: omniglot.Runs, generator: torch.Generator) -> Lesson:
+def supervised_tasks(images: ImageSet, runs: omniglot.Runs, generator: torch.Generator) -> SupervisedTask:
     """The runs as lessons [20, ...], their support in random order: what answers alike to all is right by chance."""
     order = torch.rand(runs.label.shape, generator=generator).argsort(-1)  # [20, 20]
     support = torch.take_along_dim(runs.support, order[..., None], 1)
     label = torch.take_along_dim(order.argsort(-1), runs.label, 1)  # where the shown character went
     shown = torch.arange(WAY).expand_as(label)
-    return Lesson((Examples(_pictures(images, support), shown),), Examples(_pictures(images, runs.query), label))
+    return SupervisedTask(
+        (Examples(_pictures(images, support), shown),), Examples(_pictures(images, runs.query), label)
+    )
 
 
 def _pictures(images: ImageSet, which: torch.Tensor) -> torch.Tensor:
@@ -70,13 +72,13 @@ def _pictures(images: ImageSet, which: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def count_right(learner: FewShotLearner, theta: Params, given: Lesson) -> list[int]:
+def count_right(learner: FewShotLearner, theta: Params, given: SupervisedTask) -> list[int]:
     """Right answers in each of the lessons; `theta` is calibrated where the learner asks for running statistics."""
-    learner = as_asked(learner, WAY)
+    learner = with_way(learner, WAY)
     right: list[int] = []
     for i in range(len(given.query.y)):  # one by one: 40 images of 105 x 105 in a wide network are enough at once
-        lesson = Lesson((Examples(*(t[i] for t in given.support[0])),), Examples(*(t[i] for t in given.query)))
-        right.append(int((answers(learner, theta, lesson) == lesson.query.y).sum()))
+        task = SupervisedTask((Examples(*(t[i] for t in given.support[0])),), Examples(*(t[i] for t in given.query)))
+        right.append(int((answers(learner, theta, task) == task.query.y).sum()))
     return right
 
 
@@ -90,7 +92,7 @@ def evaluate(run: Run, seed: int, bn: str | None) -> OneShot:
             f"--lake asks for characters that {run.name} was trained on, its splits being {tasks.splits}: "
             "train one with --tasks.splits lake"
         )
-    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
+    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
     learner = with_statistics(trainer.learner, bn)
     if isinstance(learner, FIXED_WAY) and learner.way != WAY:
         raise UserError(
@@ -102,7 +104,7 @@ def evaluate(run: Run, seed: int, bn: str | None) -> OneShot:
     if learner.bn == "running":
         theta = calibrate(learner, theta, family, seeded(0))
     try:
-        given = lessons(family.images, omniglot.one_shot_runs(), seeded(seed))
+        given = supervised_tasks(family.images, omniglot.one_shot_runs(), seeded(seed))
     except ValueError as error:
         raise UserError(f"--lake: {error}") from None
     return OneShot(run.name, trainer.state.iteration, learner.bn, seed, count_right(learner, theta, given))

@@ -41,7 +41,7 @@ LAKE = {"siamese": ("Koch et al. 2015, table 2", 92.0)}  # % of Lake's 400 one-s
 WAVES = {"maml": ("Finn et al. 2017, table 2", {1: 0.67, 5: 0.38, 10: 0.35})}  # squared error, 5 points, by steps
 
 
-class Mark(NamedTuple):
+class PublishedResult(NamedTuple):
     """A mean return on a classic distribution, the episodes of adaptation before it, and the steps of training."""
 
     who: str
@@ -53,23 +53,26 @@ class Mark(NamedTuple):
 
 _VARIBAD = "VariBAD, 10 seeds, ContraBAR's records"
 _PEARL = "PEARL, one seed, an independent re-implementation"
-ROBOTS: dict[str, tuple[Mark, ...]] = {
+ROBOTS: dict[str, tuple[PublishedResult, ...]] = {
     "pearl-cheetah-dir": (
-        Mark("VariBAD", 0, 1900, 1e8, _VARIBAD),
-        Mark("VariBAD", 1, 1930, 1e8, _VARIBAD),
-        Mark("PEARL", 2, 1663, 1.44e6, _PEARL),
+        PublishedResult("VariBAD", 0, 1900, 1e8, _VARIBAD),
+        PublishedResult("VariBAD", 1, 1930, 1e8, _VARIBAD),
+        PublishedResult("PEARL", 2, 1663, 1.44e6, _PEARL),
     ),
     "pearl-cheetah-vel": (
-        Mark("VariBAD", 0, -24.8, 1e8, _VARIBAD),
-        Mark("VariBAD", 1, -26.1, 1e8, _VARIBAD),
-        Mark("PEARL", 2, -44.1, 0.78e6, _PEARL),
+        PublishedResult("VariBAD", 0, -24.8, 1e8, _VARIBAD),
+        PublishedResult("VariBAD", 1, -26.1, 1e8, _VARIBAD),
+        PublishedResult("PEARL", 2, -44.1, 0.78e6, _PEARL),
     ),
     "pearl-walker-rand-params": (
-        Mark("VariBAD", 0, 988, 1e8, _VARIBAD),
-        Mark("VariBAD", 1, 992, 1e8, _VARIBAD),
-        Mark("PEARL", 2, 730, 1.09e6, _PEARL),
+        PublishedResult("VariBAD", 0, 988, 1e8, _VARIBAD),
+        PublishedResult("VariBAD", 1, 992, 1e8, _VARIBAD),
+        PublishedResult("PEARL", 2, 730, 1.09e6, _PEARL),
     ),
-    "pearl-ant-goal": (Mark("VariBAD", 0, -127.9, 1e8, _VARIBAD), Mark("VariBAD", 1, -98.8, 1e8, _VARIBAD)),
+    "pearl-ant-goal": (
+        PublishedResult("VariBAD", 0, -127.9, 1e8, _VARIBAD),
+        PublishedResult("VariBAD", 1, -98.8, 1e8, _VARIBAD),
+    ),
 }
 """Training steps differ by hundreds of times from what a small machine does; VariBAD adapts within the episode too."""
 

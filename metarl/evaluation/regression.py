@@ -20,7 +20,7 @@ from metarl.evaluation.evaluate import seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
-from metarl.training.build import build_lessons
+from metarl.training.build import build_supervised_tasks
 from metarl.training.trainer import FewShotTrainer
 
 QUERY = 100  # points of each wave on which a learner is judged
@@ -33,7 +33,7 @@ def evaluate(
 
     A learner without gradient steps is judged before and after its one reading of the points.
     """
-    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
+    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
     learner, own = trainer.learner, run.config.tasks
     assert isinstance(own, SinusoidTasks)
     steps = steps if isinstance(learner, Supervised) else (0, 1)
@@ -41,9 +41,9 @@ def evaluate(
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
     found: dict[int, dict[int, Estimate]] = {}
     for shot in shots:
-        family = build_lessons(own.model_copy(update={"shot": shot, "query": QUERY}))
-        lesson = family.lesson(family.sample(tasks, split, seeded(seed)))
-        found[shot] = {k: _squared_error(learner, trainer.state.theta, k, *lesson) for k in steps}
+        family = build_supervised_tasks(own.model_copy(update={"shot": shot, "query": QUERY}))
+        task = family.examples(family.sample(tasks, split, seeded(seed)))
+        found[shot] = {k: _squared_error(learner, trainer.state.theta, k, *task) for k in steps}
     return found
 
 
@@ -52,7 +52,7 @@ def _squared_error(learner: FewShotLearner, theta: Params, steps: int, support: 
         learner = dataclasses.replace(learner, test_steps=steps)
 
     def error(s: Examples, q: Examples) -> Tensor:
-        phi = learner.begin(theta)
+        phi = learner.initial_state(theta)
         phi = learner.adapt(theta, phi, s) if steps else phi
         return mse(learner.apply(theta, phi, q.x), q)
 

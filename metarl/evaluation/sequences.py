@@ -42,22 +42,22 @@ def lengths_of(tasks: CopyTasks) -> list[int]:
 @torch.no_grad()
 def evaluate(run: Run, split: str, lengths: Sequence[int], tasks: int, seed: int) -> list[Told]:
     """A run's newest checkpoint on unseen sequences of each length, with as many copies as it ever had to tell."""
-    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
+    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
     own, learner, theta = run.config.tasks, trainer.learner, trainer.state.theta
     assert isinstance(own, CopyTasks)
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
 
     def told(s: Examples, q: Examples) -> tuple[Tensor, Tensor]:
-        logits = learner.apply(theta, learner.adapt(theta, learner.begin(theta), s), q.x)
+        logits = learner.apply(theta, learner.adapt(theta, learner.initial_state(theta), s), q.x)
         return bits(logits, q) * q.y.numel(), told_wrong(logits, q.y)
 
     found = []
     for length in lengths:
         family = Copying((length, length), (1, own.repeats), own.bits)
-        drawn = family.sample(tasks, split, seeded(seed))
-        drawn.values[:, drawn.names.index("repeats")] = own.repeats
-        cost, wrong = (v.double().numpy() for v in torch.func.vmap(told)(*family.lesson(drawn)))
+        sampled = family.sample(tasks, split, seeded(seed))
+        sampled.values[:, sampled.names.index("repeats")] = own.repeats
+        cost, wrong = (v.double().numpy() for v in torch.func.vmap(told)(*family.examples(sampled)))
         found.append(Told(length, own.repeats, mean_interval(cost), mean_interval(wrong)))
     return found
 

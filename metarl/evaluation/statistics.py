@@ -101,8 +101,8 @@ class Bootstrap:
     def __init__(self, strata: NDArray[np.int64], draws: int = DRAWS) -> None:
         self._rng = np.random.default_rng(0)
         kinds = [np.flatnonzero(strata == kind) for kind in np.unique(strata)]
-        drawn = [kind[self._rng.integers(len(kind), size=(draws, len(kind)))] for kind in kinds]
-        self._tasks = np.concatenate(drawn, 1)  # [R, N]
+        sampled = [kind[self._rng.integers(len(kind), size=(draws, len(kind)))] for kind in kinds]
+        self._tasks = np.concatenate(sampled, 1)  # [R, N]
 
     def resample(self, returns: Returns) -> Returns:
         """[S, N] -> [R, S, N]."""

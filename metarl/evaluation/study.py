@@ -104,7 +104,7 @@ def _done(run: Run) -> int:
     return checkpoint.newest_iteration(run.checkpoints)
 
 
-class Judging(NamedTuple):
+class StudyEvaluation(NamedTuple):
     """How runs are judged: what `metarl compare` is told, and whether a run has been judged like this."""
 
     words: list[str]
@@ -117,10 +117,12 @@ class Job(NamedTuple):
     want: Wanted
     run: Run
     process: subprocess.Popen[bytes]
-    judges: bool
+    evaluates: bool
 
 
-def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int, console: Console) -> list[Run]:
+def carry_out(
+    wants: Sequence[Wanted], evaluation: StudyEvaluation, command: str, jobs: int, console: Console
+) -> list[Run]:
     """The runs, in the order of `wants`; those that are not at their end are trained, then judged, `jobs` at a time.
 
     Ctrl-C and SIGTERM let every training save; the study goes on from there when it is started again. A training whose
@@ -139,7 +141,7 @@ def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int
             while open_ or going:
                 while open_ and len(going) < jobs:
                     i = open_.pop(0)
-                    job = _next_job(wants[i], found.get(i), judging, command)
+                    job = _next_job(wants[i], found.get(i), evaluation, command)
                     if job is not None:
                         going[i], found[i] = job, job.run
                         progress.console.print(_said({i: job}), highlight=False)
@@ -147,7 +149,7 @@ def carry_out(wants: Sequence[Wanted], judging: Judging, command: str, jobs: int
                 time.sleep(PAUSE)
                 for i, job in _ended(going):
                     if job.process.returncode != BROKE_DOWN:
-                        open_ = [i, *open_] if not job.judges else open_
+                        open_ = [i, *open_] if not job.evaluates else open_
                         continue
                     broken.append(f"{job.run.path}, seed {job.want.config.seed}")
                     progress.console.print(f"{broken[-1]}: learning broke down, it is left out", highlight=False)
@@ -174,26 +176,26 @@ def _left(wants: Sequence[Wanted], found: dict[int, Run]) -> int:
 
 def _said(going: dict[int, Job]) -> str:
     return ", ".join(
-        f"{'judging' if j.judges else 'training'} {j.want.name}, seed {j.want.config.seed}" for j in going.values()
+        f"{'judging' if j.evaluates else 'training'} {j.want.name}, seed {j.want.config.seed}" for j in going.values()
     )
 
 
-def _next_job(want: Wanted, run: Run | None, judging: Judging, command: str) -> Job | None:
+def _next_job(want: Wanted, run: Run | None, evaluation: StudyEvaluation, command: str) -> Job | None:
     """What is still to be done of a run; None if nothing is."""
     if run is None or _done(run) < want.config.train.iterations:
         run = run or runs.create(want.name, want.config, command)
         return _start(want, run, ["resume", str(run.path)], False)
-    if judging.is_done(run):
+    if evaluation.is_done(run):
         return None
-    return _start(want, run, ["compare", str(run.path), *judging.words], True)
+    return _start(want, run, ["compare", str(run.path), *evaluation.words], True)
 
 
-def _start(want: Wanted, run: Run, words: list[str], judges: bool) -> Job:
+def _start(want: Wanted, run: Run, words: list[str], evaluates: bool) -> Job:
     with (run.path / "log.txt").open("ab") as log:
         command = [sys.executable, "-m", "metarl", *words]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-    return Job(want, run, process, judges)
+    return Job(want, run, process, evaluates)
 
 
 def _ended(going: dict[int, Job]) -> list[tuple[int, Job]]:

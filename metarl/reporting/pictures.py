@@ -29,7 +29,7 @@ RIGHT, WRONG = "#2a9d4a", "#d62828"
 
 def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
     """Draw one unseen episode of a run's newest checkpoint; the share of right answers."""
-    trainer = FewShotTrainer(run.config, checkpoint.meant(run))
+    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
     if split not in trainer.family.splits():
         raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
     assert isinstance(run.config.tasks, FewShotTasks)
@@ -44,9 +44,9 @@ def draw_episode(
     learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, seed: int, title: str, path: Path
 ) -> float:
     """A row for each class: its support, then its queries, framed green where they were told, red with the answer."""
-    support, query = family.lesson(family.sample(1, split, seeded(seed)))
+    support, query = family.examples(family.sample(1, split, seeded(seed)))
     x, y = query.x[0], query.y[0]
-    phi = learner.adapt(theta, learner.begin(theta), type(support)(support.x[0], support.y[0]))
+    phi = learner.adapt(theta, learner.initial_state(theta), type(support)(support.x[0], support.y[0]))
     told = learner.apply(theta, phi, x).argmax(-1)
     columns = family.shot + family.query
     figure, panels = plt.subplots(

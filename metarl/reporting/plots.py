@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from envs.core import TaskDistribution
 from metarl.config.schema import SUPERVISED
 from metarl.errors import UserError
-from metarl.evaluation import comparison as standings
-from metarl.evaluation.comparison import Standing
+from metarl.evaluation import comparison as compare_runs
+from metarl.evaluation.comparison import Comparison
 from metarl.evaluation.evaluate import Evaluation, Group, describe_tasks, everything, parts
 from metarl.evaluation.statistics import Estimate, mean_interval
 from metarl.runs.folder import Run
@@ -81,16 +81,16 @@ def plot_adaptation(family: TaskDistribution, evaluation: Evaluation, against: l
     plt.close(figure)
 
 
-def plot_standing(standing: Standing, path: Path | IO[bytes]) -> None:
+def plot_comparison(comparison: Comparison, path: Path | IO[bytes]) -> None:
     """Return by episodes of adaptation with 95 % bands; how many tasks reach which score; return by what varies."""
-    names = [v for v in standing.family.descriptor_names if _seen(standing, v) > 1][:MOST_NUMBERS]
+    names = [v for v in comparison.family.descriptor_names if _seen(comparison, v) > 1][:MOST_NUMBERS]
     rows = 1 + bool(names)
     figure, grid = plt.subplots(rows, 2, figsize=(12, 0.6 + 4.6 * rows), layout="constrained", squeeze=False)
     panels = grid.ravel()
-    _standing_curves(panels[0], standing)
-    _profiles(panels[1], standing)
+    _comparison_curves(panels[0], comparison)
+    _profiles(panels[1], comparison)
     for axes, name in zip(panels[2:], names, strict=False):
-        _returns_of_learners(axes, name, standing)
+        _returns_of_learners(axes, name, comparison)
     for axes in panels:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -98,15 +98,15 @@ def plot_standing(standing: Standing, path: Path | IO[bytes]) -> None:
         axes.set_visible(False)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize=9, frameon=False)
-    figure.suptitle(f"{standing.title}, split {standing.split}")
+    figure.suptitle(f"{comparison.title}, split {comparison.split}")
     figure.savefig(path, dpi=DPI)
     plt.close(figure)
 
 
-def plot_trainings(standing: Standing, runs: Sequence[Run], path: Path | IO[bytes]) -> None:
+def plot_trainings(comparison: Comparison, runs: Sequence[Run], path: Path | IO[bytes]) -> None:
     """Return on training tasks, after adaptation where there is any, against environment steps; a line a training."""
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-    for i, place in enumerate(standing.places):
+    for i, place in enumerate(comparison.rows):
         chosen = {e.run for e in place.entry.evaluations if not e.chosen}
         for j, run in enumerate(r for r in runs if r.name in chosen):
             records = run.records()
@@ -148,42 +148,42 @@ def _color(i: int) -> Any:
     return strong(i) if i < 10 else pale((i - 10) % 8)
 
 
-def _standing_curves(axes: Axes, standing: Standing) -> None:
-    for i, place in enumerate(standing.places):
+def _comparison_curves(axes: Axes, comparison: Comparison) -> None:
+    for i, place in enumerate(comparison.rows):
         color, found = _color(i), place.curve
         if len(place.entry.after) == 1:
             level = found[0]
             axes.axhline(level.value, color=color, linestyle="--", label=place.entry.learner)
             axes.axhspan(level.low, level.high, color=color, alpha=0.08, linewidth=0)
             continue
-        places = np.array([standing.after.index(k) for k in found])
+        places = np.array([comparison.after.index(k) for k in found])
         _band(axes, places, list(found.values()), color, place.entry.learner)
-    axes.set_xticks(np.arange(len(standing.after)), list(map(str, standing.after)))
+    axes.set_xticks(np.arange(len(comparison.after)), list(map(str, comparison.after)))
     axes.set(xlabel="episodes of adaptation", ylabel="return: interquartile mean, 95 % interval")
 
 
-def _profiles(axes: Axes, standing: Standing) -> None:
+def _profiles(axes: Axes, comparison: Comparison) -> None:
     low, high = -0.5, 1.5
-    if standing.ends is None:
-        returns = np.concatenate([place.entry.returns(standing.at).ravel() for place in standing.places])
+    if comparison.ends is None:
+        returns = np.concatenate([place.entry.returns(comparison.at).ravel() for place in comparison.rows])
         low, high = np.nanmin(returns), np.nanmax(returns)
     levels = np.linspace(low, high, 201)
-    for i, place in enumerate(standing.places):
-        share = standings.profile(standing, place.entry, levels)
+    for i, place in enumerate(comparison.rows):
+        share = compare_runs.profile(comparison, place.entry, levels)
         axes.plot(levels, share, color=_color(i), linestyle="--" if len(place.entry.after) == 1 else "-")
     axes.set(
-        xlabel="return" if standing.ends is None else "score (0: joint training, 1: oracle)",
-        ylabel=f"share of trainings x tasks above it, after {standing.at} episodes",
+        xlabel="return" if comparison.ends is None else "score (0: joint training, 1: oracle)",
+        ylabel=f"share of trainings x tasks above it, after {comparison.at} episodes",
         ylim=(-0.02, 1.02),
     )
 
 
-def _returns_of_learners(axes: Axes, name: str, standing: Standing) -> None:
+def _returns_of_learners(axes: Axes, name: str, comparison: Comparison) -> None:
     """Mean over seeds, of every task a dot; of a few choices the mean of each."""
-    values = np.array([task[name] for task in standing.places[0].entry.evaluations[0].tasks])
+    values = np.array([task[name] for task in comparison.rows[0].entry.evaluations[0].tasks])
     few = len(set(values)) <= MOST_CHOICES
-    for i, place in enumerate(standing.places):
-        returns = place.entry.returns(standing.at).mean(0)
+    for i, place in enumerate(comparison.rows):
+        returns = place.entry.returns(comparison.at).mean(0)
         dashed = "--" if len(place.entry.after) == 1 else "-"
         if few:
             x = sorted(set(values))
@@ -191,11 +191,11 @@ def _returns_of_learners(axes: Axes, name: str, standing: Standing) -> None:
             axes.set_xticks(x)
         else:
             axes.scatter(values, returns, s=10, color=_color(i))
-    axes.set(xlabel=name, ylabel=f"return of a task after {standing.at} episodes")
+    axes.set(xlabel=name, ylabel=f"return of a task after {comparison.at} episodes")
 
 
-def _seen(standing: Standing, name: str) -> int:
-    return len({task[name] for task in standing.places[0].entry.evaluations[0].tasks})
+def _seen(comparison: Comparison, name: str) -> int:
+    return len({task[name] for task in comparison.rows[0].entry.evaluations[0].tasks})
 
 
 def _curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: list[Evaluation]) -> None:

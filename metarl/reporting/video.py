@@ -35,7 +35,7 @@ from metarl.errors import UserError, nearest
 from metarl.evaluation.evaluate import complete_tasks, load_trainer, sample_tasks, seeded
 from metarl.runs.folder import Run
 from metarl.training.build import build_family
-from metarl.training.collect import live
+from metarl.training.collect import collect_rollouts
 from metarl.training.policies import episodes_a_round
 from metarl.training.trainer import Trainer
 
@@ -45,7 +45,7 @@ MOST_NUMBERS = 4  # of a task that a caption shows
 Frame = NDArray[np.uint8]
 
 
-class Take(NamedTuple):
+class Clip(NamedTuple):
     """One episode to be shown."""
 
     title: str
@@ -55,7 +55,7 @@ class Take(NamedTuple):
     world: mujoco.MjModel  # what its ground and its load look like
 
 
-class Filmed:
+class RecordingWorlds:
     """Worlds that remember every pose."""
 
     def __init__(self, worlds: LocomotionWorlds) -> None:
@@ -73,7 +73,7 @@ class Filmed:
         return out
 
 
-class FilmedFamily:
+class RecordingFamily:
     """A locomotion family that keeps the poses of every round of experience."""
 
     def __init__(self, family: Locomotion) -> None:
@@ -84,23 +84,23 @@ class FilmedFamily:
         return getattr(self._family, name)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
-        filmed = Filmed(self._family.worlds(tasks, episodes))
+        recording = RecordingWorlds(self._family.worlds(tasks, episodes))
         shape = (len(tasks), self._family.horizon, episodes)
-        lived = rollout(filmed, policy, self._family.space, shape, generator)
-        self.rounds.append(torch.stack(filmed.poses))
-        return lived
+        rollouts = rollout(recording, policy, self._family.space, shape, generator)
+        self.rounds.append(torch.stack(recording.poses))
+        return rollouts
 
-    def take(self, title: str, tasks: Tasks, lived: Trajectories, k: int, task: int = 0) -> Take:
+    def clip(self, title: str, tasks: Tasks, rollouts: Trajectories, k: int, task: int = 0) -> Clip:
         """The episode of median return of one task in round `k`; a body that failed stays as it failed."""
-        episodes = lived.returns.shape[1]
-        median = int(lived.returns[task].nan_to_num(-torch.inf).argsort()[episodes // 2])
+        episodes = rollouts.returns.shape[1]
+        median = int(rollouts.returns[task].nan_to_num(-torch.inf).argsort()[episodes // 2])
         world = task * episodes + median
-        lasted = int(lived.alive[task, :, median].sum())
+        lasted = int(rollouts.alive[task, :, median].sum())
         poses = self.rounds[k][:, world].numpy().copy()
         poses[lasted + 1 :] = poses[lasted]
-        rewards = lived.rew[task, :, median].double().numpy()
+        rewards = rollouts.rew[task, :, median].double().numpy()
         model = self._family.worlds(tasks, episodes).sim.mujoco_view(world)[0]
-        return Take(title, describe(self._family, tasks, task), poses, rewards, model)
+        return Clip(title, describe(self._family, tasks, task), poses, rewards, model)
 
 
 class RunSource:
@@ -108,35 +108,35 @@ class RunSource:
 
     def __init__(self, trainer: Trainer, episodes: int, rounds: int) -> None:
         self.trainer, self.episodes = trainer, episodes
-        self.family = _with_a_body(trainer.family)
+        self.family = _with_robot(trainer.family)
         self.rounds = rounds if trainer.learner.rounds else 0
 
-    def takes(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Take]:
+    def clips(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Clip]:
         """One task before and after adaptation, or `count` tasks after it."""
         tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
-        filmed, lived = self._live(tasks, seed)
+        recording, rollouts = self._collect(tasks, seed)
         a_round = episodes_a_round(self.trainer.learner, self.episodes)
         kind, adapted = self.trainer.config.learner.kind, f"after {_episodes(self.rounds * a_round)}"
         if grid:
             title = adapted if self.rounds else kind
-            return [filmed.take(title, tasks, lived[self.rounds], self.rounds, i) for i in range(count)]
+            return [recording.clip(title, tasks, rollouts[self.rounds], self.rounds, i) for i in range(count)]
         titles = {0: "before adaptation", self.rounds: adapted} if self.rounds else {0: kind}
-        return [filmed.take(title, tasks, lived[k], k) for k, title in titles.items()]
+        return [recording.clip(title, tasks, rollouts[k], k) for k, title in titles.items()]
 
-    def _live(self, tasks: Tasks, seed: int) -> tuple[FilmedFamily, tuple[Trajectories, ...]]:
+    def _collect(self, tasks: Tasks, seed: int) -> tuple[RecordingFamily, tuple[Trajectories, ...]]:
         generator = seeded(seed)
         sample_tasks(self.family, len(tasks), "train", generator)  # the stream goes on behind the draw of tasks
-        filmed = FilmedFamily(self.family)
-        lived = live(
+        recording = RecordingFamily(self.family)
+        rollouts = collect_rollouts(
             self.trainer.learner,
             self.trainer.state.theta,
-            filmed,  # type: ignore[arg-type]  # it passes on every other attribute of the family
+            recording,  # type: ignore[arg-type]  # it passes on every other attribute of the family
             tasks,
             (self.episodes,) * (self.rounds + 1),
-            self.trainer.credit,
+            self.trainer.advantage,
             generator,
         )
-        return filmed, lived.trajectories
+        return recording, rollouts.trajectories
 
 
 class TaskSource:
@@ -145,13 +145,13 @@ class TaskSource:
     def __init__(self, family: Locomotion, policy: str) -> None:
         self.family, self.policy = family, policy
 
-    def takes(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Take]:
+    def clips(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Clip]:
         """`count` tasks, an episode of each."""
         family = self.family
         tasks = complete_tasks(family, given, _split(family, split), seed, count)
-        filmed = FilmedFamily(family)
-        lived = filmed.experience(tasks, self._act, 1, seeded(seed))
-        return [filmed.take(f"{self.policy} policy", tasks, lived, 0, i) for i in range(count)]
+        recording = RecordingFamily(family)
+        rollouts = recording.experience(tasks, self._act, 1, seeded(seed))
+        return [recording.clip(f"{self.policy} policy", tasks, rollouts, 0, i) for i in range(count)]
 
     def _act(self, obs: Tensor, generator: torch.Generator) -> Action:
         """Uniform over all actions, or none."""
@@ -161,7 +161,7 @@ class TaskSource:
         return Action(act, torch.zeros(shape[:2]), act, torch.zeros(shape))
 
 
-class Diary:
+class TrainingVideo:
     """Clips of one unseen task while a training goes on; they change nothing of it.
 
     UserError where the tasks have no body to film.
@@ -175,10 +175,10 @@ class Diary:
         """Write `iteration_<n>.mp4`, whole or not at all. OSError or RuntimeError where that fails."""
         trainer = self.source.trainer
         trainer.state = trainer.state._replace(theta={k: v.cpu() for k, v in theta.items()})
-        takes = self.source.takes({}, None, 1, False, trainer.config.seed)
+        clips = self.source.clips({}, None, 1, False, trainer.config.seed)
         path = self.folder / f"iteration_{iteration:07d}.mp4"
         beside = path.with_name(f".{path.name}")
-        film(takes, self.source.family, beside, len(takes))
+        film(clips, self.source.family, beside, len(clips))
         return beside.replace(path)
 
 
@@ -190,19 +190,19 @@ def of_run(run: Run, episodes: int | None, rounds: int) -> RunSource:
 def of_tasks(name: str, policy: str) -> TaskSource:
     """What tasks look like: a name of `metarl list tasks`, or a config. UserError where there are none of that name."""
     if name in families.names():
-        return TaskSource(_with_a_body(families.build_family(name)), policy)
+        return TaskSource(_with_robot(families.build_family(name)), policy)
     if name not in settings.names() and not name.endswith((".yaml", ".yml")):
         known = nearest(name, [*families.names(), *settings.names()])
         advice = known if known.startswith("did you mean") else "see `metarl list tasks` and `metarl list configs`"
         raise UserError(f"there are no tasks and no config named {name!r}: {advice}")
-    return TaskSource(_with_a_body(build_family(settings.load(settings.find(name)))), policy)
+    return TaskSource(_with_robot(build_family(settings.load(settings.find(name)))), policy)
 
 
 def _episodes(count: int) -> str:
     return "1 episode" if count == 1 else f"{count} episodes"
 
 
-def _with_a_body(family: TaskDistribution) -> Locomotion:
+def _with_robot(family: TaskDistribution) -> Locomotion:
     if not isinstance(family, Locomotion):
         raise UserError("a point has no body to film: record shows locomotion tasks")
     return family
@@ -219,31 +219,31 @@ def describe(family: Locomotion, tasks: Tasks, task: int) -> str:
     return shown + (f" and {len(names) - MOST_NUMBERS} more" if len(names) > MOST_NUMBERS else "")
 
 
-def frames(takes: list[Take], family: Locomotion, columns: int, steps: int | None = None) -> Iterator[Frame]:
+def frames(clips: list[Clip], family: Locomotion, columns: int, steps: int | None = None) -> Iterator[Frame]:
     """Frames with all takes under their captions, `columns` in a row."""
     size = PANEL if columns <= 2 else SMALL
-    last = len(takes[0].rewards) if steps is None else min(steps, len(takes[0].rewards))
+    last = len(clips[0].rewards) if steps is None else min(steps, len(clips[0].rewards))
     with closing(Stage(family, *size)) as stage:
         for t in range(last + 1):
             panels = [
-                np.vstack([_caption(take, t, family.control_step, size[0]), stage.draw(take.world, take.poses[t])])
-                for take in takes
+                np.vstack([_caption(clip, t, family.control_step, size[0]), stage.draw(clip.world, clip.poses[t])])
+                for clip in clips
             ]
             rows = [np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)]
             yield np.vstack(rows)
 
 
-def _caption(take: Take, t: int, control_step: float, width: int) -> Frame:
+def _caption(clip: Clip, t: int, control_step: float, width: int) -> Frame:
     """What is shown and how it goes: two lines."""
     scale = width / PANEL[0]
-    speed = (take.poses[t, 0] - take.poses[t - 1, 0]) / control_step if t else 0.0
-    facts = f"return {take.rewards[:t].sum():+.0f}   x {take.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
+    speed = (clip.poses[t, 0] - clip.poses[t - 1, 0]) / control_step if t else 0.0
+    facts = f"return {clip.rewards[:t].sum():+.0f}   x {clip.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
     large, small = round(22 * max(scale, 0.7)), round(18 * max(scale, 0.75))
     bar = Image.new("RGB", (width, round(72 * max(scale, 0.72)) // 2 * 2), (24, 28, 34))
     ink = ImageDraw.Draw(bar)
-    ink.text((12, 6), take.title, fill=(255, 255, 255), font=_font(large))
+    ink.text((12, 6), clip.title, fill=(255, 255, 255), font=_font(large))
     ink.text((width - 12, 6), facts, fill=(255, 214, 102), font=_font(large), anchor="ra")
-    ink.text((12, bar.height - 8), take.task, fill=(170, 180, 190), font=_font(small), anchor="ls")
+    ink.text((12, bar.height - 8), clip.task, fill=(170, 180, 190), font=_font(small), anchor="ls")
     return np.asarray(bar)
 
 
@@ -265,6 +265,6 @@ def encode(pictures: Iterator[Frame], path: Path, fps: int) -> None:
             container.mux(stream.encode())
 
 
-def film(takes: list[Take], family: Locomotion, path: Path, columns: int, steps: int | None = None) -> None:
+def film(clips: list[Clip], family: Locomotion, path: Path, columns: int, steps: int | None = None) -> None:
     """Write takes as a video in real time."""
-    encode(frames(takes, family, columns, steps), path, fps=round(1 / family.control_step))
+    encode(frames(clips, family, columns, steps), path, fps=round(1 / family.control_step))

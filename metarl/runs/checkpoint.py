@@ -132,12 +132,12 @@ def _score(path: Path) -> float:
     return score if math.isfinite(score) else -math.inf
 
 
-def meant(run: Run) -> Load:
+def selected_checkpoint(run: Run) -> Load:
     """How to load what is meant by a run: its newest checkpoint that is whole, or its best."""
     return (lambda like: load(_best(run.checkpoints), like)) if run.best else newest(run.checkpoints)
 
 
-def meant_iteration(run: Run) -> int:
+def selected_iteration(run: Run) -> int:
     """Of that checkpoint, by its name; 0 where there is none."""
     return _iteration(_best(run.checkpoints)) if run.best else newest_iteration(run.checkpoints)
 

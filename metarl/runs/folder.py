@@ -89,12 +89,12 @@ class Run:
         except OSError:
             return ""
 
-    def keep_place(self, simulator: str, device: str) -> None:
+    def save_placement(self, simulator: str, device: str) -> None:
         """Remember what `auto` came to, so that a training that goes on does so there."""
-        write_whole(self.path / "place.json", json.dumps({"simulator": simulator, "device": device}))
+        atomic_write(self.path / "place.json", json.dumps({"simulator": simulator, "device": device}))
 
     @property
-    def placed(self) -> tuple[str | None, str | None]:
+    def saved_placement(self) -> tuple[str | None, str | None]:
         """Simulator and device of its training so far, where they are known."""
         try:
             told = json.loads((self.path / "place.json").read_text())
@@ -113,7 +113,7 @@ class Run:
     def keep_records_until(self, iteration: int) -> None:
         """Drop what was logged after the checkpoint that training goes on from."""
         kept = [r for r in self.records() if r["iteration"] <= iteration] if self.metrics.is_file() else []
-        write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
+        atomic_write(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
 def create(name: str, config: schema.Config, command: str, launch: str | None = None) -> Run:
@@ -146,10 +146,10 @@ def _fill(path: Path, config: schema.Config, command: str, launch: str | None) -
     if launch:
         about |= {"launch": launch} | ({"job": name} if (name := job()) else {})
     (path / "environment.json").write_text(json.dumps(about, indent=1))
-    write_whole(path / "config.yaml", settings.dump(config))  # last: what has none is no run
+    atomic_write(path / "config.yaml", settings.dump(config))  # last: what has none is no run
 
 
-def write_whole(path: Path, text: str) -> None:
+def atomic_write(path: Path, text: str) -> None:
     """Write a file that is there whole, or as it was before."""
     beside = path.with_name(f".{path.name}.tmp")
     with beside.open("w") as file:
@@ -197,7 +197,7 @@ def find(text: str) -> Run:
     raise UserError(f"there is no run at {text}; {hint}")
 
 
-def begun_by(name: str, config: schema.Config, launch: str | None) -> Run | None:
+def find_resumable(name: str, config: schema.Config, launch: str | None) -> Run | None:
     """The run that processes of these settings are started again for; None where they are the first.
 
     It is that of the same launch, ended or not; or one that did not end, of a job that was put back in its queue.

@@ -25,7 +25,7 @@ from agents.memory import (
     dense_network,
     gaussian,
 )
-from agents.memory.stream import SIDE, see_numbers, see_pictures, tell_classes, tell_numbers
+from agents.memory.stream import SIDE, flatten_images, identity, numbers_as_labels, one_hot_labels
 from agents.metric import Matching, Prototypical, Relation, Siamese
 from agents.nn.embeddings import Conv4, ConvClassifier
 from agents.nn.koch import Koch
@@ -45,7 +45,7 @@ from agents.objectives import (
 from agents.optimization import CAVIA, MAML, LstmMetaLearner, Reptile, Supervised
 from envs import named as families
 from envs.bandit import BernoulliBandit
-from envs.core import Lessons, Space, TaskDistribution, Variable
+from envs.core import Space, SupervisedTasks, TaskDistribution, Variable
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.copying import Copying
 from envs.fewshot.episodes import FewShotImages
@@ -54,9 +54,9 @@ from envs.fewshot.sinusoid import Sinusoid
 from envs.locomotion.family import Locomotion
 from envs.point import PointNavigation
 from metarl.config import schema
-from metarl.distributed.process_group import ALONE, Ranks
+from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import UserError
-from metarl.training.collect import Credit
+from metarl.training.collect import AdvantageEstimator
 from metarl.training.outer import TRPO, Gradient, HasLoss, Outer
 
 
@@ -87,7 +87,7 @@ def _family(
         return families.build_family(tasks.name, **options, **given)
     return Locomotion(
         tasks.robot,
-        tuple(Variable(name, v.intervals(), v.beyond(), v.law, v.each) for name, v in tasks.vary.items()),
+        tuple(Variable(name, v.intervals(), v.beyond(), v.spacing, v.per_element) for name, v in tasks.vary.items()),
         physics=tasks.physics,
         horizon=tasks.horizon,
         action_scale=tasks.action_scale,
@@ -97,7 +97,7 @@ def _family(
     )
 
 
-def build_lessons(tasks: schema.Supervised) -> Lessons:
+def build_supervised_tasks(tasks: schema.Supervised) -> SupervisedTasks:
     """Supervised tasks. UserError where there is no data, or too little in it."""
     if isinstance(tasks, schema.SinusoidTasks):
         return Sinusoid(tasks.shot, tasks.query, tasks.variant)
@@ -158,7 +158,7 @@ CORES: dict[str, Callable[..., Core]] = {"mann": LRUA, "ntm": NTM, "lstm": LSTM,
 
 
 def _core(s: schema.MemoryLearner, inputs: int) -> Core:
-    return CORES[s.kind](inputs, **s.model_dump(exclude={"kind", "rounds", "reset"}))
+    return CORES[s.kind](inputs, **s.model_dump(exclude={"kind", "rounds", "memory_reset"}))
 
 
 def _by_memory(s: schema.MemoryLearner, tasks: schema.Supervised) -> Stream | Transcriber:
@@ -167,10 +167,10 @@ def _by_memory(s: schema.MemoryLearner, tasks: schema.Supervised) -> Stream | Tr
 
     if isinstance(tasks, schema.FewShotTasks):
         inputs = SIDE * SIDE + tasks.way
-        return Stream(core(inputs), see_pictures, tell_classes, cross_entropy, tasks.way)
+        return Stream(core(inputs), flatten_images, one_hot_labels, cross_entropy, tasks.way)
     if isinstance(tasks, schema.SinusoidTasks):
-        return Stream(core(2), see_numbers, tell_numbers, mse, 1)
-    space = build_lessons(tasks).space
+        return Stream(core(2), identity, numbers_as_labels, mse, 1)
+    space = build_supervised_tasks(tasks).space
     return Transcriber(core(space.obs), space.act)
 
 
@@ -207,7 +207,7 @@ def _by_gradient(
         s.inner_steps,
         first_order=s.first_order,
         learn_inner_lr=s.learn_inner_lr,
-        adapted=network.head if s.adapts == "head" else (),
+        adapted_params=network.head if s.adapted_params == "head" else (),
     )
     return Supervised(learner, way, s.test_steps or 3, s.bn)
 
@@ -233,8 +233,8 @@ ESTIMATORS: dict[str, Objective] = {
 def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
     """The learner with its network and objectives."""
     s, outer = config.learner, config.outer
-    sees_task = s.kind == "oracle"
-    inputs = family.space.obs + (len(family.descriptor_names) if sees_task else 0)
+    observes_task = s.kind == "oracle"
+    inputs = family.space.obs + (len(family.descriptor_names) if observes_task else 0)
     network = _policy(inputs, family.space, config.policy)
     judged = clipped_policy_gradient(outer.clip_coef) if isinstance(outer, schema.PpoOuter) else policy_gradient
     if isinstance(s, schema.ReptileLearner):
@@ -242,7 +242,7 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
         return Reptile(network, inner, s.inner_lr, s.inner_steps, s.rounds, inner_optimizer=s.inner_optimizer)
     penalty = outer.kl_coef if isinstance(outer, schema.PpoOuter) else 0.0
     if isinstance(outer, schema.PpoOuter):
-        judged = with_penalty(judged, entropy, -outer.entropy_coef)
+        judged = with_penalty(judged, entropy, -outer.ent_coef)
     if isinstance(s, schema.MemoryLearner):
         assert isinstance(outer, schema.PpoOuter)  # the schema sees to it
         return _rl2(s, family, config.policy, with_penalty(judged, kl_to_sampling, penalty), outer.value_coef)
@@ -287,14 +287,14 @@ def build_learner(config: schema.Config, family: TaskDistribution) -> Learner:
             s.rounds,
             first_order=s.first_order or s.estimator == "first_order",
             learn_inner_lr=s.learn_inner_lr,
-            adapted=network.head if s.adapts == "head" else (),
+            adapted_params=network.head if s.adapted_params == "head" else (),
             inner_lr_decay=s.inner_lr_decay,
             each_round=s.each_round,
             exploration=exploration_credit if s.estimator == "emaml" else None,
             support_penalty=kl_to_sampling if penalty else None,
             penalty_coef=penalty,
         )
-    return Joint(network, with_penalty(judged, kl_to_sampling, penalty), sees_task)
+    return Joint(network, with_penalty(judged, kl_to_sampling, penalty), observes_task)
 
 
 def _policy(inputs: int, space: Space, policy: schema.PolicyNet) -> GaussianMLP | CategoricalMLP:
@@ -310,10 +310,12 @@ def _rl2(
     core = _core(s, seen)
     known = core.dim + seen
     acting, value = _policy(known, family.space, policy), TanhMLP(known, *policy.hidden, 1)
-    return RL2(core, seen, acting, value, judged, value_coef, s.rounds, s.reset)
+    return RL2(core, seen, acting, value, judged, value_coef, s.rounds, s.memory_reset)
 
 
-def build_outer(config: schema.Config, learner: Learner, theta: Params, horizon: int, ranks: Ranks = ALONE) -> Outer:
+def build_outer(
+    config: schema.Config, learner: Learner, theta: Params, horizon: int, ranks: Ranks = SINGLE_PROCESS
+) -> Outer:
     """The outer step on episodes of up to `horizon` steps, of all `ranks` together."""
     s = config.outer
     if isinstance(s, schema.TrpoOuter):
@@ -334,20 +336,20 @@ def build_outer(config: schema.Config, learner: Learner, theta: Params, horizon:
             minibatches=s.minibatches,
             max_grad_norm=s.max_grad_norm,
             max_kl=s.max_kl,
-            anneal_over=config.train.iterations if s.anneal else 0,
-            chunk=max(STEPS_AT_ONCE // (config.train.episodes * horizon), 1) if _on_processor(theta) else 0,
+            lr_anneal_over=config.train.iterations if s.lr_anneal else 0,
+            chunk=max(STEPS_AT_ONCE // (config.train.episodes * horizon), 1) if _on_cpu(theta) else 0,
             ranks=ranks,
             tasks=config.train.num_tasks,
         )
     return build_gradient(config, learner, theta, ranks)
 
 
-def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks: Ranks = ALONE) -> Gradient:
+def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks: Ranks = SINGLE_PROCESS) -> Gradient:
     """One optimiser step on the learner's own loss, of all `ranks` together."""
     s, tasks = config.outer, config.tasks
     assert isinstance(s, schema.GradientOuter)
     chunk = 0
-    if isinstance(tasks, schema.FewShotTasks) and isinstance(learner, Supervised) and _on_processor(theta):
+    if isinstance(tasks, schema.FewShotTasks) and isinstance(learner, Supervised) and _on_cpu(theta):
         chunk = tasks_at_once(tasks.way * (tasks.shot + tasks.query), tasks.size)
     return Gradient(
         learner,
@@ -355,8 +357,8 @@ def build_gradient(config: schema.Config, learner: HasLoss, theta: Params, ranks
         outer_lr=s.outer_lr,
         optimizer=s.optimizer,
         max_grad_norm=s.max_grad_norm,
-        halve_every=s.halve_every,
-        anneal_over=config.train.iterations if s.anneal else 0,
+        lr_halve_every=s.lr_halve_every,
+        lr_anneal_over=config.train.iterations if s.lr_anneal else 0,
         chunk=chunk,
         ranks=ranks,
         tasks=config.train.num_tasks,
@@ -368,11 +370,11 @@ def tasks_at_once(images: int, size: int = 28) -> int:
     return max(PIXELS_AT_ONCE // (images * size * size), 1)
 
 
-def _on_processor(theta: Params) -> bool:
+def _on_cpu(theta: Params) -> bool:
     """Where fewer tasks at once stay in its caches; a card takes all."""
     return device_of(theta).type == "cpu"
 
 
-def build_credit(config: schema.Config) -> Credit:
+def build_advantage_estimator(config: schema.Config) -> AdvantageEstimator:
     """How actions get their credit."""
-    return Credit(config.credit.gamma, config.credit.gae_lambda)
+    return AdvantageEstimator(config.advantage.gamma, config.advantage.gae_lambda)

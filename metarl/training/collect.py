@@ -11,11 +11,11 @@ from typing import NamedTuple
 import torch
 from torch.func import vmap
 
-from agents.advantages import Total, advantages, alone
+from agents.advantages import AllReduceSum, advantages, no_reduce
 from agents.learner import Episode, Learner, Params, Transitions, device_of
 from envs.core import TaskDistribution, Tasks, Trajectories
 from envs.rng import on_device
-from metarl.training.policies import Acting, Remembering, recalls
+from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, is_recurrent
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Clock:
         self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - since
 
 
-class Credit(NamedTuple):
+class AdvantageEstimator(NamedTuple):
     """How actions get their credit: discount and GAE's lambda."""
 
     gamma: float = 0.99
@@ -46,7 +46,7 @@ class Credit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lived:
+class Rollouts:
     """What happened, round by round, and made when it is asked for, an episode to learn from."""
 
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
@@ -59,26 +59,26 @@ class Lived:
         return self.make_episode()
 
 
-def wait_for(device: torch.device | str) -> None:
+def synchronize_device(device: torch.device | str) -> None:
     """Until a card has done what it was told; the processor does it at once."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
 
 @torch.no_grad()
-def live(
+def collect_rollouts(
     learner: Learner,
     theta: Params,
     family: TaskDistribution,
     tasks: Tasks,
     plan: Sequence[int],
-    credit: Credit,
+    advantage: AdvantageEstimator,
     generator: torch.Generator,
     *,
     greedy: int = 0,
     clock: Clock | None = None,
-    total: Total = alone,
-) -> Lived:
+    all_reduce_sum: AllReduceSum = no_reduce,
+) -> Rollouts:
     """Live through `tasks`: collect and adapt round by round, then collect once more.
 
     plan: the episodes of each round, and behind them those that the adapted policy is judged on. Of a learner that
@@ -91,31 +91,31 @@ def live(
     theta = {k: v.detach() for k, v in theta.items()}
     generator = on_device(device_of(theta), generator)
     rounds, worlds = len(plan) - 1, (len(tasks), plan[-1])
-    recalling = Remembering(learner, theta, worlds, family.space.act, greedy) if recalls(learner) else None
-    phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.begin(theta).items()}
-    descriptor = family.descriptor(tasks).to(generator.device) if learner.sees_task else None
+    recurrent = RecurrentPolicy(learner, theta, worlds, family.space.act, greedy) if is_recurrent(learner) else None
+    phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.initial_state(theta).items()}
+    descriptor = family.descriptor(tasks).to(generator.device) if learner.observes_task else None
     data: list[Transitions] = []
     trajectories: list[Trajectories] = []
     for k, episodes in enumerate(plan):
-        policy = recalling or Acting(learner, theta, phi, descriptor, greedy if k == rounds else 0)
+        policy = recurrent or AdaptedPolicy(learner, theta, phi, descriptor, greedy if k == rounds else 0)
         start, thought = time.perf_counter(), policy.seconds
-        lived = family.experience(tasks, policy, episodes, generator)
-        wait_for(generator.device)
+        rollouts = family.experience(tasks, policy, episodes, generator)
+        synchronize_device(generator.device)
         acting = policy.seconds - thought if generator.device.type == "cpu" else 0.0  # elsewhere it is only asked for
         clock.add("simulation", start + acting)
         clock.seconds["policy"] = clock.seconds.get("policy", 0.0) + acting
-        trajectories.append(lived)
+        trajectories.append(rollouts)
         start = time.perf_counter()
-        if isinstance(policy, Remembering):
+        if isinstance(policy, RecurrentPolicy):
             policy.next_episode()
             continue
-        seen = lived._replace(obs=policy.see(lived.obs))
+        seen = rollouts._replace(obs=policy.with_descriptor(rollouts.obs))
         if k < rounds:
-            data.append(credit(seen))
+            data.append(advantage(seen))
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, data[-1])
-        wait_for(generator.device)
+        synchronize_device(generator.device)
         clock.add("learning", start)
-    if recalling is not None:
-        trials = partial(recalling.trials, trajectories, credit.gamma, credit.gae_lambda, total)
-        return Lived(tuple(trajectories), lambda: Episode((), trials()))
-    return Lived(tuple(trajectories), lambda: Episode(tuple(data), credit(seen)))
+    if recurrent is not None:
+        trials = partial(recurrent.trials, trajectories, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
+        return Rollouts(tuple(trajectories), lambda: Episode((), trials()))
+    return Rollouts(tuple(trajectories), lambda: Episode(tuple(data), advantage(seen)))

@@ -19,13 +19,13 @@ from agents.learner import (
     Learner,
     Objective,
     Params,
-    Recalling,
-    after_adaptation,
-    change_all,
-    over_tasks,
+    RecurrentLearner,
+    map_tensors,
+    mean_over_tasks,
+    post_adaptation_objective,
 )
 from agents.objectives import kl_to_sampling, policy_gradient
-from metarl.distributed.process_group import ALONE, Ranks
+from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 
 Metrics = dict[str, float]
 log = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ class Gradient:
     A loss or a gradient that is infinite or not a number leaves theta as it is; metrics say `skipped`.
 
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
-    halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
-    anneal_over: the rate falls in a line, to be 0 after so many steps (Nichol et al. 2018: all); 0 leaves it alone.
+    lr_halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
+    lr_anneal_over: the rate falls in a line, to be 0 after so many steps (Nichol et al. 2018: all); 0 leaves it alone.
     max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
         this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
         alone does not hold it: without a bound a long training ends in a collapse. Of several rounds it is the last's.
@@ -84,16 +84,16 @@ class Gradient:
         max_grad_norm: float = 0.0,
         max_kl: float = 0.0,
         minibatches: int = 1,
-        halve_every: int = 0,
-        anneal_over: int = 0,
+        lr_halve_every: int = 0,
+        lr_anneal_over: int = 0,
         chunk: int = 0,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
         tasks: int = 1,
     ) -> None:
         self.learner, self.chunk = learner, chunk
         self.ranks, self.tasks = ranks, tasks
         self.outer_lr, self.steps = outer_lr, 0
-        self.halve_every, self.anneal_over = halve_every, anneal_over
+        self.lr_halve_every, self.lr_anneal_over = lr_halve_every, lr_anneal_over
         self.max_kl = max_kl
         self.num_epochs, self.minibatches = num_epochs, minibatches
         self.max_grad_norm = max_grad_norm
@@ -129,10 +129,10 @@ class Gradient:
     def _rate(self) -> float:
         """Of the step that comes."""
         rate = self.outer_lr
-        if self.halve_every:
-            rate *= 0.5 ** (self.steps // self.halve_every)
-        if self.anneal_over:
-            rate *= max(1 - self.steps / self.anneal_over, 0.0)
+        if self.lr_halve_every:
+            rate *= 0.5 ** (self.steps // self.lr_halve_every)
+        if self.lr_anneal_over:
+            rate *= max(1 - self.steps / self.lr_anneal_over, 0.0)
         return rate
 
     def _parts(self, episodes: Any) -> Iterator[tuple[Any, float]]:
@@ -152,12 +152,12 @@ class Gradient:
             for chosen in order.tensor_split(self.minibatches):
                 mine = chosen[(chosen >= start) & (chosen < start + own)] - start
                 index = (mine if len(mine) else torch.zeros(1, dtype=torch.long)).to(episodes.query.alive.device)
-                part = change_all(episodes, partial(torch.index_select, dim=axis, index=index))
+                part = map_tensors(episodes, partial(torch.index_select, dim=axis, index=index))
                 yield part, self._weight(part) if len(mine) else 0.0
 
     def _is_one(self, episodes: Any) -> bool:
         """Whether all experience is one task, of whose episodes minibatches are made."""
-        return isinstance(self.learner, Recalling) or (len(episodes.query[0]) == 1 and self.ranks.count == 1)
+        return isinstance(self.learner, RecurrentLearner) or (len(episodes.query[0]) == 1 and self.ranks.count == 1)
 
     def _weight(self, part: Any) -> float:
         """How much a mean over a part of the experience counts beside others': by tasks, or by steps of one."""
@@ -193,7 +193,7 @@ class Gradient:
     def _sum_gradients(self, episodes: Any) -> Tensor:
         total = torch.zeros(())
         for part, share in _chunks(episodes, self.chunk):
-            loss = share * over_tasks(self.learner.loss, self.leaves, part)
+            loss = share * mean_over_tasks(self.learner.loss, self.leaves, part)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total = total + loss.detach()
         return total
@@ -201,10 +201,10 @@ class Gradient:
     @torch.no_grad()
     def _within_bound(self, theta: Params, new: Params, episodes: Any) -> tuple[Params, float, float]:
         """The step from theta to `new`, halved until its KL is within the bound: (theta, its KL, halvings)."""
-        measure = after_adaptation(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
+        measure = post_adaptation_objective(cast(Learner, self.learner), kl_to_sampling)  # only what acts has a bound
         parts = _chunks(episodes, self.chunk)
         for halvings in range(MAX_HALVINGS):
-            mine = torch.stack([share * over_tasks(measure, new, part) for part, share in parts]).sum()
+            mine = torch.stack([share * mean_over_tasks(measure, new, part) for part, share in parts]).sum()
             kl = self.ranks.mean([mine], self._weight(episodes))[0].item()
             if kl <= self.max_kl:
                 return new, kl, float(halvings)
@@ -248,7 +248,7 @@ class TRPO:
         damping: float = 1e-5,
         line_search_steps: int = 15,
         backtrack: float = 0.8,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
         self.ranks = ranks
         self.max_kl = max_kl
@@ -256,7 +256,7 @@ class TRPO:
         self.damping = damping
         self.line_search_steps = line_search_steps
         self.backtrack = backtrack
-        self._policy = after_adaptation(learner, lambda out, data: out)
+        self._policy = post_adaptation_objective(learner, lambda out, data: out)
 
     def step(self, theta: Params, episodes: Episode) -> tuple[Params, Metrics]:
         shapes = {k: v.shape for k, v in theta.items()}
@@ -271,24 +271,24 @@ class TRPO:
 
         lost, moved_by = over_policies(policy_gradient), over_policies(kl_to_sampling)
 
-        def everybodys(*values: Tensor) -> list[Tensor]:
+        def mean_over_ranks(*values: Tensor) -> list[Tensor]:
             return self.ranks.mean(values, float(len(episodes.query[0])))
 
         def measure(at: Tensor) -> tuple[Tensor, Tensor]:
             out = act(at)
-            surrogate, kl = everybodys(lost(out), moved_by(out))
+            surrogate, kl = mean_over_ranks(lost(out), moved_by(out))
             return surrogate, kl
 
         leaf = flat.clone().requires_grad_()
         out = act(leaf)
         mine = lost(out)
-        surrogate, gradient = everybodys(mine.detach(), torch.autograd.grad(mine, leaf, retain_graph=True)[0])
+        surrogate, gradient = mean_over_ranks(mine.detach(), torch.autograd.grad(mine, leaf, retain_graph=True)[0])
         if not (gradient.norm() + surrogate).isfinite():
             return dict(theta), {"skipped": 1.0}
         curvature_times = gauss_newton_product(moved_by, out, leaf)
 
         def hessian_times(v: Tensor) -> Tensor:
-            return everybodys(curvature_times(v))[0] + self.damping * v
+            return mean_over_ranks(curvature_times(v))[0] + self.damping * v
 
         direction = conjugate_gradient(hessian_times, gradient, self.cg_iterations)
         curvature = (direction @ hessian_times(direction)).clamp_min(1e-16)
@@ -321,7 +321,7 @@ def _chunks(episodes: Any, size: int) -> list[tuple[Any, float]]:
     count = len(episodes.query[0])
     if not size:
         return [(episodes, 1.0)]
-    parts = [change_all(episodes, itemgetter(slice(a, a + size))) for a in range(0, count, size)]
+    parts = [map_tensors(episodes, itemgetter(slice(a, a + size))) for a in range(0, count, size)]
     return [(p, len(p.query[0]) / count) for p in parts]
 
 

@@ -13,7 +13,7 @@ from metarl.config import schema
 from metarl.errors import UserError
 from metarl.system.doctor import GPU as INSTALL
 from metarl.training.build import build_family
-from metarl.training.collect import wait_for
+from metarl.training.collect import synchronize_device
 
 Simulator = Literal["cpu", "gpu"]
 STEPS = 10  # control steps that each simulator takes when they are compared
@@ -36,7 +36,7 @@ class Placement(NamedTuple):
         return f"simulator {self.simulator}, device {self.device}{named}: {self.why}"
 
 
-PROCESSOR = Placement()
+CPU = Placement()
 
 
 def place(config: schema.Config, simulator: str | None = None, device: str | None = None) -> Placement:
@@ -131,9 +131,9 @@ def _rate(config: schema.Config, simulator: Simulator, device: str) -> float:
     worlds.reset(generator)
     act = torch.zeros(config.train.num_tasks, config.train.episodes, family.space.act)
     for count in (2, STEPS):
-        wait_for(device)
+        synchronize_device(device)
         start = time.perf_counter()
         for _ in range(count):
             worlds.step(act)
-        wait_for(device)
+        synchronize_device(device)
     return STEPS * act[..., 0].numel() / (time.perf_counter() - start)

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from agents.advantages import Total, alone, trial_advantages
+from agents.advantages import AllReduceSum, no_reduce, trial_advantages
 from agents.distributions import Policy, draw, log_prob, mode
-from agents.learner import Learner, Params, Recalling, Transitions, device_of
-from agents.memory.rl2 import kept
+from agents.learner import Learner, Params, RecurrentLearner, Transitions, device_of
+from agents.memory.rl2 import select_alive
 from envs.core import Action, Trajectories
 
 
-def drawn(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
+def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
     """An action of every policy [N, E]; in the last `greedy` worlds of a task the likeliest one."""
     act = draw(out, generator)
     if greedy:
@@ -25,7 +25,7 @@ def drawn(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
     return Action(act, log_prob(out, act), out.mean, out.log_std)
 
 
-class Acting:
+class AdaptedPolicy:
     """A learner's adapted policies [N] as one policy over all worlds; keeps its own time."""
 
     def __init__(
@@ -37,12 +37,12 @@ class Acting:
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         start = time.perf_counter()
-        out = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, self.see(obs))
-        action = drawn(out, generator, self.greedy)
+        out = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, self.with_descriptor(obs))
+        action = sampled(out, generator, self.greedy)
         self.seconds += time.perf_counter() - start
         return action
 
-    def see(self, obs: Tensor) -> Tensor:
+    def with_descriptor(self, obs: Tensor) -> Tensor:
         """obs [N, ..., O], for the oracle with the true task [P] behind it."""
         if self.descriptor is None:
             return obs
@@ -50,37 +50,39 @@ class Acting:
         return torch.cat([obs, told.expand(*obs.shape[:-1], -1)], -1)
 
 
-def recalls(learner: Learner) -> TypeGuard[Recalling]:
+def is_recurrent(learner: Learner) -> TypeGuard[RecurrentLearner]:
     """Whether it adapts while it acts."""
-    return isinstance(learner, Recalling)
+    return isinstance(learner, RecurrentLearner)
 
 
 def episodes_a_round(learner: Learner, episodes: int) -> int:
     """Episodes that it adapts on in a round of `episodes`: all of them, or one where each trial has its own memory."""
-    return 1 if recalls(learner) else episodes
+    return 1 if is_recurrent(learner) else episodes
 
 
-class Remembering:
+class RecurrentPolicy:
     """A learner that adapts while it acts, with a memory for each world that lasts from episode to episode.
 
     It keeps what it saw, and its own time.
     """
 
-    def __init__(self, learner: Recalling, theta: Params, worlds: tuple[int, int], act: int, greedy: int = 0) -> None:
+    def __init__(
+        self, learner: RecurrentLearner, theta: Params, worlds: tuple[int, int], act: int, greedy: int = 0
+    ) -> None:
         self.learner, self.theta, self.worlds, self.act_dim, self.greedy = learner, theta, worlds, act, greedy
         self.seconds = 0.0
         self.seen: list[Tensor] = []  # [N, E, I] of every step
         self._forget()
 
     def _forget(self) -> None:
-        self.memory = {k: v.expand(*self.worlds, *v.shape) for k, v in self.learner.begin(self.theta).items()}
+        self.memory = {k: v.expand(*self.worlds, *v.shape) for k, v in self.learner.initial_state(self.theta).items()}
         # action, reward, whether an episode ended with it
         self.last = torch.zeros(*self.worlds, self.act_dim + 2, device=device_of(self.theta))
 
     def next_episode(self) -> None:
         """Every episode is over, by its end or by the horizon."""
         self.last = torch.cat([self.last[..., :-1], torch.ones_like(self.last[..., :1])], -1)
-        if self.learner.reset == "episode":
+        if self.learner.memory_reset == "episode":
             self._forget()
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
@@ -88,55 +90,59 @@ class Remembering:
         x = torch.cat([obs, self.last], -1)
         self.moved, out = self.learner.step(self.theta, self.memory, x)
         self.seen.append(x)
-        action = drawn(out, generator, self.greedy)
+        action = sampled(out, generator, self.greedy)
         self.act = action.act
         self.seconds += time.perf_counter() - start
         return action
 
-    def feel(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
+    def observe_reward(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
         """Only a step that was really taken is remembered."""
         start = time.perf_counter()
         last = torch.cat([self.act, rew[..., None], ended[..., None].float()], -1)
         if alive.is_cpu and alive.all():  # a card would have to be waited for
             self.memory, self.last = self.moved, last
         else:
-            self.memory = kept(self.moved, self.memory, alive)
+            self.memory = select_alive(self.moved, self.memory, alive)
             self.last = torch.where(alive[..., None], last, self.last)
         self.seconds += time.perf_counter() - start
 
     def trials(
-        self, lived: Sequence[Trajectories], gamma: float, gae_lambda: float, total: Total = alone
+        self,
+        rollouts: Sequence[Trajectories],
+        gamma: float,
+        gae_lambda: float,
+        all_reduce_sum: AllReduceSum = no_reduce,
     ) -> Transitions:
         """All that was lived through, as one task of `B = N * E` trials [1, L, B, ...] whose steps taken come first.
 
         Where the memory lasts for an episode, each is a trial, those of a world side by side. Nothing is learned from a
         trial whose simulation broke down. `total` sums over all whose trials these are together with.
         """
-        at_once = self.learner.reset == "trial"
-        broken = torch.stack([t.diverged for t in lived])  # [K, N, E]
-        broken = broken.any(0).expand_as(broken) if at_once else broken
-        alive = [t.alive & ~b[:, None] for t, b in zip(lived, broken, strict=True)]
+        at_once = self.learner.memory_reset == "trial"
+        diverged = torch.stack([t.diverged for t in rollouts])  # [K, N, E]
+        diverged = diverged.any(0).expand_as(diverged) if at_once else diverged
+        alive = [t.alive & ~b[:, None] for t, b in zip(rollouts, diverged, strict=True)]
 
         def in_a_row(steps: Tensor) -> Tensor:
             """[K * T, N, E, ...] -> [L, B, ...], task-major."""
             steps = steps.flatten(1, 2)
-            return steps if at_once else steps.view(len(lived), -1, *steps.shape[1:]).movedim(0, 2).flatten(1, 2)
+            return steps if at_once else steps.view(len(rollouts), -1, *steps.shape[1:]).movedim(0, 2).flatten(1, 2)
 
         def of(rounds: Iterable[Tensor]) -> Tensor:
             """[N, T, E, ...] of every round -> [L, B, ...]."""
             return in_a_row(torch.cat([t.transpose(0, 1) for t in rounds]))
 
         taken, x = of(alive), in_a_row(torch.stack(self.seen))
-        act, logp, mean = of(t.act for t in lived), of(t.logp for t in lived), of(t.mean for t in lived)
-        log_std, rew = of(t.log_std for t in lived), of(t.rew for t in lived)
-        packed = taken_first((x, act, logp, mean, log_std, rew, taken), taken)
+        act, logp, mean = of(t.act for t in rollouts), of(t.logp for t in rollouts), of(t.mean for t in rollouts)
+        log_std, rew = of(t.log_std for t in rollouts), of(t.rew for t in rollouts)
+        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken), taken)
         x, act, logp, mean, log_std, rew, taken = packed
-        value = self.learner.expect(self.theta, x)
-        adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda, total)
+        value = self.learner.value(self.theta, x)
+        adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda, all_reduce_sum)
         return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret)))
 
 
-def taken_first(data: Sequence[Tensor], taken: Tensor) -> list[Tensor]:
+def pack_valid_steps(data: Sequence[Tensor], taken: Tensor) -> list[Tensor]:
     """Every tensor [L, B, ...] with the steps taken [L, B] first, in their order, then zeros; as few as will do."""
     order = (~taken).byte().argsort(dim=0, stable=True)[: int(taken.sum(0).max().clamp_min(1))]  # [l, B]
     there = taken.gather(0, order)

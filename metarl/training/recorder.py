@@ -14,10 +14,10 @@ from metarl.runs.folder import Run
 from metarl.training.progress import Metrics
 
 if TYPE_CHECKING:
-    from metarl.reporting.video import Diary
+    from metarl.reporting.video import TrainingVideo
     from metarl.training.trainer import FewShotTrainer, Trainer
 
-MOST_BROKEN = 20  # tasks an iteration that are told; chosen
+MAX_LOGGED_DIVERGED = 20  # tasks an iteration that are told; chosen
 
 
 class Recorder:
@@ -35,28 +35,28 @@ class Recorder:
         self.warned: set[str] = set()
         with suppress(OSError):
             checkpoint.sweep(run.checkpoints)
-        self.diary: Diary | None = None
+        self.training_video: TrainingVideo | None = None
         if trainer.config.train.video_every:
-            from metarl.reporting.video import Diary
+            from metarl.reporting.video import TrainingVideo
 
-            self.diary = Diary(run.path / "videos", trainer.config)
+            self.training_video = TrainingVideo(run.path / "videos", trainer.config)
 
     def log(self, metrics: Metrics) -> None:
         """One iteration."""
         score = metrics.get("return_after", metrics.get("return_before", -metrics.get("loss", float("inf"))))
         self.scores.append(score)
         self._append("metrics.jsonl", metrics)
-        if self.trainer.broken:
-            told = {"iteration": metrics["iteration"], "tasks": self.trainer.broken[:MOST_BROKEN]}
+        if self.trainer.diverged:
+            told = {"iteration": metrics["iteration"], "tasks": self.trainer.diverged[:MAX_LOGGED_DIVERGED]}
             self._append("diverged.jsonl", told)
         if self.trainer.skipped == 1:
             self._dump()
-        if self.diary and self.trainer.state.iteration % self.trainer.config.train.video_every == 0:
-            self._film(self.diary)
+        if self.training_video and self.trainer.state.iteration % self.trainer.config.train.video_every == 0:
+            self._film(self.training_video)
 
-    def _film(self, diary: Diary) -> None:
+    def _film(self, training_video: TrainingVideo) -> None:
         try:
-            diary.film(self.trainer.state.iteration, self.trainer.state.theta)
+            training_video.film(self.trainer.state.iteration, self.trainer.state.theta)
         except (OSError, RuntimeError) as error:
             self._warn("videos", f"no video of iteration {self.trainer.state.iteration} could be made: {error}")
 
@@ -93,9 +93,9 @@ class Recorder:
 
     def _dump(self) -> None:
         """What is needed to go through the iteration again that gave no finite step."""
-        state, luck = self.trainer.state, self.trainer.state.generator.clone_state()
-        luck.set_state(self.trainer.luck)
-        before = state._replace(iteration=state.iteration - 1, generator=luck)
+        state, rng_state = self.trainer.state, self.trainer.state.generator.clone_state()
+        rng_state.set_state(self.trainer.rng_state)
+        before = state._replace(iteration=state.iteration - 1, generator=rng_state)
         said = f"iteration {state.iteration} had no finite step and was left out"
         try:
             said += f"; what it started from: {checkpoint.save(self.run.path / 'skipped', before)}"

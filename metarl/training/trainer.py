@@ -13,33 +13,33 @@ from types import FrameType
 import torch
 from rich.console import Console
 
-from agents.learner import Learner, Lesson, Params, change_all
+from agents.learner import Learner, Params, SupervisedTask, map_tensors
 from envs.core import TaskDistribution, Trajectories
-from envs.rng import share_of
+from envs.rng import shard_generator
 from metarl.config.schema import Config, Supervised
 from metarl.distributed.launch import local_count
-from metarl.distributed.process_group import ALONE, Ranks
+from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import DivergedError, UserError
 from metarl.runs import checkpoint
-from metarl.runs.folder import Run, write_whole
+from metarl.runs.folder import Run, atomic_write
 from metarl.training.build import (
-    build_credit,
+    build_advantage_estimator,
     build_family,
     build_few_shot_learner,
     build_gradient,
     build_learner,
-    build_lessons,
     build_outer,
+    build_supervised_tasks,
 )
-from metarl.training.collect import Clock, live
+from metarl.training.collect import Clock, collect_rollouts
 from metarl.training.outer import Gradient, Outer
-from metarl.training.placement import PROCESSOR, Placement, place
-from metarl.training.policies import recalls
+from metarl.training.placement import CPU, Placement, place
+from metarl.training.policies import is_recurrent
 from metarl.training.progress import Metrics, TrainingDisplay, span
 from metarl.training.recorder import Recorder
 
-MOST_APART = 1e-3  # of parameters in different processes, relative to their norm; chosen
-MOST_SKIPPED = 10  # iterations in a row without a finite step, after which training stops; chosen
+MAX_DRIFT = 1e-3  # of parameters in different processes, relative to their norm; chosen
+MAX_SKIPPED = 10  # iterations in a row without a finite step, after which training stops; chosen
 
 
 def usable_cores() -> int:
@@ -62,28 +62,30 @@ class _Training:
         ranks: Ranks,
     ) -> None:
         self.config, self.placement, self.ranks = config, placement, ranks
-        self.own = ranks.own(config.train.num_tasks)  # of the tasks of an iteration, those that are lived through here
+        self.own = ranks.shard(
+            config.train.num_tasks
+        )  # of the tasks of an iteration, those that are lived through here
         if state is None or not ranks.is_first:
             state = checkpoint.State(0, 0, 0.0, theta, {}, fresh)
         state = self._of_the_first(state if isinstance(state, checkpoint.State) else state(theta), theta)
         # a file has an order of its own, and sums depend on it
         in_order = {k: state.theta[k].to(placement.device) for k in theta}
-        luck = state.generator
+        rng_state = state.generator
         if ranks.count > 1:
-            luck = share_of(luck, self.own.start, self.own.stop, config.train.num_tasks)
-        self.state = state._replace(theta=in_order, generator=luck)
+            rng_state = shard_generator(rng_state, self.own.start, self.own.stop, config.train.num_tasks)
+        self.state = state._replace(theta=in_order, generator=rng_state)
         self.skipped = 0  # steps in a row that were not taken, for they were not finite
-        self.luck = self.state.generator.get_state()  # at the start of the latest iteration
-        self.broken: list[dict[str, float]] = []  # tasks of worlds that broke down in it
+        self.rng_state = self.state.generator.get_state()  # at the start of the latest iteration
+        self.diverged: list[dict[str, float]] = []  # tasks of worlds that broke down in it
 
     def _of_the_first(self, state: checkpoint.State, like: Params) -> checkpoint.State:
         """The state that the first of several processes has."""
         if self.ranks.count == 1:
             return state
         files = checkpoint.packed(state)
-        return checkpoint.unpacked({name: self.ranks.first(files[name]) for name in checkpoint.FILES}, like)
+        return checkpoint.unpacked({name: self.ranks.broadcast(files[name]) for name in checkpoint.FILES}, like)
 
-    def agree(self) -> None:
+    def synchronize(self) -> None:
         """Take the parameters and the optimiser's state that the first process has, as one that resumes would.
 
         The same sums give the same bits on machines of one kind, and nearly so on others. Raises UserError where
@@ -99,7 +101,7 @@ class _Training:
         theta = {k: told.theta[k].to(v.device) for k, v in mine.theta.items()}
         apart = max(((theta[k] - v).norm() / (v.norm() + 1e-12)).item() for k, v in mine.theta.items())
         same = torch.equal(mine.generator.get_state(), told.generator.get_state())
-        if self.ranks.any(apart > MOST_APART or not same):
+        if self.ranks.any(apart > MAX_DRIFT or not same):
             raise UserError(
                 f"the {self.ranks.count} processes no longer compute the same at iteration {mine.iteration}: give all "
                 "machines the same versions, and resume"
@@ -116,9 +118,9 @@ class _Training:
             self.skipped += 1
         else:
             self.skipped = 0
-        if self.skipped == MOST_SKIPPED:
+        if self.skipped == MAX_SKIPPED:
             raise DivergedError(
-                f"the loss, its gradient or the parameters were infinite or NaN in {MOST_SKIPPED} iterations in a row, "
+                f"the loss, its gradient or the parameters were infinite or NaN in {MAX_SKIPPED} iterations in a row, "
                 f"up to iteration {s.iteration + 1}: train again with a smaller outer.outer_lr or learner.inner_lr"
             )
         seconds = time.perf_counter() - start
@@ -148,14 +150,14 @@ class Trainer(_Training):
         config: Config,
         state: checkpoint.State | checkpoint.Load | None = None,
         family: TaskDistribution | None = None,
-        placement: Placement = PROCESSOR,
-        ranks: Ranks = ALONE,
+        placement: Placement = CPU,
+        ranks: Ranks = SINGLE_PROCESS,
         learner: Learner | None = None,
     ) -> None:
         set_up(config)
         self.family = family or build_family(config, placement.simulator, placement.device)
         self.learner = learner or build_learner(config, self.family)
-        self.credit = build_credit(config)
+        self.advantage = build_advantage_estimator(config)
         fresh = torch.Generator().manual_seed(config.seed)
         super().__init__(config, state, fresh, self.learner.init(fresh), placement, ranks)
         self.outer = build_outer(config, self.learner, self.state.theta, self.family.horizon, ranks)
@@ -164,38 +166,40 @@ class Trainer(_Training):
     def iterate(self) -> Metrics:
         """One meta-iteration; moves `state` and returns what to log."""
         s, settings, clock, start = self.state, self.config.train, Clock(), time.perf_counter()
-        self.luck = s.generator.get_state()
-        total = self.ranks.total
-        everybodys = self.family.sample(settings.num_tasks, "train", s.generator)
-        tasks = everybodys.chosen(self.own)
+        self.rng_state = s.generator.get_state()
+        total = self.ranks.all_reduce_sum
+        global_tasks = self.family.sample(settings.num_tasks, "train", s.generator)
+        tasks = global_tasks.chosen(self.own)
         plan = (settings.episodes,) * (self.learner.rounds + 1)
-        live_through = partial(live, self.learner, s.theta, self.family, tasks, plan, self.credit, s.generator)
-        lived = live_through(clock=clock, total=total)
+        collect = partial(
+            collect_rollouts, self.learner, s.theta, self.family, tasks, plan, self.advantage, s.generator
+        )
+        rollouts = collect(clock=clock, all_reduce_sum=total)
         learning = time.perf_counter()
-        episode, theta = lived.episode, s.theta
-        if recalls(self.learner):
-            theta = self.learner.rescale(theta, episode.query, total)
+        episode, theta = rollouts.episode, s.theta
+        if is_recurrent(self.learner):
+            theta = self.learner.update_return_stats(theta, episode.query, total)
         theta, metrics = self.outer.step(theta, episode)
-        if recalls(self.learner) and "skipped" not in metrics:
-            theta = self.learner.watch(theta, episode.query, total)
+        if is_recurrent(self.learner) and "skipped" not in metrics:
+            theta = self.learner.update_input_stats(theta, episode.query, total)
         clock.add("learning", learning)
-        steps = self.ranks.place(sum(t.rew.numel() for t in lived.trajectories), settings.num_tasks)[1]
-        broken = torch.zeros(settings.num_tasks)
-        broken[self.own] = torch.stack([t.diverged.sum(1) for t in lived.trajectories]).sum(0).cpu().float()
-        broken = total(broken)  # [N] worlds
-        self.broken = everybodys.chosen(broken > 0).to_json()
+        steps = self.ranks.place(sum(t.rew.numel() for t in rollouts.trajectories), settings.num_tasks)[1]
+        diverged = torch.zeros(settings.num_tasks)
+        diverged[self.own] = torch.stack([t.diverged.sum(1) for t in rollouts.trajectories]).sum(0).cpu().float()
+        diverged = total(diverged)  # [N] worlds
+        self.diverged = global_tasks.chosen(diverged > 0).to_json()
         progress = self._move(theta, self.outer.state(), steps, start, metrics)
         seconds = time.perf_counter() - start
         return {
             **progress,
             **{f"share_{part}": round(spent / seconds, 4) for part, spent in clock.seconds.items()},
-            **self._returns(lived.trajectories),
-            "diverged": broken.sum().item(),
+            **self._returns(rollouts.trajectories),
+            "diverged": diverged.sum().item(),
         }
 
     def _returns(self, trajectories: tuple[Trajectories, ...]) -> Metrics:
         known = torch.stack([torch.stack([t.returns.nansum(), (~t.diverged).sum()]) for t in trajectories]).double()
-        sums, counts = self.ranks.total(known.cpu()).T
+        sums, counts = self.ranks.all_reduce_sum(known.cpu()).T
         means = (sums / counts).tolist()
         return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
 
@@ -209,12 +213,12 @@ class FewShotTrainer(_Training):
         self,
         config: Config,
         state: checkpoint.State | checkpoint.Load | None = None,
-        placement: Placement = PROCESSOR,
-        ranks: Ranks = ALONE,
+        placement: Placement = CPU,
+        ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
         set_up(config)
         assert isinstance(config.tasks, Supervised)
-        self.family = build_lessons(config.tasks)
+        self.family = build_supervised_tasks(config.tasks)
         self.learner = build_few_shot_learner(config)
         fresh = torch.Generator().manual_seed(config.seed)
         super().__init__(config, state, fresh, self.learner.init(fresh), placement, ranks)
@@ -224,24 +228,24 @@ class FewShotTrainer(_Training):
     def iterate(self) -> Metrics:
         """One meta-iteration; moves `state` and returns what to log."""
         start = time.perf_counter()
-        self.luck = self.state.generator.get_state()
+        self.rng_state = self.state.generator.get_state()
         num_tasks = self.config.train.num_tasks
         tasks = self.family.sample(num_tasks, "train", self.state.generator)
-        support, query = self.family.lesson(tasks.chosen(self.own))
+        support, query = self.family.examples(tasks.chosen(self.own))
         sampling = time.perf_counter() - start
-        lesson = change_all(Lesson((support,), query), lambda x: x.to(self.placement.device))
-        theta, metrics = self.outer.step(self.state.theta, lesson)
+        task = map_tensors(SupervisedTask((support,), query), lambda x: x.to(self.placement.device))
+        theta, metrics = self.outer.step(self.state.theta, task)
         images = self.ranks.place(support.y.numel() + query.y.numel(), num_tasks)[1]
         progress = self._move(theta, self.outer.state(), images, start, metrics)
         share = sampling / (time.perf_counter() - start)
         return {**progress, "share_sampling": round(share, 4), "share_learning": round(1 - share, 4)}
 
 
-def trainer_of(
+def make_trainer(
     config: Config,
     state: checkpoint.State | checkpoint.Load | None = None,
-    placed: tuple[str | None, str | None] = (None, None),
-    ranks: Ranks = ALONE,
+    saved_placement: tuple[str | None, str | None] = (None, None),
+    ranks: Ranks = SINGLE_PROCESS,
 ) -> Trainer | FewShotTrainer:
     """The trainer for a config's tasks: where it was `placed` before, or where its settings and this machine put it.
 
@@ -250,14 +254,14 @@ def trainer_of(
     if ranks.count > 1 and not config.train.num_threads:
         config = _changed(config, num_threads=max(usable_cores() // local_count(), 1))
     set_up(config)
-    own = ranks.own(config.train.num_tasks)
+    own = ranks.shard(config.train.num_tasks)
     share = _changed(config, num_tasks=own.stop - own.start) if ranks.count > 1 else config
     try:
-        where = place(share, *placed)
+        where = place(share, *saved_placement)
     except UserError:
         where = place(share)  # it was begun on another machine
     if ranks.count > 1:
-        simulator, device = ranks.first(f"{where.simulator} {where.kind}".encode()).decode().split()
+        simulator, device = ranks.broadcast(f"{where.simulator} {where.kind}".encode()).decode().split()
         if (where.simulator, where.kind) != (simulator, device):
             where = place(share, simulator, device)._replace(why="as the first process")
     if where.kind == "cuda" and local_count() > torch.cuda.device_count():
@@ -305,13 +309,13 @@ def train(run: Run | None, trainer: Trainer | FewShotTrainer, console: Console) 
             except DivergedError as error:
                 with suppress(OSError):
                     if run:
-                        write_whole(run.path / "broke_down.txt", str(error))
+                        atomic_write(run.path / "broke_down.txt", str(error))
                 raise
             if recorder:
                 recorder.log(metrics)
             display.update(metrics)
             if trainer.state.iteration % trainer.config.train.checkpoint_every == 0:
-                trainer.agree()
+                trainer.synchronize()
                 if not recorder or recorder.save():
                     saved = trainer.state.iteration
         if recorder and trainer.state.iteration > saved:

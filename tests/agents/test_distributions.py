@@ -34,6 +34,6 @@ def test_what_is_kept_comes_back() -> None:
 
 def test_draws_come_as_often_as_they_should() -> None:
     p = Categorical(torch.tensor([0.1, 0.2, 0.7]).log().expand(60_000, 3))
-    drawn = draw(p, torch.Generator().manual_seed(0))
-    assert (drawn.sum(-1) == 1).all()
-    assert (drawn.mean(0) - torch.tensor([0.1, 0.2, 0.7])).abs().max() < 4 * 0.5 / 60_000**0.5
+    sampled = draw(p, torch.Generator().manual_seed(0))
+    assert (sampled.sum(-1) == 1).all()
+    assert (sampled.mean(0) - torch.tensor([0.1, 0.2, 0.7])).abs().max() < 4 * 0.5 / 60_000**0.5

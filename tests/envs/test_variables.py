@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from envs.core import Tasks, Variable
-from envs.variables import Varied
+from envs.variables import VariableSampler
 
 DIRECTION = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
 SLOPE = Variable("slope_deg", ((-8.0, 8.0),), ((-14.0, -8.0), (8.0, 14.0)))
-FAMILY = Varied((DIRECTION, SLOPE, Variable("friction", ((1.0, 1.0),))))
+FAMILY = VariableSampler((DIRECTION, SLOPE, Variable("friction", ((1.0, 1.0),))))
 
 
 def draw(split: str, n: int = 20_000, seed: int = 0) -> Tasks:
@@ -66,4 +66,4 @@ def test_a_task_outside_the_family_is_named(task: dict[str, float], word: str) -
 
 def test_a_family_without_ood_ranges_has_no_ood_split(generator: torch.Generator) -> None:
     with pytest.raises(ValueError, match="no ood split"):
-        Varied((DIRECTION,)).sample(2, "ood", generator)
+        VariableSampler((DIRECTION,)).sample(2, "ood", generator)

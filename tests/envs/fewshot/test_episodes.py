@@ -1,0 +1,158 @@
+"""Few-shot images: what an episode holds, and that the data are the papers'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from envs.core import Tasks
+from envs.fewshot import glyphs, omniglot
+from envs.fewshot.episodes import FewShotImages
+from envs.fewshot.images import SPLITS, ImageSet
+
+
+def found() -> bool:
+    try:
+        return bool(omniglot.find_file())
+    except FileNotFoundError:
+        return False
+
+
+real = pytest.mark.skipif(not found(), reason="no packed Omniglot: METARL_DATA is not set")
+
+
+@pytest.fixture(scope="module")
+def sampled() -> ImageSet:
+    return glyphs.load(num_alphabets=10)
+
+
+def numbered() -> ImageSet:
+    """Every drawing tells its class and number in its first two pixels; 40 classes of 20 drawings."""
+    pixels = torch.zeros(40, 20, 8, 8, dtype=torch.uint8)
+    pixels[..., 0, 0] = torch.arange(40)[:, None].to(torch.uint8) + 1
+    pixels[..., 0, 1] = torch.arange(20)[None].to(torch.uint8) + 1
+    return ImageSet(pixels, torch.tensor([0, 1, 2, 2]).repeat(10), torch.arange(40) // 4, levels=1)
+
+
+def test_glyphs_are_the_same_for_everyone_and_alphabets_are_not_parted(sampled: ImageSet) -> None:
+    assert torch.equal(sampled.pixels, glyphs.load(num_alphabets=10).pixels)
+    assert sampled.pixels.shape == (200, 20, 28, 28)
+    assert 0.03 < sampled.pixels.float().mean() < 0.3
+    assert all(len(set(sampled.split[sampled.alphabet == a].tolist())) == 1 for a in range(10))
+    assert [len(sampled.classes(split)) for split in SPLITS] == [120, 20, 60]
+
+
+def test_support_and_query_share_no_drawing_and_labels_tell_classes(generator: torch.Generator) -> None:
+    """Read back from the pixels which class and drawing each picture is."""
+    family = FewShotImages(numbered(), way=5, shot=3, query=6, turns=())
+    support, query = family.examples(family.sample(30, "test", generator))
+    for task in range(30):
+        seen = {}
+        for part in (support, query):
+            pairs = part.x[task, :, 0, 0, :2].long().tolist()
+            assert len({tuple(p) for p in pairs}) == len(pairs)
+            for (character, _), label in zip(pairs, part.y[task].tolist(), strict=True):
+                assert seen.setdefault(label, character) == character
+        assert len(set(seen.values())) == 5
+        assert all(numbered().split[c - 1] == 2 for c in seen.values())
+        first = {tuple(p) for p in support.x[task, :, 0, 0, :2].tolist()}
+        assert not first & {tuple(p) for p in query.x[task, :, 0, 0, :2].tolist()}
+        assert query.y[task].bincount().tolist() == [6] * 5
+        assert support.y[task].bincount().tolist() == [3] * 5
+
+
+def test_the_support_comes_in_another_order_each_time(generator: torch.Generator) -> None:
+    family = FewShotImages(numbered(), way=5, shot=1, query=1)
+    orders = {tuple(row) for row in family.examples(family.sample(60, "train", generator))[0].y.tolist()}
+    assert len(orders) > 40
+
+
+def test_a_lesson_is_a_function_of_its_task(generator: torch.Generator) -> None:
+    family = FewShotImages(numbered(), way=4, shot=2, query=2)
+    tasks = family.sample(3, "train", generator)
+    one, other = family.examples(tasks), family.examples(tasks)
+    assert all(torch.equal(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True))
+
+
+def test_turned_characters_are_classes_of_their_own(generator: torch.Generator) -> None:
+    """The marked corner of a picture is one of four; in one task a character may come in two of its turns."""
+    family = FewShotImages(numbered(), way=5, shot=1, query=1)
+    tasks = family.sample(200, "train", generator)
+    classes = tasks.values[:, :-1].long()
+    assert set((classes % 4).flatten().tolist()) == {0, 1, 2, 3}
+    assert all(len(set(row)) == 5 for row in classes.tolist())
+    support, _ = family.examples(tasks)
+    corners = (
+        support.x[..., [0, 0, -1, -1], [0, -1, 0, -1]][:, :, 0] > 2
+    )  # drawing numbers are at most 20, classes more
+    assert corners.any(1).any(0).all()
+
+
+@pytest.mark.parametrize(
+    ("way", "shot", "query", "sentence"),
+    [(5, 15, 6, "15 shots and 6 queries are more than the 20 drawings"), (41, 1, 1, "41 ways are more than the 40")],
+)
+def test_too_much_asked_for_is_refused(way: int, shot: int, query: int, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        FewShotImages(numbered(), way, shot, query)
+
+
+def test_a_missing_damaged_or_foreign_file_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("METARL_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="there is no packed Omniglot in"):
+        omniglot.load()
+    (tmp_path / "omniglot.npz").write_bytes(b"PK\x03\x04 not really")
+    with pytest.raises(ValueError, match="is not a packed Omniglot"):
+        omniglot.load(str(tmp_path))
+    np.savez(tmp_path / "omniglot.npz", other=np.zeros(3))
+    with pytest.raises(ValueError, match="holds no 'images28'"):
+        omniglot.load(str(tmp_path))
+    np.savez(tmp_path / "omniglot.npz", images28=np.zeros((3, 20, 98), np.uint8))
+    with pytest.raises(ValueError, match=r"of shape \(3, 20, 98\), expected"):
+        omniglot.load(str(tmp_path))
+    np.savez(tmp_path / "omniglot.npz", images28=np.array([object()], dtype=object))
+    with pytest.raises(ValueError, match="could not be read"):
+        omniglot.load(str(tmp_path))
+
+
+@real
+def test_nearest_pixels_on_lakes_runs_are_right_87_times_of_400() -> None:
+    """Cosine on raw 105 x 105 pixels: 21.75 %, published as 21.7 (Koch et al. 2015, table 2); 76 by distance."""
+    images, runs = omniglot.load(size=105).pixels.float().flatten(2), omniglot.one_shot_runs()
+    cosine = euclid = 0
+    for support, query, label in zip(runs.support, runs.query, runs.label, strict=True):
+        s, q = images[support[:, 0], support[:, 1]], images[query[:, 0], query[:, 1]]
+        cosine += int(((F.normalize(q) @ F.normalize(s).T).argmax(1) == label).sum())
+        euclid += int((torch.cdist(q, s).argmin(1) == label).sum())
+    assert (cosine, euclid) == (87, 76)
+
+
+@real
+@pytest.mark.parametrize(("way", "shot", "expected"), [(5, 1, 45.9), (5, 5, 68.0), (20, 1, 26.3), (20, 5, 48.1)])
+def test_nearest_pixels_on_vinyals_split_are_right_as_often_as_measured(way: int, shot: int, expected: float) -> None:
+    """The nearest support picture by the cosine of 28 x 28 pixels; 300 episodes, three standard errors."""
+    family = FewShotImages(omniglot.load(), way, shot, 5)
+    support, query = family.examples(family.sample(300, "test", torch.Generator().manual_seed(0)))
+    s, q = (F.normalize(x.flatten(2), dim=-1) for x in (support.x, query.x))
+    nearest = (q @ s.mT).argmax(-1)
+    right: Tensor = (support.y.gather(1, nearest) == query.y).float().mean(1)
+    assert 100 * right.mean().item() == pytest.approx(expected, abs=300 * right.std().item() / len(right) ** 0.5)
+
+
+def test_class_4c_plus_q_is_character_c_turned_by_q_quarters_against_the_clock() -> None:
+    """Every picture of a lesson is a drawing of its character under `rot90`, in each of the four turns."""
+    images = glyphs.load(num_alphabets=10)
+    family = FewShotImages(images, 4, 1, 3)
+    character = int(images.classes("train")[0])
+    classes = [4 * character + quarter for quarter in range(4)]
+    tasks = Tasks(family.names, torch.tensor([[*classes, 5]], dtype=torch.float64))
+    for data in family.examples(tasks):
+        for picture, quarter in zip(data.x[0, :, 0], data.y[0].tolist(), strict=True):
+            turned = images.pixels[character].rot90(quarter, (-2, -1))
+            assert (turned == picture).flatten(1).all(1).any()

@@ -1,0 +1,153 @@
+"""Settings: every shipped config, and mistakes that must be named in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envs.robots import ROBOTS
+from envs.variations import catalogue
+from envs.variations.goals import GOALS
+from metarl.config import files as settings
+from metarl.config import schema
+from metarl.errors import UserError
+
+QUICKSTART = settings.find("quickstart")
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_a_config_survives_being_written_and_read(name: str, tmp_path: Path) -> None:
+    config = settings.load(settings.find(name))
+    (tmp_path / "config.yaml").write_text(settings.dump(config))
+    assert settings.load(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_every_key_of_a_shipped_config_is_known_and_every_file_says_what_it_is(name: str) -> None:
+    text = settings.find(name).read_text()
+    assert text.startswith("# ")
+    assert len(text.splitlines()[0]) > 20
+
+
+def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
+    quick, oracle = (settings.load(settings.find(n)) for n in ("quickstart", "quickstart_oracle"))
+    assert quick.tasks == oracle.tasks
+    assert quick.policy == oracle.policy
+
+
+def test_names_in_the_schema_are_the_names_that_exist() -> None:
+    assert set(catalogue.GOALS) == set(GOALS)
+    robots = schema.LocomotionTasks.model_fields["robot"].annotation
+    assert set(robots.__args__) == set(ROBOTS) == set(catalogue.ROBOTS)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--learner.inner_lrr 3", "--learner.inner_lrr is not a setting; did you mean inner_lr?"),
+        ("--learner.inner_lr -1", "--learner.inner_lr is -1; input should be greater than 0"),
+        ("--learner.inner_lr .inf", "--learner.inner_lr is inf; input should be a finite number"),
+        ("--learner.kind mamal", "--learner.kind is 'mamal'; did you mean maml?"),
+        ("--outer.kind gradient", "is not a setting"),
+        ("--tasks.vary.slop 3", "tasks.vary: 'slop' is not a variable; did you mean slope_deg?"),
+        ("--tasks.vary.slope_deg.trian [1,2]", "--tasks.vary.slope_deg.trian is not a setting; did you mean train?"),
+        ("--tasks.vary.slope_deg.train [2,1]", "tasks.vary.slope_deg: the range [2, 1] is empty"),
+        ("--tasks.vary.slope_deg.ood [0,3]", "the ood range [0, 3] overlaps what is trained on"),
+        ("--tasks.vary.slope_deg.train [[0,8],[2,6]]", "the ranges [0, 8] and [2, 6] overlap"),
+        ("--tasks.vary.slope_deg.train [1,1.00001]", "is too narrow"),
+        ("--tasks.vary.direction 0", "direction is one of the choices -1 and 1"),
+        ("--tasks.vary.slope_deg 80", "slope_deg 80 lies outside [-60, 60]"),
+        ("--tasks.vary.velocity 1", "exactly one goal"),
+        ("--tasks.vary 3", "--tasks.vary is 3"),
+        ("--tasks.robot half_cheeta", "--tasks.robot is 'half_cheeta'; did you mean half_cheetah?"),
+        ("--tasks.horizon 0", "--tasks.horizon is 0; input should be greater than or equal to 1"),
+        ("--policy.hidden 0", "--policy.hidden is 0"),
+        ("--train.iterations many", "--train.iterations is 'many'; input should be a valid integer"),
+        ("--train.iterations", "--train.iterations needs a value"),
+        ("--train.iterations [", "could not be read"),
+        ("--advantage.gamma 1.5", "--advantage.gamma is 1.5; input should be less than or equal to 1"),
+        ("--seed.x 3", "seed is not a section"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_key(words: str, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        settings.load(QUICKSTART, settings.split_overrides(words.split())[1])
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [", "could not be read as YAML"),
+        ("- 1", "holds list, expected a mapping"),
+        ("!!python/object/apply:os.system ['true']", "could not be read as YAML"),
+        ("seed: 0", "tasks is missing"),
+    ],
+)
+def test_a_broken_file_is_named(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"mine.yaml") as caught:
+        settings.load(path)
+    assert sentence in str(caught.value)
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"did you mean quickstart\?"):
+        settings.find("quikstart")
+
+
+def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN001
+    with pytest.raises(UserError, match=r"learner reptile needs outer.kind gradient"):
+        small("reptile_cheetah_direction", outer={"kind": "trpo"})
+    with pytest.raises(UserError, match=r"learner maml needs outer.kind ppo or trpo"):
+        small("maml_point", outer={"kind": "gradient"})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        ("maml_point", {"learner__estimator": "emaml", "outer": {"kind": "trpo"}}, "outer.kind trpo leaves it out"),
+        ("maml_point", {"learner__estimator": "emaml", "train__episodes": 1}, "compares episodes with each other"),
+        ("reptile_robot", {"learner__inner_optimizer": "adam", "outer__optimizer": "adam"}, "has to be sgd"),
+        ("maml_point", {"outer": {"kind": "trpo"}}, "learner.each_round is for outer.kind ppo"),
+        ("maml_sinusoid", {"learner__inner_lr_decay": 0.5}, "a supervised task has one round"),
+        ("maml_omniglot", {"learner__each_round": True}, "a supervised task has one round"),
+        ("maml_point", {"outer__minibatches": 4}, "outer.minibatches is 4, but there are only 3 tasks"),
+        ("gru_point", {"outer__minibatches": 7}, "outer.minibatches is 7, but there are only 6 trials"),
+        ("maml_sinusoid", {"learner": {"kind": "reptile", "clip_coef": 0.2}}, "supervised tasks have no actions"),
+        ("metanet_point", {"learner__channels": 8}, "learner.channels is for tasks of kind fewshot"),
+        ("metanet_sinusoid", {"learner__representation": "verification"}, "representation verification wants classes"),
+        ("metanet_point", {"policy__hidden": []}, "keys in the last hidden layer: policy.hidden is empty"),
+        ("metanet_omniglot", {"learner__rounds": 2}, "a supervised task has one support"),
+        ("metanet_point", {"outer": {"kind": "gradient"}}, "learner metanet needs outer.kind ppo or trpo"),
+        ("siamese_koch", {"tasks__size": 28}, "network koch sees 105 x 105 pixels: tasks.size is 28"),
+        ("siamese_omniglot", {"tasks__size": 105}, "learner siamese sees 28 x 28 pixels: tasks.size is 105"),
+        ("relation_omniglot", {"tasks__size": 105}, "learner relation sees 28 x 28 pixels: tasks.size is 105"),
+        ("siamese_koch", {"tasks__size": 64}, "--tasks.size is '64'; expected one of 105, 28"),
+        ("siamese_koch", {"tasks__resize": "area"}, "resize says how images become 28 x 28: with size 105"),
+        ("siamese_koch", {"learner__bn": "support"}, "not normalised: leave embedding and bn out"),
+        ("siamese_koch", {"learner__l2": {"dens": 0.1}}, "l2 names the layer 'dens'; did you mean dense?"),
+        ("siamese_omniglot", {"learner__l2": {"dense": 0.1}}, "l2 names the layer 'dense'; expected one of conv0"),
+        ("siamese_omniglot", {"learner__l2": {"conv0": -1}}, "learner.l2.conv0 is -1"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_said(
+    name: str,
+    changes: dict[str, object],
+    sentence: str,
+    small,  # noqa: ANN001
+) -> None:
+    with pytest.raises(UserError) as caught:
+        small(name, **changes)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_keep_their_values() -> None:
+    words = ["train", "quickstart", "--tasks.vary.slope-deg.train=[-1,1]", "--seed", "3", "--learner.inner-lr", "1e-1"]
+    own, overrides = settings.split_overrides(words)
+    assert own == ["train", "quickstart", "--seed", "3"]
+    assert settings.load(QUICKSTART, overrides).learner.inner_lr == 0.1  # type: ignore[union-attr]

@@ -1,0 +1,132 @@
+"""Every setting matters: changing it changes what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from metarl.config.schema import Config
+from metarl.training.trainer import make_trainer
+
+EFFECTS: list[tuple[str, str, Any]] = [
+    ("maml_cheetah_direction", "seed", 1),
+    ("maml_cheetah_direction", "tasks.horizon", 9),
+    ("maml_cheetah_direction", "tasks.action_scale", 5.0),
+    ("maml_cheetah_direction", "tasks.ctrl_cost", 0.5),
+    ("maml_cheetah_direction", "tasks.physics", "gymnasium"),
+    ("maml_cheetah_direction", "tasks.vary.friction", 0.1),
+    ("maml_cheetah_direction", "tasks.vary.slope_deg", 5.0),
+    ("maml_cheetah_direction", "policy.init_std", 0.5),
+    ("maml_cheetah_direction", "learner.inner_lr", 0.2),
+    ("maml_cheetah_direction", "learner.inner_steps", 2),
+    ("maml_cheetah_direction", "learner.rounds", 2),
+    ("maml_cheetah_direction", "learner.first_order", True),
+    ("maml_cheetah_direction", "learner.learn_inner_lr", False),
+    ("maml_cheetah_direction", "outer.outer_lr", 0.01),
+    ("maml_cheetah_direction", "outer.num_epochs", 2),
+    ("maml_cheetah_direction", "outer.clip_coef", 1e-4),
+    ("maml_cheetah_direction", "outer.kl_coef", 0.5),
+    ("maml_cheetah_direction", "outer.max_grad_norm", 1e-12),
+    ("maml_cheetah_direction", "outer.max_kl", 1e-7),
+    ("maml_cheetah_direction", "outer.lr_anneal", True),
+    ("maml_cheetah_direction", "advantage.gamma", 0.5),
+    ("maml_cheetah_direction", "advantage.gae_lambda", 0.5),
+    ("maml_cheetah_direction", "train.num_tasks", 4),
+    ("maml_cheetah_direction", "train.episodes", 4),
+    ("maml_trpo_cheetah_direction", "outer.max_kl", 0.1),
+    ("maml_trpo_cheetah_direction", "outer.cg_iterations", 1),
+    ("maml_trpo_cheetah_direction", "outer.damping", 10.0),
+    ("maml_point", "tasks.action_scale", 3.0),
+    ("maml_point", "learner.inner_lr_decay", 1.0),
+    ("maml_point", "learner.each_round", False),
+    ("reptile_cheetah_direction", "learner.inner_lr", 0.2),
+    ("reptile_cheetah_direction", "learner.inner_steps", 2),
+    ("reptile_cheetah_direction", "learner.rounds", 2),
+    ("reptile_cheetah_direction", "outer.outer_lr", 0.1),
+    ("reptile_cheetah_direction", "outer.optimizer", "adam"),
+    ("reptile_cheetah_direction", "outer.max_grad_norm", 1e-12),
+    ("reptile_robot", "learner.clip_coef", 1e-4),
+    ("quickstart_oracle", "outer.kl_coef", 0.5),
+    ("prototypical_omniglot", "seed", 1),
+    ("prototypical_omniglot", "tasks.way", 4),
+    ("prototypical_omniglot", "tasks.shot", 2),
+    ("prototypical_omniglot", "tasks.query", 3),
+    ("prototypical_omniglot", "learner.bn", "support"),
+    ("prototypical_omniglot", "learner.embedding.channels", 8),
+    ("prototypical_omniglot", "learner.embedding.down", "stride"),
+    ("prototypical_omniglot", "outer.lr_halve_every", 1),
+    ("prototypical_omniglot", "train.num_tasks", 4),
+    ("maml_omniglot", "learner.inner_lr", 0.2),
+    ("maml_omniglot", "learner.first_order", True),
+    ("maml_omniglot", "learner.inner_steps", 2),
+    ("maml_omniglot", "learner.embedding.down", "pool"),
+    ("reptile_omniglot", "learner.inner_steps", 2),
+    ("reptile_omniglot", "learner.inner_optimizer", "adam"),
+    ("reptile_omniglot", "outer.lr_anneal", False),
+    ("ntm_copy", "learner.controller", "lstm"),
+    ("lstm_meta_learner_omniglot", "learner.inner_steps", 2),
+    ("lstm_meta_learner_omniglot", "learner.hidden", 3),
+    ("lstm_meta_learner_omniglot", "learner.input_bias", -2.0),
+    ("lstm_meta_learner_omniglot", "learner.embedding.channels", 8),
+    ("lstm_meta_learner_point", "learner.rounds", 2),
+    ("lstm_meta_learner_point", "outer.kl_coef", 0.5),
+    ("maml_sinusoid", "tasks.shot", 4),
+    ("maml_sinusoid", "tasks.query", 4),
+    ("maml_sinusoid", "tasks.variant", "reptile"),
+    ("maml_sinusoid", "learner.inner_lr", 0.2),
+    ("metanet_omniglot", "learner.channels", 8),
+    ("metanet_omniglot", "learner.representation", "verification"),
+    ("metanet_omniglot", "learner.slices", 2),
+    ("metanet_omniglot", "learner.log_range", 3.0),
+    ("metanet_omniglot", "learner.hidden", 4),
+    ("metanet_omniglot", "learner.fast_gain", 0.5),
+    ("metanet_omniglot", "learner.attention_scale", 1.0),
+    ("metanet_point", "learner.rounds", 2),
+    ("metanet_point", "outer.kl_coef", 0.5),
+    ("metanet_sinusoid", "learner.slices", 2),
+    ("matching_omniglot", "learner.distance", "l2"),
+    ("matching_omniglot", "learner.fce", True),
+    ("relation_omniglot", "learner.bn", "support"),
+    ("siamese_omniglot", "learner.embedding.down", "stride"),
+    ("siamese_omniglot", "learner.l2", {"distance": 0.1}),
+    ("siamese_omniglot", "tasks.distort", True),
+]
+
+
+def learned(config: Config) -> torch.Tensor:
+    """The policy's weights after two iterations."""
+    trainer = make_trainer(config)
+    for _ in range(2):
+        trainer.iterate()
+    return torch.cat([v.flatten() for k, v in trainer.state.theta.items() if not k.startswith("inner_lr")])
+
+
+@pytest.mark.parametrize(("name", "key", "value"), EFFECTS, ids=[f"{n}-{k}" for n, k, _ in EFFECTS])
+def test_changing_it_changes_what_is_learned(
+    name: str, key: str, value: Any, small: Callable[..., Config], plain: dict[str, torch.Tensor]
+) -> None:
+    changed = learned(small(name, **{key.replace(".", "__"): value}))
+    if name not in plain:
+        plain[name] = learned(small(name))
+    assert changed.isfinite().all()
+    assert not torch.equal(changed, plain[name])
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, torch.Tensor]:
+    """What each config learns unchanged, worked out once."""
+    return {}
+
+
+def test_the_line_search_length_matters(small: Callable[..., Config]) -> None:
+    """With a bound that the quadratic model overshoots, one try fails where fifteen find a step."""
+    moved = []
+    for tries in (1, 15):
+        config = small(
+            "maml_trpo_cheetah_direction", outer__max_kl=50.0, outer__damping=0.0, outer__line_search_steps=tries
+        )
+        moved.append(learned(config))
+    assert not torch.equal(*moved)

@@ -1,0 +1,156 @@
+"""Trials of several episodes as they are lived through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from agents.memory import RL2
+from agents.objectives import likelihood_ratio
+from envs.core import Tasks
+from metarl.config.schema import Config
+from metarl.training.collect import AdvantageEstimator, Rollouts, collect_rollouts
+from metarl.training.policies import pack_valid_steps
+from metarl.training.trainer import Trainer
+from tests.probes import Guess
+
+CONFIG: dict[str, Any] = {
+    "tasks": {"kind": "point", "horizon": 12, "action_scale": 300.0},
+    "policy": {"hidden": [8], "init_std": 3.0},
+    "learner": {"kind": "gru", "hidden": 6, "rounds": 2},
+    "outer": {"kind": "ppo", "num_epochs": 2, "minibatches": 2},
+    "train": {"iterations": 2, "num_tasks": 4, "episodes": 3, "num_threads": 1},
+}
+
+
+def trainer(**learner: Any) -> Trainer:
+    given = CONFIG["learner"] | learner
+    if given["kind"] == "snail":
+        del given["hidden"]
+    return Trainer(Config.model_validate(CONFIG | {"learner": given}))
+
+
+def rollouts(t: Trainer, near: bool = False) -> Rollouts:
+    """near: goals so close that many episodes end by reaching them."""
+    tasks = t.family.sample(4, "train", torch.Generator().manual_seed(1))
+    if near:
+        tasks = Tasks(tasks.names, 0.1 * tasks.values)
+    generator = torch.Generator().manual_seed(2)
+    return collect_rollouts(
+        t.learner,
+        t.state.theta,
+        t.family,
+        tasks,
+        (3,) * (t.learner.rounds + 1),
+        AdvantageEstimator(0.99, 0.95),
+        generator,
+    )
+
+
+def test_taken_first() -> None:
+    taken = torch.tensor([[1, 0], [0, 1], [1, 0], [0, 0]], dtype=torch.bool)
+    (x,) = pack_valid_steps([torch.arange(8.0).view(4, 2)], taken)
+    assert x.tolist() == [[0, 3], [4, 0]]
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "mann", "ntm", "snail"])
+@pytest.mark.parametrize("memory_reset", ["trial", "episode"])
+def test_learning_sees_what_acting_saw(kind: str, memory_reset: str) -> None:
+    """Run over again at once, the trials give the very policies that sampled, whatever ended and whenever."""
+    small = {"mann": {"locations": 5, "width": 4}, "ntm": {"locations": 5, "width": 4}, "snail": {"length": 16}}
+    t = trainer(kind=kind, memory_reset=memory_reset, **small.get(kind, {}))
+    told = rollouts(t, near=True)
+    taken = torch.stack([x.alive for x in told.trajectories])
+    assert 0 < (~taken).sum() < 0.9 * taken.numel()  # some episodes ended early
+    data = told.episode.query
+    assert data.alive.sum() == taken.sum()
+    assert data.x.shape[2] == (12 if memory_reset == "trial" else 36)
+    assert isinstance(t.learner, RL2)
+    one = type(data)(*(x[0] for x in data))
+    out = t.learner.apply(t.state.theta, t.learner.initial_state(t.state.theta), one.x)
+    torch.testing.assert_close(likelihood_ratio(out, one), torch.ones_like(one.logp), rtol=0, atol=1e-4)
+
+
+def test_what_is_seen_is_the_last_step() -> None:
+    told = rollouts(trainer())
+    x, a, b = told.episode.query.x[0], told.trajectories[0], told.trajectories[1]
+    assert x.shape == (36, 12, 2 + 2 + 2)
+    obs, act, rew, ended = x.split([2, 2, 1, 1], -1)
+    assert not x[0, :, 2:].any()
+    flat = a.obs.transpose(0, 1).flatten(1, 2), a.act.transpose(0, 1).flatten(1, 2), a.rew.transpose(0, 1).flatten(1, 2)
+    torch.testing.assert_close(obs[:12], flat[0])
+    torch.testing.assert_close(act[1:13], flat[1])
+    torch.testing.assert_close(rew[1:13, :, 0], flat[2])
+    torch.testing.assert_close(obs[12:24], b.obs.transpose(0, 1).flatten(1, 2))
+    assert ended[:, :, 0].nonzero()[:, 0].unique().tolist() == [12, 24]  # the first steps of later episodes
+
+
+def test_memory_lasts_for_a_trial_or_an_episode() -> None:
+    """The first step of the second episode: the same memory as at the start, or not."""
+    for memory_reset, same in (("trial", False), ("episode", True)):
+        t = trainer(memory_reset=memory_reset)
+        told = rollouts(t)
+        first, second = (x.mean[:, 0] for x in told.trajectories[:2])  # observations are the same there: the origin
+        assert torch.equal(first, second) is same
+
+
+def test_nothing_is_learned_from_a_trial_that_broke_down() -> None:
+    t = trainer()
+    whole = rollouts(t).episode.query
+    told = t.family.experience
+
+    def breaking(*args: Any) -> Any:
+        data = told(*args)
+        data.diverged[1, 2] = True
+        return data
+
+    t.family.experience = breaking  # type: ignore[method-assign]
+    data = rollouts(t).episode.query
+    broken = 1 * 3 + 2
+    assert not data.alive[0, :, broken].any()
+    assert not data.x[0, :, broken].any()
+    others = [i for i in range(12) if i != broken]
+    assert torch.equal(data.alive[:, :, others], whole.alive[:, :, others])
+
+
+def test_minibatches_cover_every_trial_once_an_epoch() -> None:
+    t = trainer()
+    episode = rollouts(t).episode
+    parts = [part for part, _ in t.outer._parts(episode)]  # type: ignore[attr-defined]
+    assert len(parts) == 4
+    assert all(p.query.x.shape[2] == 6 for p in parts)
+    for epoch in (parts[:2], parts[2:]):
+        first = torch.cat([p.query.act[0, 0] for p in epoch], 0)
+        assert torch.equal(first.sort(0).values, episode.query.act[0, 0].sort(0).values)
+
+
+@pytest.mark.parametrize("kind", ["gru", "mann"])
+def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
+    """One number is to be guessed, +1 or -1, twice; the reward of the first guess tells it. Without memory: -1."""
+    gained = {}
+    for memory_reset in ("trial", "episode"):
+        settings = CONFIG | {
+            "policy": {"hidden": [16], "init_std": 0.5},
+            "learner": {"kind": kind, "hidden": 16, "memory_reset": memory_reset}
+            | ({} if kind == "gru" else {"locations": 4}),
+            "outer": {"kind": "ppo", "outer_lr": 0.01, "num_epochs": 4},
+            "train": {"iterations": 60, "num_tasks": 64, "episodes": 2, "num_threads": 1},
+        }
+        t = Trainer(Config.model_validate(settings), family=Guess())
+        for _ in range(60):
+            metrics = t.iterate()
+        gained[memory_reset] = metrics["return_after"]
+    assert gained["trial"] > -0.5
+    assert gained["episode"] < -0.9
+
+
+def test_the_scale_of_returns_is_known_before_the_step_and_what_is_seen_after_it() -> None:
+    t = trainer()
+    told, step = [], t.outer.step
+    t.outer.step = lambda theta, episode: told.append(theta) or step(theta, episode)  # type: ignore[method-assign,func-returns-value]
+    t.iterate()
+    assert told[0]["ret.count"].item() > 0
+    assert told[0]["seen.count"].item() == 0
+    assert t.state.theta["seen.count"].item() == t.state.theta["ret.count"].item() > 0
