@@ -1,7 +1,8 @@
 """A folder is a registry: what lies in it is known by name, and nothing else has to be told.
 
-Every module of a folder offers one thing under a fixed name, for example `Settings`. Modules of a registry import neither
-torch nor mujoco, so that names are listed and settings are checked at once; what is heavy they import when they build.
+Every module of a folder offers one thing under a fixed name, for example `Settings`. Modules of a registry import
+neither torch nor mujoco, so that names are listed and settings are checked at once; what is heavy they import when they
+build.
 
 Other people's packages take part in two ways: an entry point of the group names a module, or a module is given by name
 (`add_plugin`, the command line's `--plugin`). A run folder never names code to import.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -36,11 +37,11 @@ class Registry(Generic[Item]):
     """Things by name, out of the modules of `package` and of plugins.
 
     what: how one of them is called in a sentence. attribute: the name under which a module offers them, one, or several
-    as a tuple. key: the attribute of a thing that is its name. group: of the entry points of other packages.
+    as a tuple. name_of: the name of a thing. group: of the entry points of other packages.
     """
 
-    def __init__(self, what: str, package: str, attribute: str, key: str, group: str) -> None:
-        self.what, self.package, self.attribute, self.key, self.group = what, package, attribute, key, group
+    def __init__(self, what: str, package: str, attribute: str, name_of: Callable[[Item], str], group: str) -> None:
+        self.what, self.package, self.attribute, self.name_of, self.group = what, package, attribute, name_of, group
         self._items: dict[str, Item] | None = None
         self._plugins: list[ModuleType] = []
 
@@ -95,7 +96,7 @@ class Registry(Generic[Item]):
         offered: Any = getattr(module, self.attribute, ())
         assert self._items is not None
         for item in offered if isinstance(offered, tuple) else (offered,):
-            name = str(getattr(item, self.key))
+            name = self.name_of(item)
             known = self._items.get(name)
             if known is not None and known is not item:
                 raise ValueError(f"{module.__name__} offers the {self.what} {name!r}, a name that is taken: rename it")
