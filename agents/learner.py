@@ -10,14 +10,16 @@ pure: the task axis is added outside by `torch.func.vmap`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from agents.advantages import AllReduceSum
 from agents.distributions import Policy
-from envs.core import Examples
+from agents.settings import PolicySettings
+from envs.core import Examples, Space
+from envs.task_settings import Answers
 
 Params = dict[str, Tensor]
 
@@ -76,91 +78,127 @@ Exploration = Callable[[Any, Any, Any], Tensor]
 it."""
 
 
-class Learner(Protocol):
-    """What the trainer needs from anything that learns."""
+class Learner(Generic[Out]):
+    """What learns. Subclass it, give `init`, `adapt`, `apply` and `loss`, and leave the rest as it is.
 
-    @property
-    def rounds(self) -> int:
-        """Batches of experience that `adapt` is given within one task."""
+    All methods are pure functions of one task; the task axis is added outside by `torch.func.vmap`.
 
-    @property
-    def observes_task(self) -> bool:
-        """Whether x carries the true task parameters: the oracle, and nobody else."""
+    rounds: batches of experience that `adapt` is given within one task.
+    observes_task: whether x carries the true task parameters, which is for baselines only.
+    is_recurrent: whether it adapts while it acts (`RecurrentLearner`).
+    way: classes of a task, of those that tell classes apart. fixed_way: whether its last layer has a place for each.
+    bn, bn_choices: which statistics normalise a batch of images, and which may (`agents.nn.embeddings`).
+    takes_steps: whether a supervised task is adapted to by `test_steps` gradient steps.
+    chunks_tasks: whether a CPU differentiates few tasks at once, because they fall out of its caches.
+    items_at_once: support items evaluated at once, where each has a network of its own; 0 for any number.
+    """
+
+    rounds: int = 1
+    observes_task: bool = False
+    is_recurrent: ClassVar[bool] = False
+    way: int = 1
+    fixed_way: ClassVar[bool] = False
+    bn: str = "none"
+    bn_choices: ClassVar[tuple[str, ...]] = ()
+    takes_steps: ClassVar[bool] = False
+    chunks_tasks: ClassVar[bool] = False
+    items_at_once: ClassVar[int] = 0
 
     def init(self, generator: torch.Generator) -> Params:
         """A fresh theta."""
+        raise NotImplementedError
 
     def initial_state(self, theta: Params) -> Params:
         """phi before any experience."""
+        return {}
 
-    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
-        """phi after one more batch of experience."""
+    def adapt(self, theta: Params, phi: Params, support: Any) -> Params:
+        """phi after one more batch of experience (`Transitions` [T, E, ...], or `Examples` [S, ...])."""
+        raise NotImplementedError
 
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Policy:
-        """How to act on x [..., O]."""
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
+        """How to act on x [..., O], or logits [Q, way], or numbers."""
+        raise NotImplementedError
 
-    def loss(self, theta: Params, episode: Episode) -> Tensor:
-        """The meta-objective of one task, a scalar."""
+    def loss(self, theta: Params, data: Any) -> Tensor:
+        """The meta-objective of one task (`Episode`, or `SupervisedTask`), a scalar."""
+        raise NotImplementedError
 
-
-@runtime_checkable
-class RecurrentLearner(Learner, Protocol):
-    """A learner that adapts while it acts: its memory moves with every step of a trial of `rounds` + 1 episodes.
-
-    What it sees, I wide, is the observation, its last action, the reward for that, and whether an episode ended with
-    it: zeros at the start of a trial.
-    """
-
-    @property
-    def memory_reset(self) -> str:
-        """Whether the memory lasts for a `trial` of several episodes, or for one `episode`."""
-
-    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
-        """What is seen [..., I] -> a new memory, and how to act."""
-
-    def value(self, theta: Params, x: Tensor) -> Tensor:
-        """What is seen in whole trials [L, B, I] -> the return expected at every step [L, B]."""
+    def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
+        """Statistics of batch normalisation on a training task; nothing where there are none."""
+        return {}
 
     def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum) -> Params:
-        """theta with the scale of returns that data [L, B] show, before it learns from them; it acts and expects as it
-        did. `total` sums over all who have such data.
+        """theta with the scale of returns that data show, before an outer step; it acts and predicts as it did.
+
+        all_reduce_sum: over all processes that have such data.
         """
+        return theta
 
     def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum) -> Params:
-        """theta with the statistics of what was seen, once it has learned from it."""
+        """theta with running statistics of its inputs, after an outer step."""
+        return theta
 
 
-class FewShotLearner(Protocol):
-    """What training and judging need from a learner that tells classes apart."""
+class RecurrentLearner(Learner[Policy]):
+    """A learner that adapts while it acts: its memory moves with every step of a trial of `rounds` + 1 episodes.
+
+    Its input, I wide, is the observation, the last action, the reward for that, and whether an episode ended with it:
+    zeros at the start of a trial. memory_reset: whether the memory lasts for a `trial` of several episodes, or for one
+    `episode`.
+    """
+
+    is_recurrent: ClassVar[bool] = True
+    memory_reset: str = "trial"
+
+    def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
+        """Input [..., I] -> a new memory, and how to act."""
+        raise NotImplementedError
+
+    def value(self, theta: Params, x: Tensor) -> Tensor:
+        """Inputs of whole trials [L, B, I] -> the return expected at every step [L, B]."""
+        raise NotImplementedError
+
+
+class Problem(NamedTuple):
+    """All that building a learner needs.
+
+    objective: minimised by the outer step: of acting learners the surrogate with an entropy bonus, else cross entropy,
+    squared error or bits. penalty, penalty_coef: KL to the policy that sampled, and its weight.
+    """
+
+    answers: Answers
+    space: Space
+    objective: Objective
+    way: int = 1
+    descriptor_size: int = 0  # task parameters that a learner which observes the task has behind its observation
+    penalty: Objective | None = None
+    penalty_coef: float = 0.0
+    value_coef: float = 0.5
+    policy: PolicySettings = PolicySettings()
 
     @property
-    def way(self) -> int:
-        """Classes of a task."""
+    def is_supervised(self) -> bool:
+        return self.answers != "actions"
 
     @property
-    def bn(self) -> str:
-        """Which statistics normalise (see `agents.nn.embeddings`)."""
+    def inputs(self) -> int:
+        """Width of what a policy observes."""
+        return self.space.obs + self.descriptor_size
 
-    def init(self, generator: torch.Generator) -> Params:
-        """A fresh theta."""
+    def policy_network(self, extra_inputs: int = 0) -> Any:
+        """The policy's network, of `extra_inputs` more numbers where a learner adds some."""
+        return self.policy.build(self.inputs + extra_inputs, self.space)
 
-    def initial_state(self, theta: Params) -> Params:
-        """phi before any example."""
-
-    def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
-        """phi after the support."""
-
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Logits [Q, way]."""
-
-    def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
-        """The meta-objective of one task, a scalar."""
-
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
-        """Statistics of batch normalisation on a training task."""
+    def penalized_objective(self) -> Objective:
+        """The objective with the penalty added, for learners whose sampling policy is the one that is trained."""
+        if self.penalty is None or self.penalty_coef == 0:
+            return self.objective
+        objective, penalty, coef = self.objective, self.penalty, self.penalty_coef
+        return lambda out, data: objective(out, data) + coef * penalty(out, data)
 
 
-def adapt_rounds(learner: Learner, theta: Params, support: tuple[Transitions, ...]) -> Params:
+def adapt_rounds(learner: Learner[Any], theta: Params, support: tuple[Transitions, ...]) -> Params:
     """phi after every round of `support`."""
     phi = learner.initial_state(theta)
     for data in support:
@@ -168,7 +206,7 @@ def adapt_rounds(learner: Learner, theta: Params, support: tuple[Transitions, ..
     return phi
 
 
-def post_adaptation_objective(learner: Learner, objective: Objective) -> Callable[[Params, Episode], Tensor]:
+def post_adaptation_objective(learner: Learner[Any], objective: Objective) -> Callable[[Params, Episode], Tensor]:
     """`objective` on the query data, as a function of theta through every adaptation round."""
 
     def judge(theta: Params, episode: Episode) -> Tensor:
@@ -178,21 +216,16 @@ def post_adaptation_objective(learner: Learner, objective: Objective) -> Callabl
     return judge
 
 
-class GradientLearner(Protocol):
-    """A learner that is judged through its adaptation, of whatever it learns from."""
+class GradientLearner(Learner[Out]):
+    """A learner whose outer objective is that of its adapted parameters."""
 
-    def initial_state(self, theta: Params) -> Params: ...
-
-    def adapt(self, theta: Params, phi: Params, support: Any) -> Params: ...
-
-    def apply(self, theta: Params, phi: Params, x: Tensor) -> Any: ...
-
-    def adapt_with_output(self, theta: Params, phi: Params, support: Any) -> tuple[Params, Any]:
-        """`adapt`, and what `apply` says of the support before it, from the pass that adapting makes anyway."""
+    def adapt_with_output(self, theta: Params, phi: Params, support: Any) -> tuple[Params, Out]:
+        """`adapt`, and what `apply` gives on the support before it, from the pass that adapting makes anyway."""
+        raise NotImplementedError
 
 
 def post_adaptation_loss(
-    learner: GradientLearner,
+    learner: GradientLearner[Any],
     theta: Params,
     episode: Episode | SupervisedTask,
     outer: Objective,

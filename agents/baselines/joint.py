@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from agents.distributions import Policy
-from agents.learner import Episode, Network, Objective, Params, Transitions
+from agents.learner import Episode, Learner, Network, Objective, Params, Transitions
 from agents.optimization.descent import descend
 
 
 @dataclass(frozen=True)
-class Joint:
+class Joint(Learner[Policy]):
     """One policy for all tasks, trained on their mixture; `adapt` changes nothing.
 
     sees_task=True is the oracle: the true task parameters are part of its input, so that what it reaches tells what

@@ -23,14 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from agents.distributions import Gaussian
-from agents.learner import Data, Episode, Objective, Out, Params, SupervisedTask, Transitions
+from agents.learner import Data, Episode, Learner, Objective, Out, Params, SupervisedTask, Transitions
 from agents.nn.fast_weights import Augmented, each, mixed, shared
 from agents.nn.gradient_readers import init_d, init_m, log_and_sign, run_d, run_m
 from agents.nn.perceptrons import MIN_LOG_STD
@@ -46,7 +46,7 @@ TINY = 1e-8  # keeps the root of a distance differentiable
 
 
 @dataclass(frozen=True)
-class MetaNet(Generic[Out]):
+class MetaNet(Learner[Out]):
     """base, embed: b and u. head: what b says. inner, outer: objectives of the meta information and of the queries.
 
     representation: u's loss, `task` for the inner objective (the authors' code), `verification` for the paper's.
@@ -72,8 +72,8 @@ class MetaNet(Generic[Out]):
     margin: float = 1.0
     init_std: float | None = None
     rounds: int = 1
-    bn: str = "none"
-    observes_task = False
+    fixed_way: ClassVar[bool] = True
+    items_at_once: ClassVar[int] = 40
 
     def init(self, generator: torch.Generator) -> Params:
         theta = with_prefix(BASE, self.base.init(generator)) | with_prefix(EMBED, self.embed.init(generator))
@@ -155,10 +155,6 @@ class MetaNet(Generic[Out]):
         for support in episode.support:
             phi = self.adapt(theta, phi, support)
         return self.outer(self.apply(theta, phi, episode.query.x), episode.query)
-
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
-        """Nothing: there is no batch normalisation."""
-        return {}
 
 
 def as_it_is(theta: Params, out: Tensor) -> Tensor:

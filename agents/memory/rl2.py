@@ -24,7 +24,7 @@ from torch import Tensor
 
 from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
-from agents.learner import Episode, Network, Objective, Params, Transitions
+from agents.learner import Episode, Network, Objective, Params, RecurrentLearner, Transitions
 from agents.nn.cores import Core, run
 from agents.nn.perceptrons import TanhMLP
 from agents.objectives import mean_alive
@@ -35,7 +35,7 @@ SMALL = 1e-8
 
 
 @dataclass(frozen=True)
-class RL2:
+class RL2(RecurrentLearner):
     """core: of inputs I. policy and value_net: of inputs core.dim + I. outer: what is minimised of the policy.
 
     rounds: episodes of a trial before its last. memory_reset: whether the memory lasts for a `trial`, or
@@ -50,7 +50,6 @@ class RL2:
     value_coef: float = 0.5
     rounds: int = 1
     memory_reset: str = "trial"
-    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         learned = self.core.init(generator) | _named("policy", self.policy.init(generator))

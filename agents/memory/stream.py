@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Objective, Params, SupervisedTask
+from agents.learner import Learner, Objective, Params, SupervisedTask
 from agents.nn.cores import Core, run
 from envs.core import Examples
 
@@ -26,7 +27,7 @@ LAST = "last_answer"
 
 
 @dataclass(frozen=True)
-class Stream:
+class Stream(Learner[Tensor]):
     """see: pictures or numbers [S, ...] -> [S, I]. tell: answers [S, ...] -> [S, way], as the core is shown them."""
 
     core: Core
@@ -34,9 +35,7 @@ class Stream:
     encode_label: Callable[[Tensor, int], Tensor]
     objective: Objective
     way: int
-    bn: str = "none"
-    rounds = 1
-    observes_task = False
+    fixed_way: ClassVar[bool] = True
 
     def init(self, generator: torch.Generator) -> Params:
         weight = torch.empty(self.way, self.core.dim)
@@ -75,10 +74,6 @@ class Stream:
         asked = self.apply(theta, phi, episode.query.x)
         both = Examples(episode.query.x, torch.cat([support.y, episode.query.y]))
         return self.objective(torch.cat([answers, asked]), both)
-
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
-        """Nothing: there is no batch normalisation."""
-        return {}
 
 
 def flatten_images(x: Tensor) -> Tensor:

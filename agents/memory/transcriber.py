@@ -8,21 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask
+from agents.learner import Learner, Params, SupervisedTask
 from agents.nn.cores import Core, run
 from agents.objectives import bits
 from envs.core import Examples
 
 
 @dataclass(frozen=True)
-class Transcriber:
+class Transcriber(Learner[Tensor]):
     """Carried: a core and a last layer of `way` outputs. Formed: the core's memory of the sequence it was shown."""
 
     core: Core
     way: int
-    bn: str = "none"
-    rounds = 1
-    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weight = torch.nn.init.xavier_uniform_(torch.empty(self.way, self.core.dim), generator=generator)
@@ -43,7 +40,3 @@ class Transcriber:
         """Mean cost of a bit, in bits."""
         phi = self.adapt(theta, self.initial_state(theta), episode.support[0])
         return bits(self.apply(theta, phi, episode.query.x), episode.query)
-
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
-        """Nothing: there is no batch normalisation."""
-        return {}

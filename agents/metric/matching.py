@@ -10,14 +10,14 @@ its scale is learned. `l2` attends by minus the squared distance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask
-from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
+from agents.learner import Learner, Params, SupervisedTask
+from agents.metric.support import BN_CHOICES, embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.cells import init_lstm, lstm_cell
 from agents.nn.embeddings import BatchNorm, Embedding
 from agents.objectives import cross_entropy
@@ -28,7 +28,7 @@ SMALL = 1e-8  # added to a probability before its logarithm
 
 
 @dataclass(frozen=True)
-class Matching:
+class Matching(Learner[Tensor]):
     """`way` classes a task; fce: full context embeddings (sec. 2.1.2, app. A) with `reads` steps of attention."""
 
     embedding: Embedding
@@ -37,8 +37,7 @@ class Matching:
     distance: Literal["cosine", "l2"] = "cosine"
     fce: bool = False
     reads: int = 5
-    rounds = 1
-    observes_task = False
+    bn_choices: ClassVar[tuple[str, ...]] = BN_CHOICES
 
     def init(self, generator: torch.Generator) -> Params:
         theta = self.embedding.init(generator) | {"log_scale": torch.tensor(SCALE).log()}
@@ -75,7 +74,7 @@ class Matching:
             return -(z[:, None] - memory[None]).square().sum(-1)
         return theta["log_scale"].exp() * F.normalize(z, dim=-1) @ F.normalize(memory, dim=-1).T
 
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
+    def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
         return measure(self.embedding, theta, task)
 

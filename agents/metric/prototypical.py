@@ -7,26 +7,26 @@ its squared Euclidean distance to them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask
-from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
+from agents.learner import Learner, Params, SupervisedTask
+from agents.metric.support import BN_CHOICES, embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.embeddings import BatchNorm, Embedding
 from agents.objectives import cross_entropy
 from envs.core import Examples
 
 
 @dataclass(frozen=True)
-class Prototypical:
+class Prototypical(Learner[Tensor]):
     """`way` classes a task; `bn`: which statistics normalise (see `agents.nn.embeddings`)."""
 
     embedding: Embedding
     way: int
     bn: BatchNorm = "running"
-    rounds = 1
-    observes_task = False
+    bn_choices: ClassVar[tuple[str, ...]] = BN_CHOICES
 
     def init(self, generator: torch.Generator) -> Params:
         return self.embedding.init(generator)
@@ -52,7 +52,7 @@ class Prototypical:
         """Minus the squared distances [Q, C] of features [Q, D] to the prototypes, eq. 2."""
         return -(z[:, None] - phi["prototypes"][None]).square().sum(-1)
 
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
+    def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
         return measure(self.embedding, theta, task)
 

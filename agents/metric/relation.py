@@ -10,13 +10,14 @@ Departures: ten queries a class instead of 19, and turns for each class instead 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask
-from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
+from agents.learner import Learner, Params, SupervisedTask
+from agents.metric.support import BN_CHOICES, embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.embeddings import BatchNorm, Embedded, normalise, running_stats
 from agents.nn.pooling import max_pool
 from envs.core import Examples
@@ -48,14 +49,13 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(Learner[Tensor]):
     """`way` classes a task; images of 28 x 28 pixels."""
 
     way: int
     bn: BatchNorm = "running"
     embedding = Maps()
-    rounds = 1
-    observes_task = False
+    bn_choices: ClassVar[tuple[str, ...]] = BN_CHOICES
 
     def init(self, generator: torch.Generator) -> Params:
         theta = self.embedding.init(generator)
@@ -95,7 +95,7 @@ class Relation:
         h = F.relu(pairs.flatten(1) @ theta["hidden.weight"].T + theta["hidden.bias"])
         return (h @ theta["score.weight"].T + theta["score.bias"]).view(len(z), self.way), used
 
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
+    def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task, of images and of pairs."""
         z, queries = embed_task(self.embedding, theta, task, self.bn)
         pairs = self._relate(theta, self._sums(z, task.support[0].y), queries, measures=True)[1]

@@ -16,14 +16,14 @@ too, as in the other learners.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask
-from agents.metric.support import embed_query, embed_support, embed_task, measure, one_hot
+from agents.learner import Learner, Params, SupervisedTask
+from agents.metric.support import BN_CHOICES, embed_query, embed_support, embed_task, measure, one_hot
 from agents.nn.embeddings import BatchNorm, Embedding
 from agents.nn.koch import DENSE, draw_biases
 from envs.core import Examples
@@ -33,7 +33,7 @@ STEEP = 10.0  # chosen: normalised features are about one half apart, and with 1
 
 
 @dataclass(frozen=True)
-class Siamese:
+class Siamese(Learner[Tensor]):
     """`way` classes a task.
 
     start: the odds start as 10 times one half less the mean of |z1 - z2|, so that alike means near from the first step
@@ -46,8 +46,7 @@ class Siamese:
     bn: BatchNorm = "running"
     start: Start = "near"
     l2: tuple[tuple[str, float], ...] = ()
-    rounds = 1
-    observes_task = False
+    bn_choices: ClassVar[tuple[str, ...]] = BN_CHOICES
 
     def init(self, generator: torch.Generator) -> Params:
         theta, d = self.embedding.init(generator), self.embedding.dim
@@ -82,7 +81,7 @@ class Siamese:
     def _of_classes(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
         return self._odds(theta, phi, z) @ phi["labels"] / phi["labels"].sum(0)
 
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
+    def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
         """Statistics of batch normalisation on a training task."""
         return measure(self.embedding, theta, task)
 

@@ -7,12 +7,15 @@ of two.
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 from torch import Tensor
 
 from agents.learner import Params, SupervisedTask
 from agents.nn.embeddings import BatchNorm, Embedding, running_stats
 
+BN_CHOICES = get_args(BatchNorm)
 STATS = "stats."  # prefix in phi of the support's statistics
 
 

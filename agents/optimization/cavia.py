@@ -10,7 +10,6 @@ the credit that the authors' code loses.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from agents.learner import (
     Data,
     Episode,
     Exploration,
+    GradientLearner,
     Network,
     Objective,
     Out,
@@ -32,7 +32,7 @@ CONTEXT = "context"
 
 
 @dataclass(frozen=True)
-class CAVIA(Generic[Out]):
+class CAVIA(GradientLearner[Out]):
     """network: of inputs I + context. context: numbers that are adapted (5 in the paper's 2-D navigation, 50 on the
     cheetah). The rest as for MAML; inner_lr is 1 in the paper's 2-D navigation, 10 on the cheetah.
     """
@@ -48,7 +48,6 @@ class CAVIA(Generic[Out]):
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
     exploration: Exploration | None = None
-    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         return self.network.init(generator)

@@ -24,12 +24,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Generic
 
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Network, Objective, Out, Params, SupervisedTask, post_adaptation_loss
+from agents.learner import (
+    Data,
+    Episode,
+    GradientLearner,
+    Network,
+    Objective,
+    Out,
+    Params,
+    SupervisedTask,
+    post_adaptation_loss,
+)
 
 META = "meta."  # prefix in theta of the two recurrent layers
 STATE = "state."  # prefix in phi of what they remember
@@ -39,7 +48,7 @@ LOG_RANGE = 10.0  # p of the preprocessing (Andrychowicz et al. 2016, appendix A
 
 
 @dataclass(frozen=True)
-class LstmMetaLearner(Generic[Out]):
+class LstmMetaLearner(GradientLearner[Out]):
     """inner: objective whose gradients and losses are read; outer: objective of the adapted weights.
 
     inner_steps: updates on each batch of support data. rounds: batches of support data. hidden: units of the LSTM.
@@ -56,7 +65,6 @@ class LstmMetaLearner(Generic[Out]):
     input_bias: float = -4.5
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
-    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         def around(middle: float, half: float, *shape: int) -> Tensor:

@@ -15,7 +15,6 @@ at half of it from the second on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic
 
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from agents.learner import (
     Data,
     Episode,
     Exploration,
+    GradientLearner,
     Network,
     Objective,
     Out,
@@ -39,7 +39,7 @@ SCALE = "inner_lr_scale"  # in phi, where the rate falls from round to round
 
 
 @dataclass(frozen=True)
-class MAML(Generic[Out]):
+class MAML(GradientLearner[Out]):
     """inner, outer: objectives of the inner step and of the adapted policy.
 
     inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
@@ -66,7 +66,6 @@ class MAML(Generic[Out]):
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
     exploration: Exploration | None = None
-    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weights = self.network.init(generator)

@@ -19,12 +19,12 @@ on the whole support; the authors go through it in minibatches, which is the sam
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Episode, Network, Objective, Out, Params, SupervisedTask
+from agents.learner import Data, Episode, Learner, Network, Objective, Out, Params, SupervisedTask
 from agents.optimization.descent import descend
 from envs.core import Examples
 
@@ -33,7 +33,7 @@ BETA, EPS = 0.999, 1e-8  # Adam's (Kingma and Ba 2015), in the authors' code too
 
 
 @dataclass(frozen=True)
-class Reptile(Generic[Out]):
+class Reptile(Learner[Out]):
     """inner: objective of the inner steps; inner_lr: their rate; inner_steps: steps on each batch of data.
 
     minibatch: examples of a batch; 0 keeps support and query as they are. Of examples alone: an episode is no example.
@@ -47,7 +47,6 @@ class Reptile(Generic[Out]):
     rounds: int = 1
     minibatch: int = 0
     inner_optimizer: Literal["sgd", "adam"] = "sgd"
-    observes_task = False
 
     def init(self, generator: torch.Generator) -> Params:
         weights = self.network.init(generator)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask
+from agents.learner import Learner, Params, SupervisedTask
 from agents.optimization.lstm_meta_learner import LstmMetaLearner
 from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
@@ -18,7 +18,7 @@ SHOWN = "shown"  # in phi: the support's pictures, with which each query is norm
 
 
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(Learner[Tensor]):
     """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when judged.
 
     The inner loss is a mean over the support. The authors' codes sum it, or use Adam: their rates are not these.
@@ -32,6 +32,10 @@ class Supervised:
     way: int
     test_steps: int = 3
     bn: Literal["transductive", "support+1"] = "transductive"
+    fixed_way: ClassVar[bool] = True
+    bn_choices: ClassVar[tuple[str, ...]] = ("transductive", "support+1")
+    takes_steps: ClassVar[bool] = True
+    chunks_tasks: ClassVar[bool] = True
 
     def init(self, generator: torch.Generator) -> Params:
         return self.learner.init(generator)
@@ -58,7 +62,3 @@ class Supervised:
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         return self.learner.loss(theta, episode)
-
-    def measure(self, theta: Params, task: SupervisedTask) -> Params:
-        """Nothing: there are no running statistics."""
-        return {}

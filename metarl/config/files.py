@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from metarl.config.schema import Config, Vary
+from metarl.config.experiment import SECTIONS, Config, config_class
+from metarl.config.messages import sentence
+from metarl.config.renamed import new_key, with_new_keys
 from metarl.errors import UserError, nearest
 
 
@@ -44,14 +46,40 @@ def can_be_path(text: str) -> bool:
 
 
 def load(path: Path, overrides: dict[str, Any] | None = None) -> Config:
-    """Read and check a config; `overrides` maps dotted keys to values."""
-    raw = read_yaml(path)
-    for key, value in (overrides or {}).items():
+    """Read and check a config; `overrides` maps dotted keys to values.
+
+    Raises UserError, in one sentence, for whatever is wrong with it.
+    """
+    raw = with_new_keys(read_yaml(path), str(path))
+    overrides = {new_key(key): value for key, value in (overrides or {}).items()}
+    for key, value in overrides.items():
         _set(raw, key, value)
+    model = _model(raw, path, overrides)
     try:
-        return Config.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise UserError(_sentence(error, path, raw, overrides or {})) from None
+        raise UserError(sentence(error, model, path, raw, overrides)) from None
+
+
+def _model(raw: dict[str, Any], path: Path, overrides: dict[str, Any]) -> type[Config]:
+    """The class of configs whose sections are of the kinds that `raw` asks for."""
+    chosen = {}
+    for name, registry in SECTIONS.items():
+        section = raw.get(name)
+        if section is None and name not in raw:
+            raise UserError(f"{path}: {name} is missing")
+        key = f"--{name}.kind" if f"{name}.kind" in overrides else f"{path}: {name}.kind"
+        if not isinstance(section, dict):
+            raise UserError(
+                f"{f'--{name}' if name in overrides else f'{path}: {name}'} is {section!r}, expected a section"
+            )
+        if "kind" not in section:
+            raise UserError(f"{path}: {name} needs a 'kind', one of {', '.join(registry.names())}")
+        kind = str(section["kind"])
+        if kind not in registry:
+            raise UserError(f"{key} is {kind!r}; {nearest(kind, registry.names())}")
+        chosen[name] = registry[kind]
+    return config_class(**chosen)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -102,64 +130,3 @@ def _set(raw: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(raw, dict):
             raise UserError(f"--{key} does not fit: {parent} is not a section")
     raw[last] = value
-
-
-def _sentence(error: ValidationError, path: Path, raw: dict[str, Any], overrides: dict[str, Any]) -> str:
-    """The first problem as one sentence that names the file (or the option), the key and what would be right."""
-    first = error.errors()[0]
-    location = _without_tags(first["loc"], raw)
-    key = ".".join(map(str, location))
-    source = f"--{key}" if key in overrides else f"{path}: {key}" if key else str(path)
-    match first["type"]:
-        case "extra_forbidden":
-            known = _known_keys(location[:-1], raw)
-            return f"{source} is not a setting; {nearest(str(location[-1]), known)}"
-        case "missing":
-            return f"{source} is missing"
-        case "union_tag_invalid":
-            tag = str(first["ctx"]["tag"])
-            known = first["ctx"]["expected_tags"].replace("'", "").split(", ")
-            source = f"--{key}.kind" if f"{key}.kind" in overrides else f"{path}: {key}.kind"
-            return f"{source} is {tag!r}; {nearest(tag, known)}"
-        case "union_tag_not_found":
-            return f"{source} needs a 'kind'"
-        case "literal_error":
-            got = str(first["input"])
-            known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            return f"{source} is {got!r}; {nearest(got, known)}"
-        case "value_error":
-            return f"{source}: {first['ctx']['error']}"
-        case _:
-            return f"{source} is {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
-
-
-def _without_tags(loc: tuple[int | str, ...], raw: Any) -> list[int | str]:
-    """pydantic puts the chosen member of a union and '[key]' into the location; a user knows neither."""
-    out: list[int | str] = []
-    for part in loc:
-        if isinstance(raw, dict) and part == raw.get("kind") and part not in raw:
-            continue
-        if part == "[key]":
-            continue
-        out.append(part)
-        raw = raw.get(part) if isinstance(raw, dict) else None
-    return out
-
-
-def _known_keys(section: list[int | str], raw: dict[str, Any]) -> list[str]:
-    """The settings of the section in which an unknown one was met."""
-    schema: Any = Config
-    for part in section:
-        annotation = schema.model_fields[str(part)].annotation
-        raw = raw[str(part)]
-        members = get_args(annotation) or (annotation,)
-        if part == "vary" or not all(isinstance(m, type) and issubclass(m, BaseModel) for m in members):
-            return list(Vary.model_fields)
-        schema = next((m for m in members if _is_of_kind(m, raw)), members[0])
-    return list(schema.model_fields)
-
-
-def _is_of_kind(member: type[BaseModel], raw: dict[str, Any]) -> bool:
-    """Whether a section's `kind` chooses this member of a union; one without kinds is always meant."""
-    kind = member.model_fields.get("kind")
-    return kind is None or "kind" not in raw or str(raw["kind"]) in str(kind.annotation)

@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 
 from metarl import __version__
-from metarl.config import schema
 from metarl.config import files as settings
-from metarl.errors import UserError, nearest
+from metarl.config.experiment import Config
 from metarl.distributed.launch import job, was_requeued
+from metarl.errors import UserError, nearest
 
 try:
     import fcntl
@@ -40,7 +40,7 @@ class Run:
         self.metrics = path / "metrics.jsonl"
 
     @property
-    def config(self) -> schema.Config:
+    def config(self) -> Config:
         return settings.load(self.path / "config.yaml")
 
     @property
@@ -85,7 +85,7 @@ class Run:
     def diverged(self) -> str:
         """What learning broke down of, where it did."""
         try:
-            return (self.path / "broke_down.txt").read_text(errors="replace").strip()
+            return (self.path / "diverged.txt").read_text(errors="replace").strip()
         except OSError:
             return ""
 
@@ -116,10 +116,10 @@ class Run:
         atomic_write(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
-def create(name: str, config: schema.Config, command: str, launch: str | None = None) -> Run:
+def create(name: str, config: Config, command: str, launch: str | None = None) -> Run:
     """A new run folder with what is needed to repeat it: settings, command, versions.
 
-    launch: what its processes have in common with those that may be started in their place (`metarl.distributed.process_group`).
+    launch: what its processes share with those that may be started in their place.
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
@@ -138,7 +138,7 @@ def create(name: str, config: schema.Config, command: str, launch: str | None = 
     return Run(path)
 
 
-def _fill(path: Path, config: schema.Config, command: str, launch: str | None) -> None:
+def _fill(path: Path, config: Config, command: str, launch: str | None) -> None:
     (path / "command.txt").write_text(command + "\n")
     versions = {p: importlib.metadata.version(p) for p in PACKAGES}
     about = {"metarl": __version__, "commit": commit(), "python": platform.python_version()}
@@ -197,7 +197,7 @@ def find(text: str) -> Run:
     raise UserError(f"there is no run at {text}; {hint}")
 
 
-def find_resumable(name: str, config: schema.Config, launch: str | None) -> Run | None:
+def find_resumable(name: str, config: Config, launch: str | None) -> Run | None:
     """The run that processes of these settings are started again for; None where they are the first.
 
     It is that of the same launch, ended or not; or one that did not end, of a job that was put back in its queue.

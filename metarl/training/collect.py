@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.func import vmap
@@ -15,7 +15,7 @@ from agents.advantages import AllReduceSum, advantages, no_reduce
 from agents.learner import Episode, Learner, Params, Transitions, device_of
 from envs.core import TaskDistribution, Tasks, Trajectories
 from envs.rng import on_device
-from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, is_recurrent
+from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurrent
 
 
 @dataclass
@@ -67,7 +67,7 @@ def synchronize_device(device: torch.device | str) -> None:
 
 @torch.no_grad()
 def collect_rollouts(
-    learner: Learner,
+    learner: Learner[Any],
     theta: Params,
     family: TaskDistribution,
     tasks: Tasks,
@@ -91,7 +91,7 @@ def collect_rollouts(
     theta = {k: v.detach() for k, v in theta.items()}
     generator = on_device(device_of(theta), generator)
     rounds, worlds = len(plan) - 1, (len(tasks), plan[-1])
-    recurrent = RecurrentPolicy(learner, theta, worlds, family.space.act, greedy) if is_recurrent(learner) else None
+    recurrent = _recurrent_policy(learner, theta, worlds, family.space.act, greedy)
     phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.initial_state(theta).items()}
     descriptor = family.descriptor(tasks).to(generator.device) if learner.observes_task else None
     data: list[Transitions] = []
@@ -119,3 +119,11 @@ def collect_rollouts(
         trials = partial(recurrent.trials, trajectories, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
         return Rollouts(tuple(trajectories), lambda: Episode((), trials()))
     return Rollouts(tuple(trajectories), lambda: Episode(tuple(data), advantage(seen)))
+
+
+def _recurrent_policy(
+    learner: Learner[Any], theta: Params, worlds: tuple[int, int], act: int, greedy: int
+) -> RecurrentPolicy | None:
+    """Of a learner that adapts while it acts."""
+    recurrent = as_recurrent(learner)
+    return RecurrentPolicy(recurrent, theta, worlds, act, greedy) if recurrent else None

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import importlib.util
-import time
-from typing import Literal, NamedTuple
+import os
+from typing import Any, Literal, NamedTuple
 
 import torch
 
-from envs.locomotion.family import Locomotion
-from metarl.config import schema
+from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.system.doctor import GPU as INSTALL
 from metarl.training.build import build_family
-from metarl.training.collect import synchronize_device
 
 Simulator = Literal["cpu", "gpu"]
-STEPS = 10  # control steps that each simulator takes when they are compared
+GPU_FROM = 2048  # worlds from which `auto` takes a GPU; chosen. `metarl bench sim --device cuda` measures where it pays
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_up(config: Config) -> None:
+    """Let torch take as many threads as the config says, and the same order of sums where it asks for that."""
+    torch.set_num_threads(config.train.num_threads or usable_cores())
+    torch.backends.cudnn.allow_tf32 = False  # what is learned from is what acted
+    if config.train.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS sums as it likes
+    if torch.are_deterministic_algorithms_enabled() != config.train.deterministic:  # a second to be set
+        torch.use_deterministic_algorithms(config.train.deterministic, warn_only=True)
 
 
 class Placement(NamedTuple):
@@ -39,101 +52,81 @@ class Placement(NamedTuple):
 CPU = Placement()
 
 
-def place(config: schema.Config, simulator: str | None = None, device: str | None = None) -> Placement:
+def place(config: Config, simulator: str | None = None, device: str | None = None) -> Placement:
     """What `train.simulator` and `train.device` of a config, or what is given instead of them, come to on this machine.
 
-    `auto` simulates where it is measured to be faster, and learns beside it. Raises UserError for what is not there.
+    `auto` simulates on the GPU from `GPU_FROM` worlds on, and learns beside it. Raises UserError for what is not there.
     """
     simulator, device = simulator or config.train.simulator, device or config.train.device
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise UserError(
-            f"train.device is cuda, but torch {torch.__version__} finds no CUDA card: choose auto or cpu, or install "
-            "a torch for your card"
+            f"train.device is cuda, but torch {torch.__version__} finds no CUDA GPU: choose auto or cpu, or install "
+            "a torch for your GPU"
         )
-    card = f"cuda:{torch.cuda.current_device()}" if there else ""
-    if config.tasks.kind in ("locomotion", "named"):
-        if simulator == "cpu" or (
-            simulator == "auto" and not card
-        ):  # nothing to ask of the family, which takes a while
-            why = "as asked for" if simulator == "cpu" else "there is no CUDA card"
-            return Placement("cpu", card if device == "cuda" else "cpu", why)
-        if isinstance(family := build_family(config), Locomotion):
-            return _of_robots(config, family, simulator, device, card)
+    gpu = f"cuda:{torch.cuda.current_device()}" if there else ""
+    if config.tasks.has_robot:
+        if simulator == "cpu" or (simulator == "auto" and not gpu):  # the family, which takes a while, is not needed
+            why = "as asked for" if simulator == "cpu" else "there is no CUDA GPU"
+            return Placement("cpu", gpu if device == "cuda" else "cpu", why)
+        if hasattr(family := build_family(config), "physics"):  # a named distribution may be one of points
+            if simulator == "gpu":
+                return _on_gpu(family, device, gpu)
+            return _auto(config, family, device, gpu)
     if simulator == "gpu":
         raise UserError(f"train.simulator gpu is for robots: tasks of kind {config.tasks.kind} have none")
+    why = "as asked for"
     if device == "auto":
-        images = isinstance(config.tasks, schema.FewShotTasks)
-        device, why = ("cuda", "images are learned from there") if there and images else ("cpu", "small networks")
-    else:
-        why = "as asked for"
-    return Placement("cpu", card if device == "cuda" else "cpu", why)
+        on_gpu = there and config.tasks.wants_gpu
+        device, why = ("cuda", "images are learned from there") if on_gpu else ("cpu", "small networks")
+    return Placement("cpu", gpu if device == "cuda" else "cpu", why)
 
 
-def _of_robots(config: schema.Config, family: Locomotion, simulator: str, device: str, card: str) -> Placement:
-    if simulator == "gpu":
-        if not importlib.util.find_spec("mujoco_warp"):
-            raise UserError(f"train.simulator is gpu, but mujoco-warp is not installed: {INSTALL}")
-        if device != "cpu" and not card:
-            raise UserError(
-                "train.simulator is gpu, but there is no CUDA card: choose auto or cpu; with --train.device cpu "
-                "MuJoCo Warp runs on the processor, slowly"
-            )
-        if device != "cpu" and (said := _warp_says()):
-            raise UserError(f"train.simulator is gpu, but {said}")
-        return Placement("gpu", "cpu" if device == "cpu" else card, "as asked for" + _differences(family))
-    beside = card if device == "cuda" else "cpu"
+def _on_gpu(family: Any, device: str, gpu: str) -> Placement:
+    """As asked for; UserError where it cannot be."""
+    if not importlib.util.find_spec("mujoco_warp"):
+        raise UserError(f"train.simulator is gpu, but mujoco-warp is not installed: {INSTALL}")
+    if device != "cpu" and not gpu:
+        raise UserError(
+            "train.simulator is gpu, but there is no CUDA GPU: choose auto or cpu; with --train.device cpu "
+            "MuJoCo Warp runs on the CPU, slowly"
+        )
+    if device != "cpu" and (problem := _warp_problem()):
+        raise UserError(f"train.simulator is gpu, but {problem}")
+    return Placement("gpu", "cpu" if device == "cpu" else gpu, "as asked for" + _differences(family))
+
+
+def _auto(config: Config, family: Any, device: str, gpu: str) -> Placement:
+    """The GPU, where it can simulate these worlds and there are enough of them."""
+    beside = gpu if device == "cuda" else "cpu"
+    worlds = config.train.num_tasks * config.train.episodes
     if device == "cpu":
-        return Placement("cpu", beside, "the device is to be the processor")
+        return Placement("cpu", beside, "train.device is cpu")
+    if worlds < GPU_FROM:
+        return Placement("cpu", beside, f"{worlds:,} worlds: a GPU is taken from {GPU_FROM:,} on")
     if not importlib.util.find_spec("mujoco_warp"):
         return Placement("cpu", beside, f"mujoco-warp is not installed: {INSTALL}")
     if family.physics == "gymnasium":
-        return Placement("cpu", beside, "physics gymnasium is bit for bit on the processor only")
-    if said := _warp_says():
-        return Placement("cpu", beside, said)
+        return Placement("cpu", beside, "physics gymnasium is bit for bit on the CPU only")
+    if problem := _warp_problem():
+        return Placement("cpu", beside, problem)
     try:
-        rates = {kind: _rate(config, kind, card) for kind in ("cpu", "gpu")}
-    except (UserError, RuntimeError) as error:  # a model that it does not know, a card that is too small
-        return Placement("cpu", beside, f"MuJoCo Warp does not run these worlds on the card: {error}")
-    worlds = config.train.num_tasks * config.train.episodes
-    why = f"{worlds:,} worlds make {rates['cpu']:,.0f} steps/s on the processor, {rates['gpu']:,.0f} on the card"
-    faster: Simulator = "gpu" if rates["gpu"] > rates["cpu"] else "cpu"
-    return Placement(
-        faster, card if faster == "gpu" else beside, why + (_differences(family) if faster == "gpu" else "")
-    )
+        build_family(config, "gpu", gpu)
+    except (UserError, RuntimeError) as error:  # a model that it does not know, a GPU that is too small
+        return Placement("cpu", beside, f"MuJoCo Warp does not run these worlds on the GPU: {error}")
+    return Placement("gpu", gpu, f"{worlds:,} worlds, {GPU_FROM:,} or more" + _differences(family))
 
 
-def _warp_says() -> str:
-    """Why MuJoCo Warp cannot use the card that torch has found; nothing if it can."""
+def _warp_problem() -> str:
+    """Why MuJoCo Warp cannot use the GPU that torch has found; nothing if it can."""
     from envs.simulation.warp import can_use_cards
 
     if can_use_cards():
         return ""
-    return "Warp finds no card that it can use: it wants one of NVIDIA's, and a driver as new as its own CUDA"
+    return "Warp finds no GPU that it can use: it wants one of NVIDIA's, and a driver as new as its own CUDA"
 
 
-def _differences(family: Locomotion) -> str:
-    """What is not the same on a card as on the processor."""
-    said = ""
-    if family.physics == "gymnasium":
-        said += "; physics gymnasium is not bit for bit there"
-    if family.model.nhfield:
-        said += "; contacts on height fields are other ones there"
-    return said
-
-
-def _rate(config: schema.Config, simulator: Simulator, device: str) -> float:
-    """Control steps a second of a config's worlds, once all is compiled."""
-    family = build_family(config, simulator, device)
-    assert isinstance(family, Locomotion)
-    generator = torch.Generator().manual_seed(0)
-    worlds = family.worlds(family.sample(config.train.num_tasks, "train", generator), config.train.episodes)
-    worlds.reset(generator)
-    act = torch.zeros(config.train.num_tasks, config.train.episodes, family.space.act)
-    for count in (2, STEPS):
-        synchronize_device(device)
-        start = time.perf_counter()
-        for _ in range(count):
-            worlds.step(act)
-        synchronize_device(device)
-    return STEPS * act[..., 0].numel() / (time.perf_counter() - start)
+def _differences(family: Any) -> str:
+    """What is not the same on a GPU as on the CPU."""
+    differences = "; physics gymnasium is not bit for bit there" if family.physics == "gymnasium" else ""
+    return differences + ("; contacts on height fields are other ones there" if family.model.nhfield else "")

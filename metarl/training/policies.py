@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import TypeGuard
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class AdaptedPolicy:
     """A learner's adapted policies [N] as one policy over all worlds; keeps its own time."""
 
     def __init__(
-        self, learner: Learner, theta: Params, phi: Params, descriptor: Tensor | None, greedy: int = 0
+        self, learner: Learner[Any], theta: Params, phi: Params, descriptor: Tensor | None, greedy: int = 0
     ) -> None:
         self.learner, self.theta, self.phi, self.descriptor = learner, theta, phi, descriptor
         self.greedy = greedy
@@ -50,14 +50,14 @@ class AdaptedPolicy:
         return torch.cat([obs, told.expand(*obs.shape[:-1], -1)], -1)
 
 
-def is_recurrent(learner: Learner) -> TypeGuard[RecurrentLearner]:
-    """Whether it adapts while it acts."""
-    return isinstance(learner, RecurrentLearner)
+def as_recurrent(learner: Learner[Any]) -> RecurrentLearner | None:
+    """The learner itself where it adapts while it acts."""
+    return cast(RecurrentLearner, learner) if learner.is_recurrent else None
 
 
-def episodes_a_round(learner: Learner, episodes: int) -> int:
+def episodes_a_round(learner: Learner[Any], episodes: int) -> int:
     """Episodes that it adapts on in a round of `episodes`: all of them, or one where each trial has its own memory."""
-    return 1 if is_recurrent(learner) else episodes
+    return 1 if learner.is_recurrent else episodes
 
 
 class RecurrentPolicy:

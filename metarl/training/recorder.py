@@ -15,7 +15,7 @@ from metarl.training.progress import Metrics
 
 if TYPE_CHECKING:
     from metarl.reporting.video import TrainingVideo
-    from metarl.training.trainer import FewShotTrainer, Trainer
+    from metarl.training.trainer import Trainer
 
 MAX_LOGGED_DIVERGED = 20  # tasks an iteration that are told; chosen
 
@@ -28,7 +28,7 @@ class Recorder:
     asks for them.
     """
 
-    def __init__(self, run: Run, trainer: Trainer | FewShotTrainer, console: Console) -> None:
+    def __init__(self, run: Run, trainer: Trainer, console: Console) -> None:
         self.run, self.trainer, self.console = run, trainer, console
         self.scores: list[float] = []  # since the latest checkpoint
         self.half_a_line = False
@@ -51,14 +51,14 @@ class Recorder:
             self._append("diverged.jsonl", told)
         if self.trainer.skipped == 1:
             self._dump()
-        if self.training_video and self.trainer.state.iteration % self.trainer.config.train.video_every == 0:
+        if self.training_video and self.trainer.iteration % self.trainer.config.train.video_every == 0:
             self._film(self.training_video)
 
     def _film(self, training_video: TrainingVideo) -> None:
         try:
-            training_video.film(self.trainer.state.iteration, self.trainer.state.theta)
+            training_video.film(self.trainer.iteration, self.trainer.theta)
         except (OSError, RuntimeError) as error:
-            self._warn("videos", f"no video of iteration {self.trainer.state.iteration} could be made: {error}")
+            self._warn("videos", f"no video of iteration {self.trainer.iteration} could be made: {error}")
 
     def _warn(self, name: str, said: str) -> None:
         """Once of everything that cannot be written."""
@@ -72,7 +72,7 @@ class Recorder:
         try:
             checkpoint.save(self.run.checkpoints, self.trainer.state._replace(score=score))
         except OSError as error:
-            where = f"iteration {self.trainer.state.iteration} could not be saved in {self.run.checkpoints}"
+            where = f"iteration {self.trainer.iteration} could not be saved in {self.run.checkpoints}"
             said = f"{where}: {error.strerror}"
             if last:
                 raise UserError(f"{said}; make room and go on with: metarl resume {self.run.path}") from None
@@ -93,7 +93,7 @@ class Recorder:
 
     def _dump(self) -> None:
         """What is needed to go through the iteration again that gave no finite step."""
-        state, rng_state = self.trainer.state, self.trainer.state.generator.clone_state()
+        state, rng_state = self.trainer.state, self.trainer.generator.clone_state()
         rng_state.set_state(self.trainer.rng_state)
         before = state._replace(iteration=state.iteration - 1, generator=rng_state)
         said = f"iteration {state.iteration} had no finite step and was left out"

@@ -1,0 +1,46 @@
+"""CAVIA: only a context vector is adapted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from agents.learners.maml import check_estimator
+from agents.settings import Estimator, InnerSteps, LearnerSettings, PolicySettings, Rounds
+from envs.settings import Positive
+from envs.task_settings import Answers, TaskSettings
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(LearnerSettings):
+    """CAVIA (Zintgraf et al. 2019): a vector of `context` numbers beside the input is all that is adapted."""
+
+    kind: Literal["cavia"] = "cavia"
+    context: Annotated[int, Field(ge=1, le=10_000)] = 5
+    inner_lr: Positive = 1.0
+    inner_steps: InnerSteps = 1
+    rounds: Rounds = 1
+    estimator: Estimator = "lvc"
+    accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
+
+    def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
+        check_estimator(self.estimator, outer.kind, train.episodes)
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.learners.parts import inner_objective, post_adaptation_options
+        from agents.optimization import CAVIA
+
+        return CAVIA(
+            problem.policy_network(extra_inputs=self.context),
+            self.context,
+            inner_objective(self.estimator),
+            problem.objective,
+            self.inner_lr,
+            self.inner_steps,
+            self.rounds,
+            self.estimator == "first_order",
+            **post_adaptation_options(problem, self.estimator),
+        )

@@ -1,0 +1,24 @@
+"""Joint training, the baseline of every learner that adapts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from agents.settings import LearnerSettings
+from envs.task_settings import Answers
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(LearnerSettings):
+    """Baseline: one policy for all tasks, no adaptation."""
+
+    kind: Literal["joint"] = "joint"
+    accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
+    baseline: ClassVar[str] = "joint"
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.baselines.joint import Joint
+
+        return Joint(problem.policy_network(), problem.penalized_objective(), observes_task=False)

@@ -1,0 +1,47 @@
+"""The LSTM meta-learner: a recurrent network in place of the optimiser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from agents.settings import GradientSettings, InnerSteps
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(GradientSettings):
+    """The LSTM meta-learner (Ravi and Larochelle 2017): a recurrent network in place of the optimiser.
+
+    hidden: its units. input_bias: of its input gate at the start, +- 0.5; the sigmoid of it is the first step size.
+    Of images: the embedding (stride 2 by default). Of supervised tasks: test_steps updates in evaluation (inner_steps
+    by default).
+    """
+
+    kind: Literal["lstm_meta_learner"] = "lstm_meta_learner"
+    inner_steps: InnerSteps = 5
+    hidden: Annotated[int, Field(ge=1, le=1000)] = 20
+    input_bias: Annotated[float, Field(ge=-20, le=20)] = -4.5
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.learners.parts import classifier, penalty_options
+        from agents.objectives import policy_gradient
+        from agents.optimization import LstmMetaLearner, Supervised
+
+        supervised = problem.is_supervised
+        network = classifier(problem, self.embedding) if supervised else problem.policy_network()
+        own = {} if supervised else {"rounds": self.rounds} | penalty_options(problem)
+        learner = LstmMetaLearner(
+            network,
+            problem.objective if supervised else policy_gradient,
+            problem.objective,
+            self.inner_steps,
+            hidden=self.hidden,
+            input_bias=self.input_bias,
+            **own,
+        )
+        if not supervised:
+            return learner
+        return Supervised(learner, problem.way, self.test_steps or self.inner_steps, self.bn)

@@ -1,0 +1,91 @@
+"""MAML and its kin: FOMAML, Meta-SGD, ANIL, E-MAML, with ProMP's outer step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from agents.settings import Estimator, GradientSettings, InnerSteps, Only, PolicySettings
+from envs.settings import Positive
+from envs.task_settings import TaskSettings
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(GradientSettings):
+    """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD, adapted_params `head` is ANIL.
+
+    estimator: of policies, how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019),
+    `loglik` (the usual one, which loses a part of it), `dice` (Foerster et al. 2018), `emaml` (Stadie et al. 2018), or
+    `first_order`, not at all. inner_lr_decay: factor of the inner rate from round to round. each_round: the objective
+    counts after each of the rounds, not only after the last.
+    Of images: the embedding (stride 2 by default), and test_steps gradient steps in evaluation (3 by default).
+    """
+
+    kind: Literal["maml"] = "maml"
+    inner_lr: Positive = 0.1
+    inner_steps: InnerSteps = 1
+    inner_lr_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    each_round: bool = False
+    first_order: bool = False
+    estimator: Estimator = "lvc"
+    learn_inner_lr: bool = False
+    adapted_params: Literal["all", "head"] = "all"
+    only: ClassVar[Only] = GradientSettings.only | {
+        "each_round": (("actions",), "learner.each_round is for policies: a supervised task has one round"),
+        "inner_lr_decay": (("actions",), "learner.inner_lr_decay is for policies: a supervised task has one round"),
+        "estimator": (
+            ("actions",),
+            "learner.estimator is for policies: of supervised tasks choose learner.first_order",
+        ),
+    }
+
+    @property
+    def display_name(self) -> str:
+        first = self.first_order or self.estimator == "first_order"
+        base = "FOMAML" if first else "Meta-SGD" if self.learn_inner_lr else "MAML"
+        base = "ANIL" if self.adapted_params == "head" else base
+        return base if first or self.estimator == "lvc" else f"{base}, {self.estimator}"
+
+    @property
+    def published_name(self) -> str:
+        return "fomaml" if self.first_order else "maml"
+
+    def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
+        check_estimator(self.estimator, outer.kind, train.episodes)
+        if outer.kind == "trpo" and self.each_round:
+            raise ValueError("learner.each_round is for outer.kind ppo: trpo counts the last round alone")
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.learners.parts import classifier, inner_objective, post_adaptation_options
+        from agents.optimization import MAML, Supervised
+
+        supervised = problem.is_supervised
+        network = classifier(problem, self.embedding) if supervised else problem.policy_network()
+        own = {} if supervised else {"rounds": self.rounds} | post_adaptation_options(problem, self.estimator)
+        learner = MAML(
+            network,
+            problem.objective if supervised else inner_objective(self.estimator),
+            problem.objective,
+            self.inner_lr,
+            self.inner_steps,
+            first_order=self.first_order or self.estimator == "first_order",
+            learn_inner_lr=self.learn_inner_lr,
+            adapted_params=network.head if self.adapted_params == "head" else (),
+            inner_lr_decay=self.inner_lr_decay,
+            each_round=self.each_round,
+            **own,
+        )
+        return Supervised(learner, problem.way, self.test_steps or 3, self.bn) if supervised else learner
+
+
+def check_estimator(estimator: str, outer: str, episodes: int) -> None:
+    """Raise ValueError where E-MAML's estimator cannot work."""
+    if estimator == "emaml" and episodes == 1:
+        raise ValueError("learner.estimator emaml compares episodes with each other: train.episodes is 1")
+    if estimator == "emaml" and outer == "trpo":
+        raise ValueError(
+            "learner.estimator emaml rewards what was done before adaptation: outer.kind trpo leaves it out"
+        )

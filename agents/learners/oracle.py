@@ -1,0 +1,25 @@
+"""The oracle, which observes the task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from agents.settings import LearnerSettings
+from envs.task_settings import Answers
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(LearnerSettings):
+    """Baseline: one policy that observes the true task parameters, which no other learner does."""
+
+    kind: Literal["oracle"] = "oracle"
+    accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
+    baseline: ClassVar[str] = "oracle"
+    observes_task: ClassVar[bool] = True
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.baselines.joint import Joint
+
+        return Joint(problem.policy_network(), problem.penalized_objective(), observes_task=True)

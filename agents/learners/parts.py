@@ -1,0 +1,49 @@
+"""Parts that the settings of several learners put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agents.settings import EmbeddingSettings
+
+if TYPE_CHECKING:
+    from agents.learner import Objective, Problem
+    from agents.nn.embeddings import ConvClassifier
+    from agents.nn.perceptrons import RegressionMLP
+
+
+def classifier(problem: Problem, embedding: EmbeddingSettings | None) -> ConvClassifier | RegressionMLP:
+    """The network of a gradient learner: images to classes, or a number to a number."""
+    from agents.nn.embeddings import ConvClassifier
+    from agents.nn.perceptrons import RegressionMLP
+
+    if problem.answers == "classes":
+        return ConvClassifier((embedding or EmbeddingSettings(down="stride")).build(), problem.way)
+    return RegressionMLP()
+
+
+def inner_objective(estimator: str) -> Objective:
+    """The objective of an inner step, which decides how the policy gradient is differentiated."""
+    from agents.objectives import dice, policy_gradient, score_function
+
+    known: dict[str, Objective] = {
+        "lvc": policy_gradient,
+        "loglik": score_function,
+        "dice": dice,
+        "emaml": score_function,
+        "first_order": policy_gradient,
+    }
+    return known[estimator]
+
+
+def penalty_options(problem: Problem) -> dict[str, Any]:
+    """ProMP's KL penalty on the support data, as options of a learner."""
+    coef = problem.penalty_coef
+    return {"support_penalty": problem.penalty if coef else None, "penalty_coef": coef}
+
+
+def post_adaptation_options(problem: Problem, estimator: str) -> dict[str, Any]:
+    """That penalty, and E-MAML's credit of what was done before adaptation."""
+    from agents.objectives import exploration_credit
+
+    return {"exploration": exploration_credit if estimator == "emaml" else None} | penalty_options(problem)

@@ -1,0 +1,25 @@
+"""Prototypical networks: the nearest class mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from envs.task_settings import Answers
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(LearnerSettings):
+    """Prototypical networks (Snell et al. 2017)."""
+
+    kind: Literal["prototypical"] = "prototypical"
+    bn: BatchNorm = "running"
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.metric import Prototypical
+
+        return Prototypical(self.embedding.build(), problem.way, self.bn)

@@ -1,0 +1,60 @@
+"""Reptile: towards the weights that ordinary training on a task leads to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only, PolicySettings
+from envs.settings import NonNegative, Positive
+from envs.task_settings import TaskSettings
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Problem
+
+
+class Settings(GradientSettings):
+    """Reptile (Nichol et al. 2018). Of images: as for MAML, with 50 steps in evaluation.
+
+    clip_coef: of policies, inner steps on PPO's clipped objective; 0: on the policy gradient itself.
+    minibatch: examples of a gradient step, of supervised tasks; by default all of the support, then all of the query.
+    inner_optimizer: of the inner steps; `adam` is without momentum (Nichol et al. 2018).
+    """
+
+    kind: Literal["reptile"] = "reptile"
+    inner_lr: Positive = 0.1
+    inner_steps: InnerSteps = 1
+    clip_coef: NonNegative = 0.0
+    minibatch: Annotated[int, Field(ge=0, le=100_000)] = 0
+    inner_optimizer: Literal["sgd", "adam"] = "sgd"
+    outers: ClassVar[tuple[str, ...]] = ("gradient",)
+    only: ClassVar[Only] = GradientSettings.only | {
+        "minibatch": (SUPERVISED, "learner.minibatch is for supervised tasks: an episode is no example"),
+        "clip_coef": (("actions",), "learner.clip_coef is for policies: supervised tasks have no actions"),
+    }
+
+    def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
+        if self.inner_optimizer == "adam" and getattr(outer, "optimizer", "") != "sgd":
+            raise ValueError("learner.inner_optimizer adam is carried by plain steps: outer.optimizer has to be sgd")
+
+    def build(self, problem: Problem) -> Learner[Any]:
+        from agents.learners.parts import classifier
+        from agents.objectives import clipped_policy_gradient, policy_gradient
+        from agents.optimization import Reptile, Supervised
+
+        if not problem.is_supervised:
+            inner = clipped_policy_gradient(self.clip_coef) if self.clip_coef else policy_gradient
+            network = problem.policy_network()
+            return Reptile(
+                network, inner, self.inner_lr, self.inner_steps, self.rounds, inner_optimizer=self.inner_optimizer
+            )
+        learner = Reptile(
+            classifier(problem, self.embedding),
+            problem.objective,
+            self.inner_lr,
+            self.inner_steps,
+            minibatch=self.minibatch,
+            inner_optimizer=self.inner_optimizer,
+        )
+        return Supervised(learner, problem.way, self.test_steps or 50, self.bn)

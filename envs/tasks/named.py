@@ -1,0 +1,40 @@
+"""A distribution by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from envs.settings import Count, Positive
+from envs.task_settings import ON_THREADS, Simulation, TaskSettings
+
+if TYPE_CHECKING:
+    from envs.named import Family
+
+
+class Settings(TaskSettings):
+    """A distribution by its name: a robot's own or a classic one (see `metarl list tasks`)."""
+
+    kind: Literal["named"] = "named"
+    name: str
+    physics: Literal["fast", "gymnasium"] | None = None
+    horizon: Count | None = None
+    action_scale: Positive | None = None
+    has_robot: ClassVar[bool] = True
+
+    @property
+    def title(self) -> str:
+        return ", ".join([self.name, *(f"{k} {v}" for k, v in self.changes().items())])
+
+    @property
+    def published_as(self) -> str | None:
+        """The name under which results are published; None where something was changed."""
+        return self.name if self.horizon is None and self.physics is None else None
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the distribution as it is published."""
+        return self.model_dump(exclude={"kind", "name"}, exclude_none=True)
+
+    def build(self, simulation: Simulation = ON_THREADS) -> Family:
+        from envs import named
+
+        return named.build_family(self.name, **simulation.options(), **self.changes())

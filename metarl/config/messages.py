@@ -1,0 +1,54 @@
+"""What is wrong with a config, in one sentence that names the file or the option, the key, and what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from metarl.errors import nearest
+
+
+def sentence(
+    error: ValidationError, model: type[BaseModel], path: Path, raw: dict[str, Any], overrides: dict[str, Any]
+) -> str:
+    """The first problem of a config that was read from `path`, then changed by `overrides`."""
+    first = error.errors()[0]
+    location = [part for part in first["loc"] if part != "[key]"]  # pydantic's own mark of a dictionary's key
+    key = ".".join(map(str, location))
+    source = f"--{key}" if key in overrides else f"{path}: {key}" if key else str(path)
+    match first["type"]:
+        case "extra_forbidden":
+            return f"{source} is not a setting; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+        case "missing":
+            return f"{source} is missing"
+        case "unknown_name":
+            return f"{source} is {first['msg']}"
+        case "literal_error":
+            got = str(first["input"])
+            known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            return f"{source} is {got!r}; {nearest(got, known)}"
+        case "value_error":
+            return f"{source}: {first['ctx']['error']}"
+        case _:
+            return f"{source} is {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _known_keys(model: type[BaseModel], section: list[int | str]) -> list[str]:
+    """The settings of the section in which an unknown one was met."""
+    for part in section:
+        field = model.model_fields.get(str(part))
+        if field is None:  # a key of the user's own, in a dictionary
+            continue
+        members = [m for m in _classes(field.annotation) if issubclass(m, BaseModel)]
+        if members:
+            model = members[0]
+    return list(model.model_fields)
+
+
+def _classes(annotation: Any) -> list[type]:
+    """Every class that an annotation mentions."""
+    inner = get_args(annotation)
+    found = [annotation] if isinstance(annotation, type) and not inner else []
+    return found + [c for part in inner for c in _classes(part)]

@@ -1,0 +1,61 @@
+"""Settings of outer steps. A file of `metarl.training.outers` offers a subclass of `OuterSettings` as `Settings`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from envs.registry import Registry
+from envs.settings import Record
+
+if TYPE_CHECKING:
+    from agents.learner import Learner, Objective, Params
+    from metarl.distributed.process_group import Ranks
+    from metarl.training.outer import Outer
+
+
+class OuterContext(NamedTuple):
+    """What an outer step needs to know of the training that it is a part of.
+
+    steps: of a task's episodes of one round. pixels: of a task's images, 0 where there are none.
+    """
+
+    learner: Learner[Any]
+    theta: Params
+    ranks: Ranks
+    num_tasks: int
+    iterations: int
+    steps: int = 0
+    pixels: int = 0
+
+
+class OuterSettings(Record):
+    """Settings of an outer step."""
+
+    kind: str
+
+    def build(self, context: OuterContext) -> Outer:
+        """The step, which owns theta from then on."""
+        raise NotImplementedError
+
+    def surrogate(self) -> Objective:
+        """What is minimised of the adapted policy."""
+        from agents.objectives import policy_gradient
+
+        return policy_gradient
+
+    @property
+    def penalty_coef(self) -> float:
+        """Weight of the KL to the policy that sampled."""
+        return 0.0
+
+    def check(self, parts: int, what: str, predicts_value: bool, learner: str) -> None:
+        """Raise ValueError for what does not fit a learner with so many parts to draw minibatches from."""
+
+
+OUTERS: Registry[type[OuterSettings]] = Registry(
+    "outer step",
+    "metarl.training.outers",
+    "Settings",
+    lambda s: str(s.model_fields["kind"].default),
+    "metarl.outers",
+)

@@ -1,0 +1,105 @@
+"""The training loop: iterate, write down what happened, stop when asked to."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from types import FrameType
+
+import torch
+from rich.console import Console
+
+from metarl.errors import DivergedError, UserError
+from metarl.runs.folder import Run, atomic_write
+from metarl.training.outer import Metrics
+from metarl.training.progress import TrainingDisplay, span
+from metarl.training.recorder import Recorder
+from metarl.training.trainer import Trainer
+
+
+def train(run: Run | None, trainer: Trainer, console: Console) -> bool:
+    """Train to the end of the config, or until asked to stop; True when it came to the end.
+
+    Of several processes all stop where one is asked to, and only the first has a `run` to write to. Where something
+    cannot be written, training goes on and says so; UserError where it is so still at the end.
+    """
+    total = trainer.config.train.iterations
+    start = saved = trainer.iteration
+    metrics: Metrics = {}
+    with (
+        run.locked() if run else nullcontext(),
+        _stop_requests() as stop,
+        TrainingDisplay(run.name if run else "", total, start, console) as display,
+    ):
+        recorder = Recorder(run, trainer, console) if run else None
+        while trainer.iteration < total and not trainer.ranks.any(bool(stop)):
+            metrics = _iterate(run, trainer)
+            if recorder:
+                recorder.log(metrics)
+            display.update(metrics)
+            if trainer.iteration % trainer.config.train.checkpoint_every == 0:
+                trainer.synchronize()
+                if not recorder or recorder.save():
+                    saved = trainer.iteration
+        if recorder and trainer.iteration > saved:
+            recorder.save(last=True)
+    finished = trainer.iteration >= total
+    if run is not None:
+        _conclude(run, trainer, metrics, finished, console)
+    return finished
+
+
+def _iterate(run: Run | None, trainer: Trainer) -> Metrics:
+    """One iteration; that training diverged is left in the run's folder."""
+    try:
+        return _within_memory(trainer)
+    except DivergedError as error:
+        with suppress(OSError):
+            if run:
+                atomic_write(run.path / "diverged.txt", str(error))
+        raise
+
+
+def _conclude(run: Run, trainer: Trainer, metrics: Metrics, finished: bool, console: Console) -> None:
+    if finished and "gpu_gib" in metrics:
+        console.print(f"{metrics['gpu_gib']:.1f} GiB of the GPU's memory in use")
+    if finished:
+        total = trainer.config.train.iterations
+        console.print(f"trained {total} iterations, {span(trainer.seconds)}: {run.path}", soft_wrap=True)
+    else:
+        console.print(f"stopped and saved; resume with: metarl resume {run.path}", soft_wrap=True)
+
+
+def _within_memory(trainer: Trainer) -> Metrics:
+    """An iteration, and how much of a GPU's memory is in use; UserError where that is too small."""
+    device = trainer.placement.device
+    try:
+        metrics = trainer.iterate()
+    except torch.OutOfMemoryError:
+        raise UserError(
+            f"the memory of {device} is too small for this meta-batch: lower train.num_tasks or train.episodes, or "
+            "raise outer.minibatches of a learner with a memory"
+        ) from None
+    if not device.startswith("cuda"):
+        return metrics
+    free, total = torch.cuda.mem_get_info(device)  # torch gives nothing back, simulators keep what they have
+    return metrics | {"gpu_gib": round((total - free) / 2**30, 3)}
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)

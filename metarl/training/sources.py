@@ -1,0 +1,75 @@
+"""Where an iteration's data come from: rollouts of a policy, or supervised tasks that need none."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from agents.learner import Learner, Params, SupervisedTask, map_tensors
+from envs.core import SupervisedTasks, TaskDistribution, Tasks, Trajectories
+from metarl.distributed.process_group import Ranks
+from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
+from metarl.training.outer import Metrics
+
+
+class Batch(NamedTuple):
+    """A shard of a meta-batch."""
+
+    data: Any  # `Episode` or `SupervisedTask`, every tensor [N, ...]
+    steps: int  # environment steps, or examples
+    metrics: Metrics  # over the tasks of all processes
+    diverged: Tensor | None  # [N] worlds of each own task whose simulation diverged; None where nothing is simulated
+
+
+class Source(Protocol):
+    """Turns tasks into data."""
+
+    def __call__(
+        self, learner: Learner[Any], theta: Params, tasks: Tasks, generator: torch.Generator, clock: Clock
+    ) -> Batch: ...
+
+
+class PolicySource:
+    """Rollouts of `episodes` episodes a round: the rounds to adapt on, then one to learn from."""
+
+    def __init__(self, family: TaskDistribution, episodes: int, advantage: AdvantageEstimator, ranks: Ranks) -> None:
+        self.family, self.episodes, self.advantage, self.ranks = family, episodes, advantage, ranks
+
+    def __call__(
+        self, learner: Learner[Any], theta: Params, tasks: Tasks, generator: torch.Generator, clock: Clock
+    ) -> Batch:
+        plan = (self.episodes,) * (learner.rounds + 1)
+        total = self.ranks.all_reduce_sum
+        rollouts = collect_rollouts(
+            learner, theta, self.family, tasks, plan, self.advantage, generator, clock=clock, all_reduce_sum=total
+        )
+        trajectories = rollouts.trajectories
+        diverged = torch.stack([t.diverged.sum(1) for t in trajectories]).sum(0).cpu().float()
+        steps = sum(t.rew.numel() for t in trajectories)
+        start = time.perf_counter()
+        episode = rollouts.episode
+        clock.add("learning", start)
+        return Batch(episode, steps, self._returns(trajectories), diverged)
+
+    def _returns(self, trajectories: tuple[Trajectories, ...]) -> Metrics:
+        known = torch.stack([torch.stack([t.returns.nansum(), (~t.diverged).sum()]) for t in trajectories]).double()
+        sums, counts = self.ranks.all_reduce_sum(known.cpu()).T
+        means = (sums / counts).tolist()
+        return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
+
+
+class SupervisedSource:
+    """Supervised tasks, on the device of theta."""
+
+    def __init__(self, family: SupervisedTasks, device: str) -> None:
+        self.family, self.device = family, device
+
+    def __call__(
+        self, learner: Learner[Any], theta: Params, tasks: Tasks, generator: torch.Generator, clock: Clock
+    ) -> Batch:
+        support, query = self.family.examples(tasks)
+        data = map_tensors(SupervisedTask((support,), query), lambda x: x.to(self.device))
+        return Batch(data, support.y.numel() + query.y.numel(), {}, None)
