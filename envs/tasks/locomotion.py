@@ -34,7 +34,7 @@ class Settings(TaskSettings):
     @classmethod
     def _is_known(cls, robot: str) -> str:
         if robot not in ROBOTS:
-            raise PydanticCustomError("unknown_name", "{got!r}; {hint}", {"got": robot, "hint": nearest(robot, ROBOTS)})
+            raise PydanticCustomError("unknown_name", "{got}; {hint}", {"got": repr(robot), "hint": nearest(robot, ROBOTS)})
         return robot
 
     @field_validator("vary")

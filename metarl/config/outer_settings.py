@@ -58,4 +58,5 @@ OUTERS: Registry[type[OuterSettings]] = Registry(
     "Settings",
     lambda s: str(s.model_fields["kind"].default),
     "metarl.outers",
+    OuterSettings,
 )

@@ -16,7 +16,7 @@ from agents.optimization import MAML, Supervised
 from envs.bandit import BernoulliBandit
 from envs.core import Examples
 from envs.fewshot.sinusoid import Sinusoid
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.training.collect import collect_rollouts
 from metarl.training.outer import TRPO, Gradient, _unflatten, conjugate_gradient, gauss_newton_product
 from metarl.training.trainer import Trainer

@@ -13,14 +13,16 @@ import torch
 from agents.learner import Params
 from metarl.benchmarks import device as bench_device
 from metarl.benchmarks.device import Measured, pays_from
-from metarl.config.schema import Config, without_threads
+from metarl.config.experiment import Config, without_placement
 from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.training import outer, placement
+from metarl.training.loop import _within_memory
+from metarl.training.make import make_trainer
 from metarl.training.outer import Gradient
 from metarl.training.placement import CPU, Placement, place
-from metarl.training.trainer import Trainer, _within_memory, make_trainer
+from metarl.training.trainer import Trainer
 from tests.metarl.cli.test_app import run
 
 Small = Callable[..., Config]
@@ -154,7 +156,7 @@ def test_a_run_on_the_card_resumes_to_the_same(small: Small, tmp_path: Path) -> 
 
 def test_where_it_is_computed_does_not_make_another_experiment(small: Small) -> None:
     moved = small("maml_cheetah_direction", **{"train.simulator": "gpu", "train.device": "cpu"})
-    assert without_threads(moved) == without_threads(small("maml_cheetah_direction"))
+    assert without_placement(moved) == without_placement(small("maml_cheetah_direction"))
 
 
 def test_a_short_memory_takes_fewer_tasks_at_once_and_finds_the_same_gradient(

@@ -10,7 +10,7 @@ import torch
 from agents.memory import RL2
 from agents.objectives import likelihood_ratio
 from envs.core import Tasks
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.training.collect import AdvantageEstimator, Rollouts, collect_rollouts
 from metarl.training.policies import pack_valid_steps
 from metarl.training.trainer import Trainer

@@ -22,13 +22,15 @@ from rich.console import Console
 
 from agents.learner import Episode, Learner, Params
 from metarl.config import files as settings
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.errors import DivergedError, UserError
 from metarl.reporting.video import TrainingVideo
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.system import rendering as gl
-from metarl.training.trainer import FewShotTrainer, Trainer, make_trainer, train
+from metarl.training.loop import train
+from metarl.training.make import make_trainer
+from metarl.training.trainer import Trainer
 
 OUTERS: dict[str, Any] = {
     "maml_cheetah_direction": {},
@@ -42,8 +44,8 @@ OUTERS: dict[str, Any] = {
 }
 
 
-def theta_after(trainer: Trainer | FewShotTrainer, iterations: int) -> dict[str, torch.Tensor]:
-    while trainer.state.iteration < iterations:
+def theta_after(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
+    while trainer.iteration < iterations:
         trainer.iterate()
     return trainer.state.theta
 
@@ -77,7 +79,7 @@ def test_stop_and_resume_gives_the_same_bits(name: str, small: Callable[..., Con
         checkpoint.save(tmp_path, trainer.state)
         torch.manual_seed(int(time.time()))  # nothing may depend on the global seed
         trainer = make_trainer(config, checkpoint.load_newest(tmp_path))
-    assert trainer.state.iteration == 4
+    assert trainer.iteration == 4
     assert all(torch.equal(whole[k], trainer.state.theta[k]) for k in whole)
 
 
