@@ -10,7 +10,6 @@ import torch
 from agents.memory import RL2
 from agents.objectives import likelihood_ratio
 from envs.core import Tasks
-from metarl.config.experiment import Config
 from metarl.training.collect import AdvantageEstimator, Rollouts, collect_rollouts
 from metarl.training.policies import pack_valid_steps
 from metarl.training.trainer import Trainer
@@ -29,7 +28,7 @@ def trainer(**learner: Any) -> Trainer:
     given = CONFIG["learner"] | learner
     if given["kind"] == "snail":
         del given["hidden"]
-    return Trainer(Config.model_validate(CONFIG | {"learner": given}))
+    return Trainer(settings.parse(CONFIG | {"learner": given}))
 
 
 def rollouts(t: Trainer, near: bool = False) -> Rollouts:
@@ -131,14 +130,14 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
     """One number is to be guessed, +1 or -1, twice; the reward of the first guess tells it. Without memory: -1."""
     gained = {}
     for memory_reset in ("trial", "episode"):
-        settings = CONFIG | {
+        given = CONFIG | {
             "policy": {"hidden": [16], "init_std": 0.5},
             "learner": {"kind": kind, "hidden": 16, "memory_reset": memory_reset}
             | ({} if kind == "gru" else {"locations": 4}),
             "outer": {"kind": "ppo", "outer_lr": 0.01, "num_epochs": 4},
             "train": {"iterations": 60, "num_tasks": 64, "episodes": 2, "num_threads": 1},
         }
-        t = Trainer(Config.model_validate(settings), family=Guess())
+        t = Trainer(settings.parse(given), family=Guess())
         for _ in range(60):
             metrics = t.iterate()
         gained[memory_reset] = metrics["return_after"]

@@ -108,7 +108,7 @@ def test_a_run_that_blows_up_leaves_steps_out_then_stops(small: Callable[..., Co
     first = next(i for i, r in enumerate(records) if "skipped" in r)
     assert "had no finite step and was left out" in said.getvalue()
     again = Trainer(config, checkpoint.newest(run.path / "skipped"))
-    assert again.state.iteration == first
+    assert again.iteration == first
     assert again.iterate()["return_before"] == pytest.approx(records[first]["return_before"], nan_ok=True)
     assert again.skipped == 1
     for path in run.checkpoints.glob("*"):
@@ -140,7 +140,7 @@ def test_a_checkpoint_of_another_network_is_refused(small: Callable[..., Config]
 def test_tasks_of_broken_worlds_are_told(small: Callable[..., Config], workdir: Path) -> None:
     config = small("maml_cheetah_direction", policy__init_std=1e30, train__iterations=1)
     run, trainer = runs.create("wild", config, ""), Trainer(config)
-    trainer.state.theta["log_std"].fill_(200.0)  # actions beyond what a float holds
+    trainer.theta["log_std"].fill_(200.0)  # actions beyond what a float holds
     train(run, trainer, Console(file=io.StringIO()))
     (line,) = (run.path / "diverged.jsonl").read_text().splitlines()
     assert json.loads(line)["tasks"][0].keys() == {"direction"}
@@ -230,7 +230,7 @@ def test_the_optimiser_forgets_a_step_that_was_left_out(small: Callable[..., Con
     trainer.iterate()
     before = trainer.state
     loss, calls = type(trainer.learner).loss, itertools.count()
-    trainer.outer.learner = SimpleNamespace(  # type: ignore[union-attr, assignment]
+    trainer.outer.learner = SimpleNamespace(  # type: ignore[attr-defined]
         loss=lambda theta, episode: loss(trainer.learner, theta, episode) * (torch.nan if next(calls) == 2 else 1.0)
     )
     assert trainer.iterate()["skipped"] == 1.0
