@@ -10,6 +10,7 @@ import torch
 from agents.memory import RL2
 from agents.objectives import likelihood_ratio
 from envs.core import Tasks
+from metarl.config import files as settings
 from metarl.training.collect import AdvantageEstimator, Rollouts, collect_rollouts
 from metarl.training.policies import pack_valid_steps
 from metarl.training.trainer import Trainer
@@ -117,7 +118,7 @@ def test_nothing_is_learned_from_a_trial_that_broke_down() -> None:
 def test_minibatches_cover_every_trial_once_an_epoch() -> None:
     t = trainer()
     episode = rollouts(t).episode
-    parts = [part for part, _ in t.outer._parts(episode)]  # type: ignore[attr-defined]
+    parts = [part for part, _ in t.outer.minibatches(episode, seed=1)]  # type: ignore[attr-defined]
     assert len(parts) == 4
     assert all(p.query.x.shape[2] == 6 for p in parts)
     for epoch in (parts[:2], parts[2:]):
