@@ -94,6 +94,8 @@ class Registry(Generic[Item]):
 
     def _take(self, module: ModuleType) -> None:
         offered: Any = getattr(module, self.attribute, ())
+        if offered is self:  # the module that holds this registry under the name of the attribute
+            return
         assert self._items is not None
         for item in offered if isinstance(offered, tuple) else (offered,):
             name = self.name_of(item)

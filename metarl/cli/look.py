@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from envs.variations import catalogue
+from envs import named
+from envs.robots.registry import ROBOTS
+from envs.variations.registry import VARIATIONS
 from metarl.cli.common import console, no_overrides, writable
 from metarl.config import files as settings
 from metarl.config import schema
@@ -57,9 +59,9 @@ class List:
 
         listings: dict[str, Callable[[], dict[str, str]]] = {
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
-            "tasks": _task_names,
-            "robots": lambda: catalogue.ROBOTS,
-            "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.VARIABLE_SPECS.items()},
+            "tasks": named.describe,
+            "robots": ROBOTS.describe,
+            "variables": VARIATIONS.describe,
             "learners": schema.describe_learners,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
@@ -94,12 +96,6 @@ class Doctor:
                 table.add_row("[green]ok[/]" if ok else "[red]missing[/]", name, found)
             console.print(table)
         return 0 if all(ok for _, ok, _ in rows) else 1
-
-
-def _task_names() -> dict[str, str]:
-    from envs import named as families
-
-    return families.names()
 
 
 def _first_comment(path: Path) -> str:

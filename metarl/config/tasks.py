@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from envs.robots.registry import ROBOTS
 from envs.settings import Count, NonNegative, Number, Positive, Range, Record
-from envs.variations.catalogue import VARIABLE_SPECS, goal_of
+from envs.variations.registry import VARIATIONS, goal_of
 from metarl.errors import nearest
 
 
@@ -87,7 +88,7 @@ class LocomotionTasks(Record):
     """A robot x goal x terrain x dynamics: what varies is named in `vary` (see `metarl list variables`)."""
 
     kind: Literal["locomotion"] = "locomotion"
-    robot: Literal["half_cheetah", "hopper", "walker2d", "swimmer", "ant", "humanoid", "quadruped"]
+    robot: str
     vary: dict[str, Vary]
     physics: Literal["fast", "gymnasium"] = "fast"
     horizon: Count = 100
@@ -95,15 +96,22 @@ class LocomotionTasks(Record):
     ctrl_cost: NonNegative | None = None
     alive_bonus: Number | None = None
 
+    @field_validator("robot")
+    @classmethod
+    def _is_known(cls, robot: str) -> str:
+        if robot not in ROBOTS:
+            raise ValueError(f"{robot!r} is not a robot; {nearest(robot, ROBOTS.names())}")
+        return robot
+
     @field_validator("vary")
     @classmethod
     def _within_limits(cls, vary: dict[str, Vary]) -> dict[str, Vary]:
         for name, v in vary.items():
             base, _, element = name.partition(":")
-            if base not in VARIABLE_SPECS:
-                raise ValueError(f"{base!r} is not a variable; {nearest(base, list(VARIABLE_SPECS))}")
-            quantity = VARIABLE_SPECS[base]
-            if (element or v.per_element) and quantity.per_element is None:
+            if base not in VARIATIONS:
+                raise ValueError(f"{base!r} is not a variable; {nearest(base, VARIATIONS.names())}")
+            quantity = VARIATIONS[base]
+            if (element or v.per_element) and quantity.element is None:
                 raise ValueError(f"{base} has no elements: it is one number for the whole robot")
             if element and v.per_element:
                 raise ValueError(f"{name} names one element: 'per_element' asks for all of them")
@@ -120,8 +128,8 @@ class LocomotionTasks(Record):
 
     @model_validator(mode="after")
     def _has_twin(self) -> Self:
-        if self.physics == "gymnasium" and self.robot == "quadruped":
-            raise ValueError("the quadruped has no twin in gymnasium: its physics is 'fast'")
+        if self.physics == "gymnasium" and ROBOTS.facts(self.robot).gymnasium_id is None:
+            raise ValueError(f"gymnasium has no environment of the robot {self.robot}: its physics is 'fast'")
         return self
 
 

@@ -105,9 +105,9 @@ def _of_robots(config: schema.Config, family: Locomotion, simulator: str, device
 
 def _warp_says() -> str:
     """Why MuJoCo Warp cannot use the card that torch has found; nothing if it can."""
-    from envs.simulation.warp import can_use_cards
+    from envs.simulation.warp_model import cuda_is_usable
 
-    if can_use_cards():
+    if cuda_is_usable():
         return ""
     return "Warp finds no card that it can use: it wants one of NVIDIA's, and a driver as new as its own CUDA"
 
