@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from envs.variations.registry import VARIATIONS
 from rich.table import Table
 from tyro.conf import Positional, arg
 
 from agents.registry import LEARNERS
 from envs import named
-from envs.robots import ROBOTS
+from envs.robots.registry import ROBOTS
+from envs.variations.registry import VARIATIONS
 from metarl.cli.common import console, no_overrides
 from metarl.config import files as settings
 from metarl.errors import UserError
@@ -38,10 +38,10 @@ class List:
 
         listings: dict[str, Callable[[], dict[str, str]]] = {
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
-            "tasks": _tasks,
-            "robots": lambda: ROBOTS.describe(),
+            "tasks": named.describe,
+            "robots": ROBOTS.describe,
             "variables": _variables,
-            "learners": lambda: LEARNERS.describe(),
+            "learners": LEARNERS.describe,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
         rows = listings[self.what]()
@@ -53,10 +53,6 @@ class List:
                 table.add_row(name, text)
             console.print(table)
         return 0
-
-
-def _tasks() -> dict[str, str]:
-    return named.describe()
 
 
 def _variables() -> dict[str, str]:

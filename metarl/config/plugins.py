@@ -10,11 +10,10 @@ import importlib
 import os
 import sys
 
-from envs.variations.registry import VARIATIONS
-
 from agents.registry import LEARNERS
-from envs.robots import ROBOTS
+from envs.robots.registry import ROBOTS
 from envs.task_registry import TASKS
+from envs.variations.registry import VARIATIONS
 from metarl.config.outer_settings import OUTERS
 from metarl.errors import UserError
 

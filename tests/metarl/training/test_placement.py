@@ -34,7 +34,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a card that nobody asks to do anything."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: True)
+    monkeypatch.setattr("envs.simulation.warp_model.cuda_is_usable", lambda: True)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_card_that_warp_cannot_use_is_told_and_left_alone(small: Small, monkey
     monkeypatch.setattr(placement, "build_family", too_small)
     assert place(config)[:2] == ("cpu", "cpu")
     assert "does not run these worlds on the GPU: Failed to allocate" in place(config).why
-    monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: False)
+    monkeypatch.setattr("envs.simulation.warp_model.cuda_is_usable", lambda: False)
     assert place(config)[:2] == ("cpu", "cpu")
     assert "Warp finds no GPU that it can use" in place(config).why
     with pytest.raises(UserError, match=r"train\.simulator is gpu, but Warp finds no GPU"):
