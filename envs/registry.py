@@ -106,7 +106,7 @@ class Registry(Generic[Item]):
     def _offered(self, module: ModuleType) -> list[Item]:
         """What of this registry's kind a module offers."""
         offered: Any = getattr(module, self.attribute, ())
-        several = offered if isinstance(offered, tuple) else (offered,)
+        several: tuple[Any, ...] = offered if isinstance(offered, tuple) else (offered,)
         return [x for x in several if isinstance(x, self.base) or (isinstance(x, type) and issubclass(x, self.base))]
 
     def _take(self, module: ModuleType) -> None:

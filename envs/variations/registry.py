@@ -12,7 +12,7 @@ class VariationRegistry(Registry[Variation]):
     """Every `VARIATIONS` (one `Variation`, or a tuple) of the modules of this folder and of plugins."""
 
     def __init__(self) -> None:
-        super().__init__("variable", "envs.variations", "VARIATIONS", lambda v: v.name, "metarl.tasks")
+        super().__init__("variable", "envs.variations", "VARIATIONS", lambda v: v.name, "metarl.tasks", Variation)
 
     def describe(self) -> dict[str, str]:
         """Kind, text and unit of each, in one line."""

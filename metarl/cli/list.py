@@ -40,7 +40,7 @@ class List:
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
             "tasks": named.describe,
             "robots": ROBOTS.describe,
-            "variables": _variables,
+            "variables": VARIATIONS.describe,
             "learners": LEARNERS.describe,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
@@ -53,10 +53,6 @@ class List:
                 table.add_row(name, text)
             console.print(table)
         return 0
-
-
-def _variables() -> dict[str, str]:
-    return {name: f"{v.kind}: {v.text}" for name, v in VARIATIONS.items().items()}
 
 
 def _first_comment(path: Path) -> str:

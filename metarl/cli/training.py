@@ -15,6 +15,7 @@ from metarl.errors import DivergedError, UserError
 if TYPE_CHECKING:  # torch takes a second
     from metarl.distributed.process_group import Ranks
     from metarl.runs.folder import Run
+    from metarl.training.recorder import Video
 
 
 def start(name: str, config: Config, command: str) -> int:
@@ -40,7 +41,7 @@ def start(name: str, config: Config, command: str) -> int:
             run.save_placement(trainer.placement.simulator, trainer.placement.kind)
             told = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
             console.print(told, soft_wrap=True, highlight=False)
-        return 0 if train(run, trainer, console) else INTERRUPTED
+        return 0 if train(run, trainer, console, _video(run, config)) else INTERRUPTED
 
 
 def choose_renderer(config: Config) -> None:
@@ -75,4 +76,13 @@ def resume(run: Run | None, config: Config, ranks: Ranks) -> int:
         run.keep_records_until(trainer.iteration)
         where = f"resuming {run.path} at iteration {trainer.iteration}\n{trainer.placement}{ranks}"
         console.print(where, soft_wrap=True, highlight=False)
-    return 0 if train(run, trainer, console) else INTERRUPTED
+    return 0 if train(run, trainer, console, _video(run, config)) else INTERRUPTED
+
+
+def _video(run: Run | None, config: Config) -> Video | None:
+    """What films while the first process trains, where the config asks for that."""
+    if run is None or not config.train.video_every:
+        return None
+    from metarl.reporting.video import TrainingVideo
+
+    return TrainingVideo(run.path / "videos", config)

@@ -52,7 +52,7 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
         ("--tasks.vary.slope_deg 80", "slope_deg 80 lies outside [-60, 60]"),
         ("--tasks.vary.velocity 1", "exactly one goal"),
         ("--tasks.vary 3", "--tasks.vary is 3"),
-        ("--tasks.robot half_cheeta", "'half_cheeta' is not a robot; did you mean half_cheetah?"),
+        ("--tasks.robot half_cheeta", "--tasks.robot is 'half_cheeta'; did you mean half_cheetah?"),
         ("--tasks.horizon 0", "--tasks.horizon is 0; input should be greater than or equal to 1"),
         ("--policy.hidden 0", "--policy.hidden is 0"),
         ("--train.iterations many", "--train.iterations is 'many'; input should be a valid integer"),

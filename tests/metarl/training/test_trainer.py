@@ -122,7 +122,7 @@ def test_one_step_that_is_not_finite_is_left_out_and_training_goes_on(
     run, trainer = runs.create("hurt", config, ""), Trainer(small("maml_point", train__iterations=4))
     loss, calls = type(trainer.learner).loss, itertools.count()
 
-    def hurt(self: Learner, theta: Params, episode: Episode) -> torch.Tensor:
+    def hurt(self: Learner[Any], theta: Params, episode: Episode) -> torch.Tensor:
         return loss(self, theta, episode) * (torch.nan if next(calls) == 6 else 1.0)  # in the second iteration
 
     monkeypatch.setattr(type(trainer.learner), "loss", hurt)
@@ -206,7 +206,7 @@ def test_clips_are_made_while_a_training_goes_on_and_change_nothing_of_it(
     for every in (0, 1):
         config = small("quickstart", train__video_every=every)
         run, trainer = runs.create("filmed", config, ""), Trainer(config)
-        train(run, trainer, quiet)
+        train(run, trainer, quiet, TrainingVideo(run.path / "videos", config) if every else None)
         ends.append(trainer.state.theta)
     assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
     clips = sorted((run.path / "videos").iterdir())
@@ -220,7 +220,7 @@ def test_clips_are_made_while_a_training_goes_on_and_change_nothing_of_it(
     monkeypatch.setattr(TrainingVideo, "film", fails)
     said = io.StringIO()
     run, trainer = runs.create("filmed", config, ""), Trainer(config)
-    assert train(run, trainer, Console(file=said, width=200))
+    assert train(run, trainer, Console(file=said, width=200), TrainingVideo(run.path / "videos", config))
     assert said.getvalue().count("no video of iteration") == 1
 
 
