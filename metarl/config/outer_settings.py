@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from envs.registry import Registry
 from envs.settings import Record
@@ -50,9 +50,10 @@ class OuterContext(NamedTuple):
 
 
 class OuterSettings(Record):
-    """Settings of an outer step."""
+    """Settings of an outer step. last_round_only: whether it counts the policy after the last round alone."""
 
     kind: str
+    last_round_only: ClassVar[bool] = False
 
     def build(self, context: OuterContext) -> Outer:
         """The step, which owns theta from then on."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from agents.learner import Episode
 from agents.memory import RL2
 from agents.objectives import likelihood_ratio
 from envs.core import Tasks
@@ -148,9 +149,15 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
 
 def test_the_scale_of_returns_is_known_before_the_step_and_what_is_seen_after_it() -> None:
     t = trainer()
-    told, step = [], t.outer.step
-    t.outer.step = lambda theta, episode: told.append(theta) or step(theta, episode)  # type: ignore[method-assign,func-returns-value]
+    counts, step = [], t.outer.step
+
+    def observed(episode: Episode) -> dict[str, float]:
+        counts.append((t.theta["ret.count"].item(), t.theta["seen.count"].item()))
+        return step(episode)
+
+    t.outer.step = observed  # type: ignore[method-assign]
     t.iterate()
-    assert told[0]["ret.count"].item() > 0
-    assert told[0]["seen.count"].item() == 0
+    (returns, inputs) = counts[0]
+    assert returns > 0
+    assert inputs == 0
     assert t.state.theta["seen.count"].item() == t.state.theta["ret.count"].item() > 0
