@@ -14,13 +14,18 @@ from metarl.cli.analyse import Analyse
 from metarl.cli.bench import Bench
 from metarl.cli.compare import Compare
 from metarl.cli.data import Data
+from metarl.cli.doctor import Doctor
 from metarl.cli.evaluate import Evaluate
-from metarl.cli.look import Doctor, List, Plot
+from metarl.cli.list import List
+from metarl.cli.plot import Plot
+from metarl.cli.quickstart import Quickstart
 from metarl.cli.record import Record
+from metarl.cli.resume import Resume
 from metarl.cli.study import Study
 from metarl.cli.submit import Submit
-from metarl.cli.train import Quickstart, Resume, Train
+from metarl.cli.train import Train
 from metarl.config import files as settings
+from metarl.config import plugins
 from metarl.distributed.launch import is_secondary_rank, rank_and_size
 from metarl.errors import DivergedError, UserError
 from metarl.system.allocator import keep_freed_memory
@@ -49,7 +54,7 @@ _ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one command; exit codes: 0 done, 2 a mistake to mend, 3 learning broke down, 4 stopped and saved."""
+    """Run one command; exit codes: 0 done, 2 a mistake to mend, 3 training diverged, 4 stopped and saved."""
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
@@ -84,6 +89,8 @@ def _leave(code: int) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     keep_freed_memory()
+    words, modules = plugins.split_plugins(words)
+    plugins.load_plugins(modules)
     own, overrides = settings.split_overrides(words)
     chosen = tyro.cli(
         _ANY_COMMAND,

@@ -119,9 +119,9 @@ def _auto(config: Config, family: Any, device: str, gpu: str) -> Placement:
 
 def _warp_problem() -> str:
     """Why MuJoCo Warp cannot use the GPU that torch has found; nothing if it can."""
-    from envs.simulation.warp import can_use_cards
+    from envs.simulation.warp_model import cuda_is_usable
 
-    if can_use_cards():
+    if cuda_is_usable():
         return ""
     return "Warp finds no GPU that it can use: it wants one of NVIDIA's, and a driver as new as its own CUDA"
 

@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-Metrics = dict[str, float]
+from metarl.config.outer_settings import Metrics
+
 EVERY = 1.0  # s between two lines in a pipe
 
 
