@@ -28,7 +28,7 @@ def test_the_task_sticks_until_it_is_changed() -> None:
     assert info["task"] == TASK | {"direction": 1.0}
     with pytest.raises(ValueError, match="slope_deg=50 lies outside"):
         env.reset(options={"task": {"slope_deg": 50.0}})
-    with pytest.raises(ValueError, match="does not know slope: its tasks have the parameters"):
+    with pytest.raises(ValueError, match="has no parameter slope: expected direction"):
         env.reset(options={"task": {"slope": 5.0}})
 
 
