@@ -22,7 +22,7 @@ class Analyse:
 
     metarl analyse gradients maml_sinusoid                  at a config's initial weights
     metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
-    metarl analyse estimators                               estimators of a policy gradient's derivative, beside the exact values
+    metarl analyse estimators                               policy-gradient estimators, beside the exact values
     """
 
     what: Annotated[

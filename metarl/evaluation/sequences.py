@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents.objectives import bits
 from envs.core import Examples
-from envs.fewshot.copying import Copying, told_wrong
+from envs.fewshot.copying import Copying, count_wrong_bits
 from metarl.config.schema import CopyTasks
 from metarl.errors import UserError
 from metarl.evaluation.evaluate import seeded
@@ -50,7 +50,7 @@ def evaluate(run: Run, split: str, lengths: Sequence[int], tasks: int, seed: int
 
     def told(s: Examples, q: Examples) -> tuple[Tensor, Tensor]:
         logits = learner.apply(theta, learner.adapt(theta, learner.initial_state(theta), s), q.x)
-        return bits(logits, q) * q.y.numel(), told_wrong(logits, q.y)
+        return bits(logits, q) * q.y.numel(), count_wrong_bits(logits, q.y)
 
     found = []
     for length in lengths:

@@ -1,9 +1,9 @@
 """Run folders: `runs/<config>/<id>/`, never overwritten.
 
-    config.yaml, command.txt, environment.json      what is needed to repeat the run
-    metrics.jsonl                                   one record for each iteration
-    checkpoints/                                    see `metarl.runs.checkpoint`
-    diverged.txt                                    why training diverged, where it did
+config.yaml, command.txt, environment.json      what is needed to repeat the run
+metrics.jsonl                                   one record for each iteration
+checkpoints/                                    see `metarl.runs.checkpoint`
+diverged.txt                                    why training diverged, where it did
 """
 
 from __future__ import annotations
