@@ -6,5 +6,10 @@ from agents.settings import LearnerSettings
 from envs.registry import Registry
 
 LEARNERS: Registry[type[LearnerSettings]] = Registry(
-    "learner", "agents.learners", "Settings", lambda s: str(s.model_fields["kind"].default), "metarl.learners"
+    "learner",
+    "agents.learners",
+    "Settings",
+    lambda s: str(s.model_fields["kind"].default),
+    "metarl.learners",
+    LearnerSettings,
 )

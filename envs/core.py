@@ -6,15 +6,34 @@ parameters, `W = N * E` worlds of a simulator, task-major. The task axis is alwa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-SPLITS = ("train", "test", "ood")
-Interval = tuple[float, float]
-Spacing = Literal["uniform", "log", "area"]
+from envs.ranges import SPLITS, Interval, Spacing, Variable
+
+__all__ = [
+    "SPLITS",
+    "Action",
+    "Examples",
+    "FeedbackPolicy",
+    "Interval",
+    "Policy",
+    "Space",
+    "Spacing",
+    "SupervisedTasks",
+    "Task",
+    "TaskDistribution",
+    "Tasks",
+    "Trajectories",
+    "Variable",
+    "Worlds",
+]
+
+Task = Mapping[str, Tensor]
+"""The numbers of the task of each world, [W] each."""
 
 
 class Space(NamedTuple):
@@ -102,47 +121,6 @@ class Tasks(NamedTuple):
             if set(row) != set(names):
                 raise ValueError(f"tasks differ in their parameters: {', '.join(row)} beside {', '.join(names)}")
         return cls(names, torch.tensor([[row[n] for n in names] for row in rows], dtype=torch.float64))
-
-
-class Variable(NamedTuple):
-    """One number of a task: a union of intervals for training and testing, another for `ood`.
-
-    A choice is an interval of length zero. Where `ood` is empty the variable keeps its training range there.
-    law: how it is spread over its range: `uniform`; `log`, uniform in its logarithm, for multipliers; or `area`,
-    uniform in its square, which makes a distance uniform over a disc.
-    each: a value of its own for each element of the robot (`mass:torso`, `mass:leg`, ...) instead of one for all.
-    told: whether a learner that is told the true task is told this number too.
-    """
-
-    name: str
-    train: tuple[Interval, ...]
-    ood: tuple[Interval, ...] = ()
-    spacing: Spacing = "uniform"
-    per_element: bool = False
-    in_descriptor: bool = True
-
-    @property
-    def is_constant(self) -> bool:
-        return len({end for interval in self.train + self.ood for end in interval}) == 1
-
-    def is_finite(self, split: str) -> bool:
-        """Whether it has choices alone."""
-        return all(low == high for low, high in self.intervals(split))
-
-    def intervals(self, split: str) -> tuple[Interval, ...]:
-        return self.ood if split == "ood" and self.ood else self.train
-
-    def contains(self, value: float) -> bool:
-        return any(low <= value <= high for low, high in self.train + self.ood)
-
-    def describe(self) -> str:
-        train = _describe(self.train)
-        return f"{self.name} in {train}" + (f", ood {_describe(self.ood)}" if self.ood else "")
-
-
-def _describe(intervals: tuple[Interval, ...]) -> str:
-    parts = [f"{a:g}" if a == b else f"[{a:g}, {b:g}]" for a, b in intervals]
-    return "{" + ", ".join(parts) + "}" if all(a == b for a, b in intervals) else " or ".join(parts)
 
 
 class TaskDistribution(Protocol):

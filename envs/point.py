@@ -18,7 +18,7 @@ from envs import rng as rng
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 from envs.variables import VariableSampler
-from envs.variations.goals import unit
+from envs.variations.heading import unit_vector
 
 SQUARE = (Variable("goal_x", ((-0.5, 0.5),)), Variable("goal_y", ((-0.5, 0.5),), ood=((0.5, 0.7),)))
 INSIDE = 0.2  # m around the goal within which the sparse reward pays (Rakelly et al. 2019)
@@ -57,10 +57,11 @@ class PointNavigation(VariableSampler):
     """
 
     space = Space(obs=2, act=2)
+    DEFAULT_HORIZON = 100  # steps; MAML's
 
     def __init__(
         self,
-        horizon: int = 100,
+        horizon: int = DEFAULT_HORIZON,
         action_scale: float = 10.0,
         *,
         variables: tuple[Variable, ...] = SQUARE,
@@ -100,7 +101,7 @@ class PointWorlds:
     def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
         """Give every point the goal of its task."""
         if "goal_distance" in tasks.names:
-            goal = tasks.column("goal_distance")[:, None] * unit(tasks.column("goal_heading_deg"))
+            goal = tasks.column("goal_distance")[:, None] * unit_vector(tasks.column("goal_heading_deg"))
         else:
             goal = torch.stack([tasks.column("goal_x"), tasks.column("goal_y")], 1)  # [N, 2]
         self.goal = goal[:, None].expand(-1, self.episodes, 2).float()  # [N, E, 2]

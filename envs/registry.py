@@ -37,11 +37,21 @@ class Registry(Generic[Item]):
     """Things by name, out of the modules of `package` and of plugins.
 
     what: how one of them is called in a sentence. attribute: the name under which a module offers them, one, or several
-    as a tuple. name_of: the name of a thing. group: of the entry points of other packages.
+    as a tuple. name_of: the name of a thing. group: of the entry points of other packages. base: of what class they
+    are, or are subclasses; whatever else a module offers under that name is none of this registry's.
     """
 
-    def __init__(self, what: str, package: str, attribute: str, name_of: Callable[[Item], str], group: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        package: str,
+        attribute: str,
+        name_of: Callable[[Item], str],
+        group: str,
+        base: type | None = None,
+    ) -> None:
         self.what, self.package, self.attribute, self.name_of, self.group = what, package, attribute, name_of, group
+        self.base = base or object
         self._items: dict[str, Item] | None = None
         self._plugins: list[ModuleType] = []
 
@@ -75,11 +85,12 @@ class Registry(Generic[Item]):
 
         Raises ValueError for a name that is taken.
         """
-        if not hasattr(module, self.attribute) or module in self._plugins:
-            return module in self._plugins
-        self._plugins.append(module)
-        if self._items is not None:
-            self._take(module)
+        if not self._offered(module):
+            return False
+        if module not in self._plugins:
+            self._plugins.append(module)
+            if self._items is not None:
+                self._take(module)
         return True
 
     def _own_modules(self) -> Iterator[ModuleType]:
@@ -92,10 +103,15 @@ class Registry(Generic[Item]):
             found = point.load()
             yield found if isinstance(found, ModuleType) else importlib.import_module(found.__module__)
 
-    def _take(self, module: ModuleType) -> None:
+    def _offered(self, module: ModuleType) -> list[Item]:
+        """What of this registry's kind a module offers."""
         offered: Any = getattr(module, self.attribute, ())
+        several: tuple[Any, ...] = offered if isinstance(offered, tuple) else (offered,)
+        return [x for x in several if isinstance(x, self.base) or (isinstance(x, type) and issubclass(x, self.base))]
+
+    def _take(self, module: ModuleType) -> None:
         assert self._items is not None
-        for item in offered if isinstance(offered, tuple) else (offered,):
+        for item in self._offered(module):
             name = self.name_of(item)
             known = self._items.get(name)
             if known is not None and known is not item:

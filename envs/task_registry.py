@@ -6,5 +6,10 @@ from envs.registry import Registry
 from envs.task_settings import TaskSettings
 
 TASKS: Registry[type[TaskSettings]] = Registry(
-    "kind of tasks", "envs.tasks", "Settings", lambda s: str(s.model_fields["kind"].default), "metarl.tasks"
+    "kind of tasks",
+    "envs.tasks",
+    "Settings",
+    lambda s: str(s.model_fields["kind"].default),
+    "metarl.tasks",
+    TaskSettings,
 )

@@ -1,11 +1,11 @@
-"""A training that is killed, or whose disk fails, at any moment: what is left of it, and where it ends when resumed.
+"""Trainings that are killed, or whose disk fails, at any moment: what is left of them, and what resuming gives.
 
     python -m tests.faults kill 500      # SIGKILL at every file operation in turn, and at random times
     python -m tests.faults disk 100      # a full, broken or read-only disk from some operation on, for some time
     python -m tests.faults kill 500 gru_robot prototypical_omniglot    # so many of each of these configs, made small
 
-Prints how many were tried, and raises AssertionError at the first that lost or changed anything. Trainings are children
-of one warm process, some milliseconds each.
+Prints how many faults were tried, and raises AssertionError at the first that lost or changed anything. Trainings are
+children of one warm process, some milliseconds each.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ import torch
 from rich.console import Console
 
 from metarl.config import files as settings
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.errors import UserError
-from metarl.runs import checkpoint
-from metarl.runs import folder as runs
-from metarl.training.trainer import FewShotTrainer, Trainer, make_trainer, train
+from metarl.runs import checkpoint, folder
+from metarl.training.loop import train
+from metarl.training.make import make_trainer
+from metarl.training.trainer import Trainer
 from tests.fuzz_configs import small
 
 EVERY = 2  # iterations between two checkpoints
@@ -50,7 +51,7 @@ Fault = Callable[[str], None]
 
 
 def child(work: Callable[[], None]) -> int:
-    """Do it in a process of its own; its exit status, negative for a signal."""
+    """Run `work` in a process of its own; its exit status, negative for a signal."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -71,37 +72,37 @@ def config_of(name: str) -> Config:
 
 
 def go(name: str, fault: Fault | None = None) -> None:
-    """Train here, or go on where something is left, and write down what came of it."""
+    """Train in the working directory, or resume the run that is there, and write a digest of the final state."""
     if fault is not None:
-        strike(fault)
-    left = runs.every()
-    if left:
-        run = left[-1]
+        call_before_file_operations(fault)
+    found = folder.every()
+    if found:
+        run = found[-1]
         begun = any(run.checkpoints.glob("iteration_*"))
         trainer = make_trainer(run.config, checkpoint.newest(run.checkpoints) if begun else None)
-        run.keep_records_until(trainer.state.iteration)
+        run.keep_records_until(trainer.iteration)
     else:
         config = config_of(name)
-        run, trainer = runs.create("tiny", config, ""), make_trainer(config)
+        run, trainer = folder.create("tiny", config, ""), make_trainer(config)
     train(run, trainer, Console(file=io.StringIO()))
     Path("end").write_text(digest(trainer))
 
 
-def digest(trainer: Trainer | FewShotTrainer) -> str:
-    """Of all that a training ends with."""
-    sums = hashlib.sha256()
-    for part in (trainer.state.theta, trainer.state.outer, {"luck": trainer.state.generator.get_state()}):
+def digest(trainer: Trainer) -> str:
+    """SHA-256 of the state that a training ends with."""
+    sums, state = hashlib.sha256(), trainer.state
+    for part in (state.theta, state.outer, {"generator": state.generator.get_state()}):
         for name in sorted(part):
             sums.update(name.encode() + part[name].numpy().tobytes())
     return sums.hexdigest()
 
 
-def strike(fault: Fault) -> None:
+def call_before_file_operations(fault: Fault) -> None:
     """Call `fault` before every file operation below the working directory."""
     here = os.getcwd()
     inside = [False]
 
-    def update_input_stats(event: str, arguments: tuple[Any, ...]) -> None:
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event not in EVENTS or inside[0]:
             return
         path = arguments[0]
@@ -117,29 +118,29 @@ def strike(fault: Fault) -> None:
 
     sync = os.fsync
 
-    def synced(handle: int) -> None:
+    def fsync(handle: int) -> None:
         fault("fsync")
         sync(handle)
 
-    os.fsync = synced
-    sys.addaudithook(update_input_stats)
+    os.fsync = fsync
+    sys.addaudithook(hook)
 
 
-def count_events(name: str, folder: Path) -> int:
-    """File operations of a whole training, told through a file."""
+def count_events(name: str, directory: Path) -> int:
+    """How many file operations a whole training makes; passed on in a file."""
     seen = [0]
 
     def note(event: str) -> None:
         seen[0] += 1
 
     def work() -> None:
-        os.chdir(folder)
+        os.chdir(directory)
         go(name, note)
         with builtins.open("end", "a") as file:
             file.write(f" {seen[0]}")
 
     assert child(work) == 0
-    return int((folder / "end").read_text().split()[1])
+    return int((directory / "end").read_text().split()[1])
 
 
 def kill_at(number: int) -> Fault:
@@ -164,18 +165,18 @@ def fail_from(number: int, times: int, code: int) -> Fault:
     return fault
 
 
-def in_folder(name: str, folder: Path, fault: Fault | None = None) -> int:
+def in_folder(name: str, directory: Path, fault: Fault | None = None) -> int:
     def work() -> None:
-        os.chdir(folder)
+        os.chdir(directory)
         go(name, fault)
 
     return child(work)
 
 
-def killed_after(name: str, folder: Path, seconds: float) -> None:
+def killed_after(name: str, directory: Path, seconds: float) -> None:
     pid = os.fork()
     if pid == 0:
-        os.chdir(folder)
+        os.chdir(directory)
         try:
             go(name)
         finally:
@@ -185,17 +186,17 @@ def killed_after(name: str, folder: Path, seconds: float) -> None:
     os.waitpid(pid, 0)
 
 
-def check(name: str, folder: Path, whole: str) -> None:
-    """Nothing older than an interval is lost, what is left is whole, and it ends where it would have ended."""
-    for run in (runs.Run(p.parent) for p in folder.glob("runs/*/*/config.yaml")):
+def check(name: str, directory: Path, whole: str) -> None:
+    """At most one interval is lost, what is left can be read, and resuming ends with the same bits."""
+    for run in (folder.Run(p.parent) for p in directory.glob("runs/*/*/config.yaml")):
         logged = run.records()[-1]["iteration"] if run.metrics.is_file() and run.records() else 0
         begun = list(run.checkpoints.glob("iteration_*"))
         saved = checkpoint.load_newest(run.checkpoints).iteration if begun else 0
         assert logged - saved <= EVERY, f"{logged - saved} iterations lost"
-    (folder / "end").unlink(missing_ok=True)
-    assert in_folder(name, folder) == 0, "it could not be resumed"
-    assert (folder / "end").read_text() == whole, "it ended elsewhere"
-    assert not list(folder.rglob(".iteration_*")), "something was left lying about"
+    (directory / "end").unlink(missing_ok=True)
+    assert in_folder(name, directory) == 0, "it could not be resumed"
+    assert (directory / "end").read_text() == whole, "it ended with other bits"
+    assert not list(directory.rglob(".iteration_*")), "temporary folders were left"
 
 
 def main(kind: str, count: int, name: str = "maml_point", seed: int = 0) -> None:
@@ -211,18 +212,18 @@ def main(kind: str, count: int, name: str = "maml_point", seed: int = 0) -> None
         lasted = time.perf_counter() - start
         whole = (base / "whole" / "end").read_text().split()[0]
         for i in range(count):
-            folder = base / str(i)
-            folder.mkdir()
+            directory = base / str(i)
+            directory.mkdir()
             if kind == "disk":
                 first, times, why = rng.randint(1, events), rng.choice((1, 2, 5, 20)), rng.choice(FAILURES)
-                code = in_folder(name, folder, fail_from(first, times, why))
+                code = in_folder(name, directory, fail_from(first, times, why))
                 assert code in (0, 2), f"a failing disk ended it with {code}"
             elif i % 2 == 0:
-                assert in_folder(name, folder, kill_at(1 + i // 2 % events)) == -signal.SIGKILL
+                assert in_folder(name, directory, kill_at(1 + i // 2 % events)) == -signal.SIGKILL
             else:
-                killed_after(name, folder, rng.uniform(0, 1.2 * lasted))
-            check(name, folder, whole)
-            shutil.rmtree(folder)
+                killed_after(name, directory, rng.uniform(0, 1.2 * lasted))
+            check(name, directory, whole)
+            shutil.rmtree(directory)
         print(f"{name}: {count} of kind {kind}: nothing lost, nothing changed; {events} file operations a training")
     finally:
         shutil.rmtree(base)

@@ -1,9 +1,9 @@
-"""Configs with anything in them: refused in one sentence, or good for an iteration whose parameters are finite.
+"""Configs with random values: refused in one sentence, or trained for an iteration with finite parameters.
 
     python -m tests.fuzz_configs 20000
 
-Values are drawn for one to three settings of every shipped config in turn, made small first. Prints how many were
-refused and how many trained; raises at the first that did neither.
+One to three settings of every shipped config in turn, made small first, get random values. Prints how many configs were
+refused and how many trained; raises AssertionError at the first that did neither.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 
 from metarl.config import files as settings
 from metarl.errors import UserError
-from metarl.training.trainer import make_trainer
+from metarl.training.make import make_trainer
 from tests.conftest import OWN, SMALL, WIDE
 
 WORDS = (
@@ -54,7 +54,7 @@ def small(name: str) -> dict[str, Any]:
 
 
 def is_small(raw: Any) -> bool:
-    """Whether an iteration of it takes a moment."""
+    """Whether an iteration takes only a moment."""
     train, tasks, learner = raw.train, raw.tasks, raw.learner
     sizes = [train.num_tasks, train.episodes, getattr(tasks, "horizon", None) or getattr(tasks, "pulls", 10) or 10]
     sizes += [max(raw.policy.hidden, default=1), getattr(learner, "rounds", 1) + 1, getattr(learner, "inner_steps", 1)]
@@ -84,7 +84,7 @@ def at(raw: Any, key: str) -> Any:
 
 
 def sampled(now: Any, rng: random.Random) -> Any:
-    """Mostly something like what is there now."""
+    """A random value, mostly similar to the present one."""
     if rng.random() < 0.25:
         return copy.deepcopy(rng.choice((rng.choice(WORDS), rng.choice(NUMBERS), rng.choice(OTHERS))))
     if isinstance(now, bool):
@@ -97,7 +97,7 @@ def sampled(now: Any, rng: random.Random) -> Any:
 
 
 def main(count: int, seed: int = 0) -> collections.Counter[str]:
-    """Try so many configs; how many came to what."""
+    """Try `count` configs; how many had which outcome."""
     warnings.simplefilter("ignore")
     rng, seen = random.Random(seed), collections.Counter[str]()
     names = settings.names()
@@ -112,7 +112,7 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
 
 
 def outcome(name: str, values: dict[str, Any]) -> str:
-    """`refused`, `trained`, `stopped` where learning broke down and said so, or `too large` to try."""
+    """`refused`, `trained`, `stopped` where training diverged and said so, or `too large` to try."""
     try:
         config = settings.load(settings.find(name), {**small(name), **values})
         if not is_small(config):
@@ -125,7 +125,7 @@ def outcome(name: str, values: dict[str, Any]) -> str:
         return "refused" if error.exit_code == 2 else "stopped"
     except Exception as error:
         raise AssertionError(f"{name} {values}: {type(error).__name__}: {error}") from error
-    if not all(v.isfinite().all() for v in trainer.state.theta.values()):
+    if not all(v.isfinite().all() for v in trainer.theta.values()):
         raise AssertionError(f"{name} {values}: parameters are not finite")
     return "trained"
 

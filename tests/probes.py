@@ -1,4 +1,4 @@
-"""Tasks and learners whose right answer is known."""
+"""Tasks, networks and losses whose results are known."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Point:
 
 
 def half_square(out: Gaussian, data: Transitions) -> Tensor:
-    """1/2 (w - act)^2, averaged: gradient w - mean(act), curvature 1."""
+    """Mean of 1/2 (w - act)^2: gradient w - mean(act), curvature 1."""
     return 0.5 * (out.mean - data.act).square().mean()
 
 
 def transitions(act: Tensor, adv: Tensor | None = None, logp: Tensor | None = None) -> Transitions:
-    """One time step, one episode a number: act [E] -> data of one task with T = 1."""
+    """act [E], one episode for each number -> data of one task with T = 1."""
     steps = act.reshape(1, -1)
     zeros = torch.zeros_like(steps)
     return Transitions(
@@ -57,8 +57,8 @@ def random_transitions(num_tasks: int, obs: int, act: int, generator: torch.Gene
 
 
 class Guess(VariableSampler):
-    """A number, +1 or -1, is to be guessed in one step: the reward is minus the squared error. -1 is what one gets
-    without knowing it, 0 is the best."""
+    """Guess a number, +1 or -1, in one step: the reward is minus the squared error. The best return is -1 without knowing
+    the number, 0 with it."""
 
     space = Space(obs=1, act=1)
     horizon = 1

@@ -1,10 +1,10 @@
-"""Two processes that train together, beside one that has all the tasks.
+"""Two processes that train together, compared with a single process that has all the tasks.
 
-    python -m tests.together 10                  # iterations, of every shipped config, made small
+    python -m tests.together 10                  # iterations of every shipped config, made small
     python -m tests.together 10 maml_point gru_point
 
-Prints how far apart the parameters end, relative to their norm, beside how far apart one process ends that starts from
-parameters changed by as much as they are rounded; and how far they had moved.
+Prints the distance between the final parameters, relative to their norm; for comparison the distance that a change of
+the initial parameters by their rounding error makes in a single process; and how far training moved the parameters.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from safetensors.torch import load_file, save_file
 
 from agents.learner import Params
 from metarl.config import files as settings
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks, process_group
-from metarl.training.trainer import make_trainer
+from metarl.training.make import make_trainer
 from tests.fuzz_configs import small
 
-TASKS = {"train.num_tasks": 5, "train.episodes": 3}  # a share of two and one of three
+TASKS = {"train.num_tasks": 5, "train.episodes": 3}  # shards of two and three tasks
 ROUNDING = 2.0**-24  # of a float32, relative
-STATISTICS = (".count", ".mean", ".var")  # of what was seen, which are not learned
+STATISTICS = (".count", ".mean", ".var")  # running statistics, which are not learned
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -36,19 +36,19 @@ def config_of(name: str) -> Config:
 
 
 def trained(name: str, iterations: int, ranks: Ranks = SINGLE_PROCESS, nudge: float = 0.0) -> tuple[Params, Params]:
-    """Parameters before and after so many iterations."""
+    """Parameters before and after so many iterations; `nudge` is a relative change of the first."""
     trainer = make_trainer(config_of(name), ranks=ranks)
-    rng_state = torch.Generator().manual_seed(0)
-    start = {k: v * (1 + nudge * torch.randn(v.shape, generator=rng_state)) for k, v in trainer.state.theta.items()}
-    trainer.state = trainer.state._replace(theta=start)
+    generator = torch.Generator().manual_seed(0)
+    start = {k: v * (1 + nudge * torch.randn(v.shape, generator=generator)) for k, v in trainer.theta.items()}
+    trainer.outer.assign(start)
     for _ in range(iterations):
         trainer.iterate()
     trainer.synchronize()
-    return start, trainer.state.theta
+    return start, {k: v.clone() for k, v in trainer.theta.items()}
 
 
 def together(names: list[str], iterations: int, folder: Path, processes: int = 2) -> None:
-    """Train each by several processes; parameters go to `<folder>/<name>.safetensors`."""
+    """Train each config by several processes; final parameters go to `<folder>/<name>.safetensors`."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     words = [*command, "-m", "tests.together", "--share", str(folder), str(iterations), *names]
@@ -57,7 +57,7 @@ def together(names: list[str], iterations: int, folder: Path, processes: int = 2
 
 
 def distance(a: Params, b: Params) -> float:
-    """Of all that is learned in `a` from that in `b`, relative to the norm of that."""
+    """|a - b| / |b| over all learned parameters."""
     learned = [k for k in b if not k.endswith(STATISTICS)]
     apart = torch.cat([(a[k] - b[k]).flatten().double() for k in learned])
     return (apart.norm() / torch.cat([b[k].flatten().double() for k in learned]).norm()).item()

@@ -27,7 +27,7 @@ class Settings(LearnerSettings):
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
 
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
-        check_estimator(self.estimator, outer.kind, train.episodes)
+        check_estimator(self.estimator, outer, train.episodes)
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.learners.parts import inner_objective, post_adaptation_options

@@ -54,9 +54,9 @@ class Settings(GradientSettings):
         return "fomaml" if self.first_order else "maml"
 
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
-        check_estimator(self.estimator, outer.kind, train.episodes)
-        if outer.kind == "trpo" and self.each_round:
-            raise ValueError("learner.each_round is for outer.kind ppo: trpo counts the last round alone")
+        check_estimator(self.estimator, outer, train.episodes)
+        if outer.last_round_only and self.each_round:
+            raise ValueError(f"learner.each_round is for outer.kind ppo: {outer.kind} counts the last round alone")
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.learners.parts import classifier, inner_objective, post_adaptation_options
@@ -81,11 +81,10 @@ class Settings(GradientSettings):
         return Supervised(learner, problem.way, self.test_steps or 3, self.bn) if supervised else learner
 
 
-def check_estimator(estimator: str, outer: str, episodes: int) -> None:
+def check_estimator(estimator: str, outer: Any, episodes: int) -> None:
     """Raise ValueError where E-MAML's estimator cannot work."""
     if estimator == "emaml" and episodes == 1:
         raise ValueError("learner.estimator emaml compares episodes with each other: train.episodes is 1")
-    if estimator == "emaml" and outer == "trpo":
-        raise ValueError(
-            "learner.estimator emaml rewards what was done before adaptation: outer.kind trpo leaves it out"
-        )
+    if estimator == "emaml" and outer.last_round_only:
+        reason = f"outer.kind {outer.kind} leaves it out"
+        raise ValueError(f"learner.estimator emaml rewards what was done before adaptation: {reason}")

@@ -1,12 +1,9 @@
 """The task distributions that papers compare on, by name, each with its published definition.
 
-The variant is in the name because returns of the "same" task differ by up to six times between codes. What every one
-keeps: model, control step, observation, reward, ranges, horizon, termination, reset noise. What none can keep: the
-version of MuJoCo they were published with (1.31 to 2.0). Physics are `gymnasium`, the stock model, unless asked
-otherwise. Tasks are always drawn afresh, and actions clipped to [-1, 1] before they are charged for.
+The variant is part of the name because returns of the "same" task differ by up to a factor of six between codebases.
+Kept are model, control step, observation, reward, ranges, horizon, termination and reset noise. Not kept is the version
+of MuJoCo (1.31 to 2.0). Physics are `gymnasium`, the stock model, unless `physics="fast"` is given. Tasks are always
+sampled afresh, and actions are clipped to [-1, 1] before their cost is computed.
+
+A file of this folder takes part by offering `DEFINITIONS`, a dict of definitions by name.
 """
-
-from envs.classic.build import DEFINITIONS, build_classic
-from envs.classic.definition import Definition
-
-__all__ = ["DEFINITIONS", "Definition", "build_classic"]

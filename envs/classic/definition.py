@@ -11,25 +11,22 @@ from torch import Tensor
 from envs.core import Variable
 from envs.locomotion.family import Locomotion
 from envs.point import PointNavigation
-from envs.robots import Robot
-from envs.robots.robot import Body
-from envs.terrain.ground import Terrain
-from envs.variations.goals import Goal
+from envs.robots.robot import Body, Robot
+from envs.terrain.terrain import Terrain
+from envs.variations.variation import Reward
 
-BOTH_WAYS = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
-FORWARDS = Variable("direction", ((1.0, 1.0),))
-ANY_HEADING = Variable("heading_deg", ((0.0, 360.0),))
 WITHIN_3_M = (Variable("goal_distance", ((0.0, 3.0),), spacing="area"), Variable("goal_heading_deg", ((0.0, 360.0),)))
 
 
 class Definition(NamedTuple):
-    """A robot's published task; `make` turns it into the distribution."""
+    """A robot's published tasks; `text` is one line on them. `make` builds the distribution."""
 
+    text: str
     robot: type[Robot]
     variables: tuple[Variable, ...]
     horizon: int = 200
     action_scale: float = 1.0
-    reward: Goal | None = None
+    reward: Reward | None = None
     terrain: Callable[[], Terrain] | None = None
 
     def make(self, **options: Any) -> Locomotion:
@@ -43,14 +40,21 @@ class Definition(NamedTuple):
 
 
 class PointDefinition(NamedTuple):
-    """A point's published task."""
+    """A point's published tasks; `text` is one line on them, `arguments` are those of `PointNavigation`."""
 
+    text: str
     arguments: dict[str, Any]
+
+    @property
+    def horizon(self) -> int:
+        """Steps of an episode."""
+        steps: int = self.arguments.get("horizon", PointNavigation.DEFAULT_HORIZON)
+        return steps
 
     def make(self, **options: Any) -> PointNavigation:
         own = {k: v for k, v in options.items() if k != "num_threads"}
         if strange := own.keys() - {"horizon", "action_scale"}:
-            raise ValueError(f"a point has no {', '.join(sorted(strange))}: it knows horizon and action_scale")
+            raise ValueError(f"a point has no {', '.join(sorted(strange))}: expected horizon or action_scale")
         return PointNavigation(**(self.arguments | own))
 
 
@@ -59,9 +63,9 @@ def contact_forces(body: Body) -> Tensor:
     return body.field("cfrc_ext").flatten(1).clamp(-1, 1)
 
 
-def bonus(goal: Goal, amount: float) -> Goal:
-    """A goal that pays a constant on top."""
-    return lambda motion, task: goal(motion, task) + amount
+def with_bonus(reward: Reward, amount: float) -> Reward:
+    """A reward plus a constant."""
+    return lambda motion, task: reward(motion, task) + amount
 
 
 def speed_range(low: float, high: float) -> tuple[Variable, ...]:

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from envs.classic.definition import Definition, PointDefinition, cat
 from envs.classic.rllab import TORSO, CentreOfMass, RllabAnt, RllabCheetah
-from envs.core import Variable
-from envs.robots import Ant, Body
-from envs.robots.robot import Physics
-from envs.terrain.ground import FieldTerrain, Floats, HeightFields, Surface
+from envs.core import Task, Variable
+from envs.robots.ant import Ant
+from envs.robots.robot import Body, Physics
+from envs.simulation.params import Params
+from envs.terrain.fields import FieldTerrain, Floats, HeightFields
+from envs.terrain.terrain import Surface
 from envs.variables import parity_index
-from envs.variations.goals import Motion, Task
-from envs.variations.params import Params
+from envs.variations.variation import Motion
 
 COLUMNS = 500  # of the height field, over 100 m
 ROWS = 53  # of 528, as far apart as these: the cheetah stays in the middle
@@ -133,11 +134,23 @@ RAMPS = (
 assert len(Ant.legs) == len(ShortenedLeg.LEGS)
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {
-    "grbal-cheetah-hfield": Definition(DroppedCheetah, RAMPS, 1000, reward=forwards, terrain=ground),
+    "grbal-cheetah-hfield": Definition(
+        "GrBAL's cheetah on ramps; ood: basin, hill, gentle and steep, H 1000",
+        DroppedCheetah,
+        RAMPS,
+        1000,
+        reward=forwards,
+        terrain=ground,
+    ),
     "grbal-cheetah-disabled": Definition(
-        RllabCheetah, (Variable("crippled_joint", choices(1, 2, 3, 4, 5), choices(0)),), 1000, reward=forwards
+        "GrBAL's cheetah with a dead joint; ood: the back thigh's, H 1000",
+        RllabCheetah,
+        (Variable("crippled_joint", choices(1, 2, 3, 4, 5), choices(0)),),
+        1000,
+        reward=forwards,
     ),
     "grbal-ant-crippled": Definition(
+        "GrBAL's ant with a dead and shortened leg; ood: the fourth, H 1000",
         CrippledAnt,
         (Variable("crippled_leg", choices(0, 1, 2), choices(3)),),
         1000,

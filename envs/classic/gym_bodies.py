@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from envs.classic.definition import cat, contact_forces
-from envs.robots import Ant, Body, Humanoid
-from envs.robots.robot import Physics, Robot, add_sensor
+from envs.robots.ant import Ant
+from envs.robots.humanoid import Humanoid
+from envs.robots.robot import Body, Physics, Robot, add_sensor
 
 
 class FeelsContacts(Robot):

@@ -13,9 +13,6 @@ import mujoco
 from torch import Tensor
 
 from envs.classic.definition import (
-    ANY_HEADING,
-    BOTH_WAYS,
-    FORWARDS,
     WITHIN_3_M,
     Definition,
     PointDefinition,
@@ -24,9 +21,12 @@ from envs.classic.definition import (
 )
 from envs.classic.gym_bodies import CostlyAnt, GoalAnt, WholeHumanoid, one_radian
 from envs.core import Variable
+from envs.locomotion.families import ANY_HEADING, BOTH_WAYS, FORWARDS
 from envs.point import distance, inside
-from envs.robots import Body, HalfCheetah, Hopper, Walker2d
-from envs.robots.robot import Physics, Robot
+from envs.robots.half_cheetah import HalfCheetah
+from envs.robots.hopper import Hopper
+from envs.robots.robot import Body, Physics, Robot
+from envs.robots.walker2d import Walker2d
 
 TORSO = 1
 LIMIT = 3.0  # exponents of the multipliers lie within +-3
@@ -87,17 +87,47 @@ HALF_CIRCLE = {
 UNIT_SQUARE = tuple(Variable(name, ((-1.0, 1.0),)) for name in ("goal_x", "goal_y"))
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {
-    "pearl-cheetah-dir": Definition(PearlCheetah, (BOTH_WAYS,)),
-    "pearl-cheetah-vel": Definition(PearlCheetah, speed_range(0, 3)),
-    "pearl-ant-dir": Definition(CostlyAnt, (ANY_HEADING,)),
-    "pearl-ant-dir-two-way": Definition(CostlyAnt, (TWO_HEADINGS,)),
-    "pearl-ant-goal": Definition(GoalAnt, WITHIN_3_M),
-    "pearl-humanoid-dir": Definition(WholeHumanoid, (ANY_HEADING,)),
-    "pearl-walker-rand-params": Definition(RandParamsWalker, RAND_PARAMS),
-    "pearl-hopper-rand-params": Definition(RandParamsHopper, RAND_PARAMS),
-    "pearl-point": PointDefinition({"variables": UNIT_SQUARE, "start": 1.0, "reached": None, "horizon": 20}),
-    "pearl-point-sparse": PointDefinition(HALF_CIRCLE | {"reward": inside, "horizon": 20}),
-    "varibad-ant-dir-one-radian": Definition(CostlyAnt, (ONE_RADIAN,)),
-    "varibad-point": PointDefinition(HALF_CIRCLE | {"reward": distance, "horizon": 100}),
-    "varibad-point-sparse": PointDefinition(HALF_CIRCLE | {"reward": inside, "horizon": 100}),
+    "pearl-cheetah-dir": Definition(
+        "PEARL's and VariBAD's cheetah, both ways: place of the torso observed, H 200", PearlCheetah, (BOTH_WAYS,)
+    ),
+    "pearl-cheetah-vel": Definition(
+        "PEARL's and VariBAD's cheetah, speeds 0 to 3 m/s, H 200", PearlCheetah, speed_range(0, 3)
+    ),
+    "pearl-ant-dir": Definition("PEARL's ant, any heading: 27 numbers observed, H 200", CostlyAnt, (ANY_HEADING,)),
+    "pearl-ant-dir-two-way": Definition("PEARL's ant, forwards and backwards, H 200", CostlyAnt, (TWO_HEADINGS,)),
+    "pearl-ant-goal": Definition(
+        "PEARL's and VariBAD's ant, places within 3 m: contact forces observed, never fails, H 200", GoalAnt, WITHIN_3_M
+    ),
+    "pearl-humanoid-dir": Definition(
+        "PEARL's and VariBAD's humanoid, any heading, H 200", WholeHumanoid, (ANY_HEADING,)
+    ),
+    "pearl-walker-rand-params": Definition(
+        "walker, each part's mass, inertia, friction times 1.5^U(-3, 3), damping 1.3^U, H 200",
+        RandParamsWalker,
+        RAND_PARAMS,
+    ),
+    "pearl-hopper-rand-params": Definition(
+        "hopper, each part's mass, inertia, friction times 1.5^U(-3, 3), damping 1.3^U, H 200",
+        RandParamsHopper,
+        RAND_PARAMS,
+    ),
+    "pearl-point": PointDefinition(
+        "PEARL's point: start and goal in a square of 2 m, H 20",
+        {"variables": UNIT_SQUARE, "start": 1.0, "reached": None, "horizon": 20},
+    ),
+    "pearl-point-sparse": PointDefinition(
+        "PEARL's point: goals on a half circle, paid within 0.2 m of them, H 20",
+        HALF_CIRCLE | {"reward": inside, "horizon": 20},
+    ),
+    "varibad-ant-dir-one-radian": Definition(
+        "VariBAD's ant as published: the two headings are +1 and -1 radian, H 200", CostlyAnt, (ONE_RADIAN,)
+    ),
+    "varibad-point": PointDefinition(
+        "VariBAD's point: goals on a half circle, paid by the distance, H 100",
+        HALF_CIRCLE | {"reward": distance, "horizon": 100},
+    ),
+    "varibad-point-sparse": PointDefinition(
+        "VariBAD's point: goals on a half circle, paid within 0.2 m of them, H 100",
+        HALF_CIRCLE | {"reward": inside, "horizon": 100},
+    ),
 }

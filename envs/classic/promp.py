@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from envs.classic.definition import (
-    ANY_HEADING,
-    BOTH_WAYS,
     WITHIN_3_M,
     Definition,
     PointDefinition,
@@ -19,10 +17,16 @@ from envs.classic.definition import (
     speed_range,
 )
 from envs.classic.gym_bodies import CostlyAnt, GoalAnt, WholeHumanoid
-from envs.core import Variable
+from envs.core import Task, Variable
+from envs.locomotion.families import ANY_HEADING, BOTH_WAYS
 from envs.point import Move, distance
-from envs.robots import Ant, Body, HalfCheetah, Swimmer, Walker2d
-from envs.variations.goals import Motion, Task, velocity
+from envs.robots.ant import Ant
+from envs.robots.half_cheetah import HalfCheetah
+from envs.robots.robot import Body
+from envs.robots.swimmer import Swimmer
+from envs.robots.walker2d import Walker2d
+from envs.variations.variation import Motion
+from envs.variations.velocity import velocity_reward
 
 MIDDLE = 0.5  # m in the 1-norm: within it the corners pay nothing
 CORNERS = torch.tensor([[-2.0, -2.0], [2.0, -2.0], [-2.0, 2.0], [2.0, 2.0]])  # m
@@ -51,7 +55,7 @@ class PrompWalker(Walker2d):
 
 def missed_velocity(motion: Motion, task: Task) -> Tensor:
     """+|v - target|: the published swimmer's reward, whose sign is wrong."""
-    return -velocity(motion, task)
+    return -velocity_reward(motion, task)
 
 
 def corner_progress(move: Move) -> Tensor:
@@ -68,21 +72,54 @@ CORNER_GOALS = tuple(Variable(name, ((-2.0, -2.0), (2.0, 2.0))) for name in ("go
 CORNER = {"variables": CORNER_GOALS, "step": 0.2, "start": 0.2, "reached": None, "action_scale": 50.0}
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {
-    "promp-cheetah-dir": Definition(HalfCheetah, (BOTH_WAYS,), horizon=100, action_scale=10.0),
-    "promp-cheetah-vel": Definition(HalfCheetah, speed_range(0, 3), action_scale=10.0),
-    "promp-ant-dir": Definition(PrompAnt, (BOTH_WAYS,), action_scale=10.0),
-    "promp-ant-dir-2d": Definition(PrompAnt, (ANY_HEADING,), action_scale=10.0),
-    "promp-ant-goal": Definition(GoalAnt, WITHIN_3_M, action_scale=10.0),
-    "promp-humanoid-dir": Definition(WholeHumanoid, (BOTH_WAYS,), action_scale=10.0),
-    "promp-humanoid-dir-2d": Definition(WholeHumanoid, (ANY_HEADING,), action_scale=10.0),
-    "promp-walker-dir": Definition(PrompWalker, (BOTH_WAYS,), action_scale=10.0),
+    "promp-cheetah-dir": Definition(
+        "ProMP's cheetah, both ways: 17 numbers observed, H 100",
+        HalfCheetah,
+        (BOTH_WAYS,),
+        horizon=100,
+        action_scale=10.0,
+    ),
+    "promp-cheetah-vel": Definition(
+        "ProMP's cheetah, speeds 0 to 3 m/s, H 200", HalfCheetah, speed_range(0, 3), action_scale=10.0
+    ),
+    "promp-ant-dir": Definition(
+        "ProMP's ant, both ways: contact forces observed, fails above 1 m and below 0, H 200",
+        PrompAnt,
+        (BOTH_WAYS,),
+        action_scale=10.0,
+    ),
+    "promp-ant-dir-2d": Definition("ProMP's ant, any heading, H 200", PrompAnt, (ANY_HEADING,), action_scale=10.0),
+    "promp-ant-goal": Definition(
+        "ProMP's ant, places within 3 m, never fails, H 200", GoalAnt, WITHIN_3_M, action_scale=10.0
+    ),
+    "promp-humanoid-dir": Definition(
+        "ProMP's humanoid, both ways: 376 numbers observed, H 200", WholeHumanoid, (BOTH_WAYS,), action_scale=10.0
+    ),
+    "promp-humanoid-dir-2d": Definition(
+        "ProMP's humanoid, any heading, H 200", WholeHumanoid, (ANY_HEADING,), action_scale=10.0
+    ),
+    "promp-walker-dir": Definition(
+        "ProMP's walker, both ways: 0.016 s, H 200", PrompWalker, (BOTH_WAYS,), action_scale=10.0
+    ),
     "promp-walker-vel": Definition(
-        type("PrompWalkerVel", (PrompWalker,), {"alive_bonus": 15.0}), speed_range(0, 10), action_scale=10.0
+        "ProMP's walker, speeds 0 to 10 m/s: 15 - |v - goal|, H 200",
+        type("PrompWalkerVel", (PrompWalker,), {"alive_bonus": 15.0}),
+        speed_range(0, 10),
+        action_scale=10.0,
     ),
     "promp-swimmer-vel-wrong-sign": Definition(
-        Swimmer, speed_range(0.1, 0.2), action_scale=10.0, reward=missed_velocity
+        "ProMP's swimmer as published: paid for missing its speed, H 200",
+        Swimmer,
+        speed_range(0.1, 0.2),
+        action_scale=10.0,
+        reward=missed_velocity,
     ),
-    "promp-swimmer-vel": Definition(Swimmer, speed_range(0.1, 0.2), action_scale=10.0),
-    "promp-point-corner": PointDefinition(CORNER | {"reward": corner_progress}),
-    "promp-point-corner-dense": PointDefinition(CORNER | {"reward": distance}),
+    "promp-swimmer-vel": Definition(
+        "the same with the sign put right, H 200", Swimmer, speed_range(0.1, 0.2), action_scale=10.0
+    ),
+    "promp-point-corner": PointDefinition(
+        "ProMP's point, four corners: paid by progress only once outside the middle, H 100",
+        CORNER | {"reward": corner_progress},
+    ),
+    "promp-point-corner-dense": PointDefinition("the same paid by the distance, H 100", CORNER | {"reward": distance}),
 }

@@ -10,11 +10,14 @@ import mujoco
 import numpy as np
 from torch import Tensor
 
-from envs.classic.definition import BOTH_WAYS, Definition, PointDefinition, bonus, cat, contact_forces, speed_range
+from envs.classic.definition import Definition, PointDefinition, cat, contact_forces, speed_range, with_bonus
 from envs.core import Variable
-from envs.robots import Ant, Body, HalfCheetah
-from envs.robots.robot import Physics, Robot, add_sensor
-from envs.variations.goals import place, velocity
+from envs.locomotion.families import BOTH_WAYS
+from envs.robots.ant import Ant
+from envs.robots.half_cheetah import HalfCheetah
+from envs.robots.robot import Body, Physics, Robot, add_sensor
+from envs.variations.goal_position import position_reward
+from envs.variations.velocity import velocity_reward
 
 TORSO = 1
 
@@ -91,10 +94,27 @@ class RllabAnt(CentreOfMass, Ant):
 SQUARE = tuple(Variable(name, ((-3.0, 3.0),)) for name in ("goal_x", "goal_y"))
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {
-    "rllab-point": PointDefinition({"variables": tuple(Variable(n, ((-0.5, 0.5),)) for n in ("goal_x", "goal_y"))}),
-    "rllab-cheetah-dir": Definition(RllabCheetah, (BOTH_WAYS,)),
-    "rllab-cheetah-vel": Definition(RllabCheetah, speed_range(0, 2)),
-    "rllab-ant-dir": Definition(RllabAnt, (BOTH_WAYS,)),
-    "rllab-ant-vel": Definition(RllabAnt, speed_range(0, 3), reward=bonus(velocity, 1.0)),
-    "rllab-ant-goal": Definition(RllabAnt, SQUARE, reward=bonus(place, 4.0)),
+    "rllab-point": PointDefinition(
+        "MAML's point: goals in a square, H 100",
+        {"variables": tuple(Variable(n, ((-0.5, 0.5),)) for n in ("goal_x", "goal_y"))},
+    ),
+    "rllab-cheetah-dir": Definition(
+        "MAML's cheetah, both ways: 0.01 s, velocity of the centre of mass, H 200", RllabCheetah, (BOTH_WAYS,)
+    ),
+    "rllab-cheetah-vel": Definition(
+        "MAML's cheetah, speeds 0 to 2 m/s: -|v - goal|, H 200", RllabCheetah, speed_range(0, 2)
+    ),
+    "rllab-ant-dir": Definition("MAML's ant, both ways: 0.02 s, 125 numbers observed, H 200", RllabAnt, (BOTH_WAYS,)),
+    "rllab-ant-vel": Definition(
+        "MAML's ant, speeds 0 to 3 m/s: 1 - |v - goal|, H 200",
+        RllabAnt,
+        speed_range(0, 3),
+        reward=with_bonus(velocity_reward, 1.0),
+    ),
+    "rllab-ant-goal": Definition(
+        "MAML's ant, places in a square of 6 m: 4 - |xy - goal|_1, H 200",
+        RllabAnt,
+        SQUARE,
+        reward=with_bonus(position_reward, 4.0),
+    ),
 }

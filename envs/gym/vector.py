@@ -1,20 +1,18 @@
-"""One task, or many side by side, as Gymnasium environments, for people who never heard of meta-learning.
+"""Many worlds side by side, each with a task of its own, as a Gymnasium vector environment.
 
     gymnasium.make("envs.gym:metarl/HalfCheetahSlope-v0")             # importing envs.gym registers the ids
     gymnasium.make_vec("metarl/HalfCheetahSlope-v0", num_envs=256)    # one batch, not 256 processes
-    env.reset(options={"task": {"direction": -1, "slope_deg": 5}})   # sticks until changed
+    env.reset(options={"task": {"direction": -1, "slope_deg": 5}})   # kept until it is changed
 
-Actions are torques in [-1, 1]; the physics is `fast` unless `physics="gymnasium"` is given (the classic
-distributions have it by themselves). To render without a display, set MUJOCO_GL=egl (or osmesa) before Python starts.
+Actions are torques in [-1, 1]; the physics is `fast` unless `physics="gymnasium"` is given (the default of the classic
+distributions). To render without a display, set MUJOCO_GL=egl (or osmesa) before Python starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
-import mujoco
 import numpy as np
 import torch
 from gymnasium.spaces import Box
@@ -22,24 +20,27 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs import named as families
 from envs.core import Tasks
-from envs.locomotion.family import Locomotion, LocomotionWorlds
-from envs.locomotion.scenery import Stage, Window
-from envs.named import HORIZON, Family
+from envs.locomotion.families import HORIZON
+
+if TYPE_CHECKING:
+    from envs.named import Family
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-LARGEST = float(np.finfo(np.float32).max)  # bounds of what is observed: anything finite
+LARGEST = float(np.finfo(np.float32).max)  # bound of observations: anything finite
 
 
 class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     """`num_envs` worlds of one family on one simulator, each with a task of its own.
 
-    A task sticks to its world until `reset(options={"task": ...})` changes it: one mapping for all, or one a world.
-    Without one, tasks are drawn from `split` at the first reset, and anew with `new_task_each_episode=True`.
-    `observe_task=True` appends the true parameters, scaled to about [-1, 1]: the oracle.
-    A world whose simulation broke down is terminated in the same step with reward 0 and `info["diverged"]`.
+    A world keeps its task until `reset(options={"task": ...})` changes it: one mapping for all, or one per world.
+    Without that option, tasks are sampled from `split` at the first reset, and again at the start of every episode with
+    `new_task_each_episode=True`. `observe_task=True` appends the descriptor of the task to the observation, scaled to
+    about [-1, 1], as for an oracle. A world whose simulation diverged is terminated in the same step, with reward 0 and
+    `info["diverged"]`.
+
+    Raises ValueError for num_envs below 1.
     """
 
     def __init__(
@@ -60,17 +61,17 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.observe_task, self.new_task_each_episode = observe_task, new_task_each_episode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
-        told = len(family.descriptor_names) if observe_task else 0
-        self.single_observation_space = Box(-LARGEST, LARGEST, (family.space.obs + told,), np.float64)
+        extra = len(family.descriptor_names) if observe_task else 0
+        self.single_observation_space = Box(-LARGEST, LARGEST, (family.space.obs + extra,), np.float64)
         self.single_action_space = Box(-1.0, 1.0, (family.space.act,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.tasks = self.sample_tasks(num_envs, split, seed=0)
-        self._drawn = self._set = False  # whether the tasks are of a reset's drawing, or the user's own
+        self._sampled = self._set = False  # whether a reset has sampled the tasks; whether the user has set them
         self.worlds = family.worlds(self.tasks, episodes=1, share=False)
-        self._task_stream, self._noise_stream = torch.Generator(), torch.Generator()
+        self._task_rng, self._noise_rng = torch.Generator(), torch.Generator()
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
-        self._ended = np.ones(num_envs, dtype=bool)  # worlds that wait for a reset
+        self._ended = np.ones(num_envs, dtype=bool)  # worlds that need a reset
 
     @property
     def tasks(self) -> Tasks:
@@ -80,14 +81,14 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     @tasks.setter
     def tasks(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._task_rows = np.array(tasks.to_json(), dtype=object)  # kept, for it is told at every step
+        self._task_rows = np.array(tasks.to_json(), dtype=object)  # cached: part of the info of every step
 
     def sample_tasks(self, num_tasks: int, split: str, seed: int) -> Tasks:
         """Tasks of a split, as data."""
         return self.family.sample(num_tasks, split, torch.Generator().manual_seed(seed))
 
     def set_tasks(self, tasks: Tasks) -> None:
-        """Give each world its task; raises ValueError for one outside the family."""
+        """Set the task of each world. Raises ValueError for a task outside the family."""
         self.family.check(tasks)
         self.tasks = tasks
         self._set = True
@@ -96,108 +97,122 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
-        """Start all worlds, or those of `options["reset_mask"]`, with the tasks of `options["task"]` if given.
+        """Start all worlds, or those of `options["reset_mask"]` [num_envs] bool, with the tasks of `options["task"]`.
 
-        A batch has one stream of random numbers: `seed` is one number, or one a world that together make it. A seed
-        draws the tasks of these worlds anew unless they were set; numbers that `task` leaves out stay.
+        All worlds share one random number generator: `seed` is one number, or a number per world, which are combined.
+        A seed also resamples the tasks of these worlds, unless they were set; numbers that `task` leaves out are kept.
+
+        Returns obs [num_envs, O] and the infos. Raises ValueError for wrong options.
         """
         options = options or {}
+        mask = self._reset_mask(options)
+        if seed is not None or not self._sampled:
+            self._seed(seed)
+        if self.new_task_each_episode or (not self._set and (seed is not None or not self._sampled)):
+            self._sample_tasks(mask if self._sampled else np.ones_like(mask))
+        if options.get("task") is not None:
+            self.set_tasks(self.updated_tasks(options["task"], mask))
+        self._sampled = True
+        return self._restart(mask), self._infos(mask)
+
+    def _reset_mask(self, options: dict[str, Any]) -> Bools:
         if strange := options.keys() - {"task", "reset_mask"}:
-            raise ValueError(f"reset knows no option {', '.join(map(str, strange))}, expected task or reset_mask")
-        everything = np.ones(self.num_envs, dtype=bool)
-        mask = np.asarray(options.get("reset_mask", everything))
+            raise ValueError(f"reset has no option {', '.join(map(str, strange))}, expected task or reset_mask")
+        mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=bool)))
         if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
             expected = f"expected ({self.num_envs},) of bool, not all of them False"
             raise ValueError(f"reset_mask has shape {mask.shape} of {mask.dtype}, {expected}")
-        if seed is not None or not self._drawn:
-            self._seed(seed)
-        if self.new_task_each_episode or (not self._set and (seed is not None or not self._drawn)):
-            self._draw_tasks(mask if self._drawn else everything)
-        if options.get("task") is not None:
-            self.set_tasks(self.merged(options["task"], mask))
-        self._drawn = True
-        return self._restart(mask), self._infos(mask)
+        return mask
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
-        """Tasks and reset noise come from streams of their own, so that drawing one never shifts the other."""
+        """Tasks and reset noise have separate generators, so that sampling tasks never changes the noise."""
         given = [None] if seed is None else [seed] if isinstance(seed, int | np.integer) else list(seed)
         if len(given) not in (1, self.num_envs):
-            raise ValueError(f"got {len(given)} seeds for {self.num_envs} worlds, expected one, or one a world")
+            raise ValueError(f"got {len(given)} seeds for {self.num_envs} worlds, expected one, or one per world")
         entropy = None if any(s is None for s in given) else [int(s) for s in given if s is not None]
         streams = np.random.SeedSequence(entropy).generate_state(2, np.uint64)
-        for generator, state in zip((self._task_stream, self._noise_stream), streams, strict=True):
+        for generator, state in zip((self._task_rng, self._noise_rng), streams, strict=True):
             generator.manual_seed(int(state >> np.uint64(1)))
 
     def step(self, actions: NDArray[np.float32]) -> tuple[Floats, Floats, Bools, Bools, dict[str, Any]]:
-        """One control step of every world."""
+        """One control step of every world, for actions [num_envs, A] in [-1, 1].
+
+        Returns obs [num_envs, O], rewards, terminated, truncated [num_envs] and the infos. Raises ValueError for
+        actions of another shape, RuntimeError if a world needs a reset and autoreset is disabled.
+        """
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise RuntimeError(f"worlds {np.flatnonzero(self._ended)[:5]} have ended: reset them with a reset_mask")
-        fresh = self._ended.copy()  # NEXT_STEP: these are reset now, and their action is ignored
-        asked = np.asarray(actions, dtype=np.float64)
-        if asked.shape != self.action_space.shape:
-            raise ValueError(f"actions have shape {asked.shape}, expected {self.action_space.shape}")
-        asked = np.where(fresh[:, None], 0.0, asked)
-        act = torch.as_tensor(asked)[:, None] * self.family.full_action  # [N, 1, A]
-        obs, rew, over, diverged = (x[:, 0].cpu().numpy() for x in self.worlds.step(act))
+        restarting = self._ended.copy()  # NEXT_STEP: these are reset now, and their action is ignored
+        obs, rew, over, diverged = self._simulate(actions, restarting)
         self._elapsed += 1
         terminated = over | diverged
-        late = self._elapsed >= (self.max_episode_steps or np.inf)
-        truncated = late & ~terminated
-        broken = {"diverged": diverged & ~fresh, "_diverged": np.ones_like(diverged)}
-        infos: dict[str, Any] = self._infos() | broken
+        truncated = (self._elapsed >= (self.max_episode_steps or np.inf)) & ~terminated
+        infos: dict[str, Any] = self._infos()
+        infos |= {"diverged": diverged & ~restarting, "_diverged": np.ones_like(diverged)}
         rew = np.where(diverged, 0.0, rew)
-        told = self._told(obs)
-        if fresh.any():
-            rew, terminated, truncated = (np.where(fresh, 0, x).astype(x.dtype) for x in (rew, terminated, truncated))
-            told = self._begin(fresh)
+        if restarting.any():
+            rew = np.where(restarting, 0.0, rew)
+            terminated, truncated = terminated & ~restarting, truncated & ~restarting
+            obs = self._start_episodes(restarting)
             infos |= self._infos()
         self._ended = terminated | truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP and self._ended.any():
-            infos |= self._final(told, infos)
-            told = self._begin(self._ended.copy())
+            infos |= self._final(obs, infos)
+            obs = self._start_episodes(self._ended.copy())
             infos |= self._infos()
-        return told, rew, terminated, truncated, infos
+        return obs, rew, terminated, truncated, infos
 
-    def _begin(self, mask: Bools) -> Floats:
+    def _simulate(self, actions: NDArray[np.float32], restarting: Bools) -> tuple[Floats, Floats, Bools, Bools]:
+        given = np.asarray(actions, dtype=np.float64)
+        if given.shape != self.action_space.shape:
+            raise ValueError(f"actions have shape {given.shape}, expected {self.action_space.shape}")
+        given = np.where(restarting[:, None], 0.0, given)
+        act = torch.as_tensor(given)[:, None] * self.family.full_action  # [N, 1, A]
+        obs, rew, over, diverged = (x[:, 0].cpu().numpy() for x in self.worlds.step(act))
+        return self._with_descriptor(obs), rew, over, diverged
+
+    def _start_episodes(self, mask: Bools) -> Floats:
         if self.new_task_each_episode:
-            self._draw_tasks(mask)
+            self._sample_tasks(mask)
         return self._restart(mask)
 
     def _restart(self, mask: Bools) -> Floats:
-        obs = self.worlds.reset(self._noise_stream, torch.from_numpy(mask)[:, None])[:, 0].cpu().numpy()
+        obs = self.worlds.reset(self._noise_rng, torch.from_numpy(mask)[:, None])[:, 0].cpu().numpy()
         self._elapsed[mask] = 0
         self._ended[mask] = False
-        return self._told(obs)
+        return self._with_descriptor(obs)
 
-    def _draw_tasks(self, mask: Bools) -> None:
-        sampled = self.family.sample(self.num_envs, self.split, self._task_stream)
+    def _sample_tasks(self, mask: Bools) -> None:
+        sampled = self.family.sample(self.num_envs, self.split, self._task_rng)
         chosen = torch.from_numpy(mask)[:, None]
         self.tasks = Tasks(sampled.names, torch.where(chosen, sampled.values, self.tasks.values))
         self.worlds.set_tasks(self.tasks, chosen)
 
-    def merged(self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None) -> Tasks:
-        """The tasks there are with new numbers for all worlds, or for each one; only in the worlds of `mask`."""
+    def updated_tasks(
+        self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None
+    ) -> Tasks:
+        """The current tasks with some numbers replaced, in all worlds or those of `mask` [num_envs]."""
         mask = np.ones(self.num_envs, dtype=bool) if mask is None else mask
         rows = [dict(task)] * self.num_envs if isinstance(task, Mapping) else [dict(t) for t in task]
         if len(rows) != self.num_envs:
-            raise ValueError(f"got {len(rows)} tasks for {self.num_envs} worlds, expected one for all or one a world")
-        kept = self.tasks.to_json()
+            raise ValueError(f"got {len(rows)} tasks for {self.num_envs} worlds, expected one, or one per world")
+        current = self.tasks.to_json()
         if not all(isinstance(x, int | float | np.number) for row in rows for x in row.values()):
-            raise ValueError(f"a task is numbers by name, but got {next(iter(rows))}")
-        return Tasks.from_json([kept[i] | rows[i] if mask[i] else kept[i] for i in range(self.num_envs)])
+            raise ValueError(f"a task maps names to numbers, but got {next(iter(rows))}")
+        return Tasks.from_json([current[i] | rows[i] if mask[i] else current[i] for i in range(self.num_envs)])
 
-    def _told(self, obs: Floats) -> Floats:
+    def _with_descriptor(self, obs: Floats) -> Floats:
         if not self.observe_task:
             return obs.astype(np.float64)  # a copy
         return np.concatenate([obs, self.family.descriptor(self.tasks).double().numpy()], 1)
 
     def _infos(self, mask: Bools | None = None) -> dict[str, Any]:
-        """The task of each world; `mask` says which worlds it is news for."""
-        told = np.ones(self.num_envs, dtype=bool) if mask is None else mask.copy()
-        return {"task": self._task_rows.copy(), "_task": told}
+        """The task of each world; `mask` marks the worlds that have this info."""
+        present = np.ones(self.num_envs, dtype=bool) if mask is None else mask.copy()
+        return {"task": self._task_rows.copy(), "_task": present}
 
     def _final(self, obs: Floats, infos: dict[str, Any]) -> dict[str, Any]:
-        """Where an episode ended: its last observation and info, in Gymnasium's form."""
+        """The last observation and info of the episodes that ended, in Gymnasium's form."""
         last = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(self._ended):
             last[i] = obs[i]
@@ -207,137 +222,3 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
             "final_info": {k: v.copy() for k, v in infos.items()},
             "_final_info": self._ended.copy(),
         }
-
-
-class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
-    """One world; the task comes with `reset(options={"task": {...}})` and sticks. See `TaskVectorEnv`."""
-
-    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 20}  # noqa: RUF012 (Gymnasium's own form)
-
-    def __init__(
-        self, family: Family, *, split: str = "train", observe_task: bool = False, render_mode: str | None = None
-    ) -> None:
-        modes = ["human", "rgb_array"] if isinstance(family, Locomotion) else []
-        if render_mode not in (None, *modes):
-            raise ValueError(f"render_mode is {render_mode!r}, expected {' or '.join(['None', *map(repr, modes)])}")
-        self._batch = TaskVectorEnv(
-            family,
-            1,
-            split=split,
-            max_episode_steps=None,
-            autoreset_mode=AutoresetMode.DISABLED,
-            observe_task=observe_task,
-        )
-        self.family = family
-        self.observation_space = self._batch.single_observation_space
-        self.action_space = self._batch.single_action_space
-        self.render_mode = render_mode
-        self._stage: Stage | None = None
-        self._window: Window | None = None
-        fps = round(1 / family.control_step) if isinstance(family, Locomotion) else 20
-        self.metadata = {"render_modes": modes, "render_fps": fps}
-
-    def sample_tasks(self, num_tasks: int, split: str = "train", seed: int = 0) -> Tasks:
-        """Tasks of a split, as data."""
-        return self._batch.sample_tasks(num_tasks, split, seed)
-
-    def set_task(self, task: Mapping[str, float]) -> None:
-        """Change the task, or some of its numbers; it sticks. Raises ValueError for one outside the family."""
-        self._batch.set_tasks(self._batch.merged(task))
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Start an episode of the task in `options["task"]`, or of the one there was."""
-        super().reset(seed=seed)
-        obs, infos = self._batch.reset(seed=seed, options=options)
-        self._draw_on_screen()
-        return obs[0], {"task": dict(infos["task"][0])}
-
-    def step(self, action: NDArray[np.float32]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """One control step."""
-        self._batch._ended[:] = False  # a single environment may be stepped on after its end, as Gymnasium's own
-        obs, rew, terminated, truncated, infos = self._batch.step(np.asarray(action)[None])
-        info = {"task": dict(infos["task"][0]), "diverged": bool(infos["diverged"][0])}
-        self._draw_on_screen()
-        return obs[0], float(rew[0]), bool(terminated[0]), bool(truncated[0]), info
-
-    def render(self) -> NDArray[np.uint8] | None:
-        """With `rgb_array` the picture of now, 480 x 300; with `human` a window is kept up by `reset` and `step`."""
-        if self.render_mode != "rgb_array":
-            return None
-        family, worlds = self._body_and_worlds()
-        if self._stage is None:
-            self._stage = _stage(family)
-        return self._stage.draw(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].cpu().numpy())
-
-    def _body_and_worlds(self) -> tuple[Locomotion, LocomotionWorlds]:
-        family, worlds = self.family, self._batch.worlds
-        assert isinstance(family, Locomotion)  # a point takes no render mode
-        assert isinstance(worlds, LocomotionWorlds)
-        return family, worlds
-
-    def _draw_on_screen(self) -> None:
-        if self.render_mode == "human":
-            family, worlds = self._body_and_worlds()
-            if self._window is None:
-                self._window = Window(family)
-            self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].cpu().numpy())
-
-    def close(self) -> None:
-        for opened in (self._stage, self._window):
-            if opened is not None:
-                opened.close()
-        self._stage = self._window = None
-
-
-def _stage(family: Locomotion) -> Stage:
-    try:
-        return Stage(family, 480, 300)
-    except (mujoco.FatalError, ImportError, RuntimeError) as error:
-        advice = "set MUJOCO_GL=egl (or osmesa) before Python starts; `metarl doctor` says what works here"
-        raise RuntimeError(f"no picture can be drawn ({error}): {advice}") from error
-
-
-def make_env(tasks: str, *, family: Mapping[str, Any] | None = None, **options: Any) -> TaskEnv:
-    """Entry point of `gymnasium.make`; `family` holds options of the distribution (`ctrl_cost`, ...)."""
-    options, own = _parted(options, family)
-    return TaskEnv(families.build_family(tasks, **({"num_threads": 1} | own)), **options)
-
-
-def make_vector_env(
-    tasks: str, num_envs: int = 1, *, family: Mapping[str, Any] | None = None, **options: Any
-) -> TaskVectorEnv:
-    """Entry point of `gymnasium.make_vec`."""
-    if options.pop("render_mode", None) is not None:
-        raise ValueError("a batch of worlds draws no pictures: give render_mode to gymnasium.make, for one world")
-    options, own = _parted(options, family)
-    return TaskVectorEnv(families.build_family(tasks, **own), num_envs, **options)
-
-
-def _parted(options: dict[str, Any], family: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of the environment, and those of its distribution, two of which may be given plainly."""
-    if "horizon" in (family or {}):
-        raise ValueError("an episode's length here is max_episode_steps: give that instead of horizon")
-    own = {k: v for k, v in options.items() if k in ("physics", "num_threads")}
-    return {k: v for k, v in options.items() if k not in own}, own | dict(family or {})
-
-
-def ids() -> list[str]:
-    """Every registered id."""
-    return [f"metarl/{name}-v0" for name in families.names()]
-
-
-def register() -> None:
-    """Make the ids known to Gymnasium; a second call changes nothing."""
-    for tasks in families.names():
-        name = f"metarl/{tasks}-v0"
-        if name not in gymnasium.registry:
-            gymnasium.register(
-                name,
-                entry_point="envs.gym:make_env",
-                vector_entry_point="envs.gym:make_vector_env",
-                max_episode_steps=families.horizon(tasks),
-                kwargs={"tasks": tasks},
-            )
-
-
-register()

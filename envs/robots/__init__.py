@@ -1,33 +1,5 @@
-"""One file a body: its model, what it observes, when it has failed."""
+"""Robots: one file each. A file that defines a subclass of `Robot` is listed under the name of the file."""
 
-from envs.robots.ant import Ant
-from envs.robots.half_cheetah import HalfCheetah
-from envs.robots.hopper import Hopper
-from envs.robots.humanoid import Humanoid
-from envs.robots.quadruped import Quadruped
-from envs.robots.robot import Body, Robot
-from envs.robots.swimmer import Swimmer
-from envs.robots.walker2d import Walker2d
+from envs.robots.registry import ROBOTS, RobotFacts
 
-ROBOTS: dict[str, type[Robot]] = {
-    "half_cheetah": HalfCheetah,
-    "hopper": Hopper,
-    "walker2d": Walker2d,
-    "swimmer": Swimmer,
-    "ant": Ant,
-    "humanoid": Humanoid,
-    "quadruped": Quadruped,
-}
-
-__all__ = [
-    "ROBOTS",
-    "Ant",
-    "Body",
-    "HalfCheetah",
-    "Hopper",
-    "Humanoid",
-    "Quadruped",
-    "Robot",
-    "Swimmer",
-    "Walker2d",
-]
+__all__ = ["ROBOTS", "RobotFacts"]

@@ -13,6 +13,7 @@ class HalfCheetah(Robot):
     frame_skip = 5
     ctrl_cost = 0.05  # Finn et al. 2017; gymnasium's own is 0.1
     legs = ((0, 1, 2), (3, 4, 5))  # back, front
+    slope_friction = 1.75  # its stock friction of 0.4 is too low to climb the steeper slopes
     reset_noise = 0.1
     normal_velocity_noise = True
     camera_distance = 3.4

@@ -81,6 +81,7 @@ class Robot:
     normal_velocity_noise: bool = False  # + noise * N(0, 1) instead
     fresh: bool = False  # derived fields describe the state after the step, not before its last substep
     legs: tuple[tuple[int, ...], ...] = ()  # the motors of each leg
+    slope_friction: float | None = None  # multiplier of the friction on slopes, where the stock friction is too low
     camera_distance: float = 4.0  # m
     camera_height: float = 0.5  # m above the ground, of the point looked at
 

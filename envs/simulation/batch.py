@@ -91,7 +91,7 @@ class BatchSimulator:
     def reset(self, mask: Tensor | None = None) -> None:
         self._batch.reset(_ids(mask))
 
-    def remember(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
+    def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         if not self.model.nhistory:
             return
         memory = torch.from_numpy(self._batch.bind("history")).view(self.num_worlds, self.model.nu, -1)  # live

@@ -39,7 +39,7 @@ class Simulator(Protocol):
     def reset(self, mask: Tensor | None = None) -> None:
         """Return the worlds of `mask` [W] bool (all without it) to the model's initial state, others untouched."""
 
-    def remember(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
+    def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         """Take `ctrl` [W, nu] for what delayed motors were last told."""
 
     def forward(self, mask: Tensor | None = None) -> None:

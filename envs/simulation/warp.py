@@ -1,83 +1,41 @@
-"""The GPU backend: MuJoCo Warp, whose arrays are torch's own; it runs on the processor too, slowly.
+"""The GPU backend: MuJoCo Warp, which shares its arrays with torch; it also runs on the CPU, slowly.
 
-Single precision, `envs.simulation.batch` beside it double. From the same state velocities differ by 2e-4 at most
-after one physics step, where bodies touch planes and boxes and friction is elliptic; on height fields, and with
-pyramidal friction on bodies in three dimensions, contacts are other ones.
+It computes in single precision, `envs.simulation.batch` in double. From the same state velocities differ by 2e-4 at
+most after one physics step, where bodies touch planes and boxes and friction is elliptic; contacts differ on height
+fields, and with pyramidal friction on bodies in three dimensions.
 
-Nothing in a step waits for the GPU. What runs in every step is captured once as a CUDA graph, which knows its arrays
-by their address: they are written to, never replaced, or else the graphs are thrown away.
+No step waits for the GPU. What runs in every step is captured once as a CUDA graph. A graph refers to its arrays by
+address: arrays are written in place; where they have to be replaced, the graphs are discarded.
 """
 
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import mujoco
-import numpy as np
 import torch
 import warp as wp
 from torch import Tensor
 
-wp.config.log_level = wp.LOG_WARNING  # before anything initialises it
+from envs.simulation import warp_model
+from envs.simulation.warp_capacity import Capacity
+from envs.simulation.warp_model import allocate, mjw, where_rows
 
-import mujoco_warp as mjw  # noqa: E402
-
-log = logging.getLogger(__name__)
-
-DERIVED = (  # what MuJoCo computes from the parameters of a world
-    "body_subtreemass",
-    "body_invweight0",
-    "dof_invweight0",
-    "actuator_acc0",
-    "geom_aabb",
-    "geom_rbound",
-)
-GOES_WITH = {"geom_dataid": ("geom_size",)}  # that of a height field follows its choice
-NO_ROOM = {  # what it says of worlds in which one of the two did not fit
-    "contacts": int(mjw.OverflowType.BROADPHASE | mjw.OverflowType.NARROWPHASE),
-    "constraints": int(mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ),
-}
-MOST_ROOM = 2**14  # of either
-CONTACTS = 32  # room a world on the average; twice what bodies on planes and boxes were seen to need at most
-CONSTRAINTS = 96  # room of each world for the rows of contacts, limits and friction; likewise
-
-
-@wp.kernel  # type: ignore[untyped-decorator]  # warp leaves it unannotated
-def _find_broken(
-    qpos: wp.array2d[float],
-    qvel: wp.array2d[float],
-    qacc: wp.array2d[float],
-    ctrl: wp.array2d[float],
-    overflow: wp.array[int],
-    limit: float,
-    broken: wp.array[bool],
-    crowded: wp.array[int],
-) -> None:
-    world = wp.tid()
-    crowded[world] = crowded[world] | overflow[world]  # a reset forgets it
-    intact = bool(True)  # noqa: UP018  # of a literal, warp would make a constant
-    for i in range(qpos.shape[1]):
-        intact = intact and wp.abs(qpos[world, i]) < limit  # false of what is not a number
-    for i in range(qvel.shape[1]):
-        intact = intact and wp.abs(qvel[world, i]) < limit and wp.abs(qacc[world, i]) < limit
-    for i in range(ctrl.shape[1]):
-        intact = intact and wp.abs(ctrl[world, i]) < limit
-    broken[world] = not intact
+GOES_WITH = {"geom_dataid": ("geom_size",)}  # the size of a height field belongs to its index
 
 
 class WarpSimulator:
     """A `Simulator` in float32 on `device`: `cuda`, `cuda:1`, ..., or `cpu`.
 
     fresh: derived fields describe the state after the step, not before its last substep.
-    deterministic: sums are taken in the same order every time, so that two runs are equal to the bit; slower.
-    contacts, constraints: room a world; where it does not suffice, MuJoCo Warp leaves some out. That is told by a
-        warning at the next reset, and the room doubled if it is one of all worlds.
+    deterministic: sum in a fixed order, so that two runs are bit-identical; slower.
+    contacts, constraints: capacity per world. Where it is too small, MuJoCo Warp leaves some out; the next reset logs
+        a warning, and doubles the capacity if it is a reset of all worlds.
 
-    Raises ValueError for a model that MuJoCo Warp cannot simulate, torch.OutOfMemoryError where a card is too small.
+    Raises ValueError for a model that MuJoCo Warp does not support, torch.OutOfMemoryError if GPU memory runs out.
     """
 
     def __init__(
@@ -96,8 +54,7 @@ class WarpSimulator:
         self._warp = wp.get_device(device)
         self.device = torch.device(str(self._warp))
         self._fresh, self._deterministic = fresh, deterministic
-        many = bool(model.nhfield)  # MuJoCo Warp's own guess is for height fields
-        self._room = (contacts or (0 if many else CONTACTS), constraints or (0 if many else CONSTRAINTS))
+        self._capacity = Capacity(contacts, constraints, has_height_fields=bool(model.nhfield))
         self.bound: tuple[str, ...] = ()
         self._expanded: tuple[str, ...] = ()
         self._put_model()
@@ -111,43 +68,32 @@ class WarpSimulator:
         return device
 
     def _put_model(self) -> None:
-        """The model on the device, with a row a world of the fields that differ between worlds."""
-        own = {n: self.num_worlds for n in self._expanded if not n.startswith("opt.")}
-        derived = dict.fromkeys(DERIVED, self.num_worlds) if own else {}
-        self._m = _allocated(lambda: put_model(self.model, str(self.device), own | derived))
-        for name in self._expanded:
-            if name.startswith("opt."):
-                shared = getattr(self._m.opt, name[4:])
-                rows = wp.to_torch(shared)[:1].repeat(self.num_worlds, *[1] * (wp.to_torch(shared).dim() - 1))
-                setattr(self._m.opt, name[4:], wp.from_torch(rows.contiguous(), dtype=shared.dtype))
-        self._m.opt.warn_overflow = 0
+        self._m = warp_model.batched_model(self.model, self.device, self.num_worlds, self._expanded)
         if self._deterministic:
             self._m.opt.deterministic = mjw.DeterminismType.ALL
         self._graphs: dict[object, Any] = {}
 
     def _allocate(self) -> None:
-        contacts, constraints = self._room
-        room = {"nconmax": contacts or None, "njmax": constraints or None}
+        arguments = self._capacity.arguments()
         with self._on_device():
-            self._d = _allocated(lambda: mjw.make_data(self.model, nworld=self.num_worlds, **room))
-        self._room = (self._d.naconmax // self.num_worlds, self._d.njmax)
+            self._d = allocate(lambda: mjw.make_data(self.model, nworld=self.num_worlds, **arguments))
+        self._capacity.read(self._d, self.num_worlds, self.device)
         self.qpos = wp.to_torch(self._d.qpos)
         self.qvel = wp.to_torch(self._d.qvel)
         self.ctrl = wp.to_torch(self._d.ctrl)
         self._mask = torch.zeros(self.num_worlds, dtype=torch.bool, device=self.device)
         self.diverged = torch.zeros_like(self._mask)
-        self._broken = torch.zeros_like(self._mask)
-        self._crowded = torch.zeros(self.num_worlds, dtype=torch.int32, device=self.device)
+        self._diverged_now = torch.zeros_like(self._mask)  # written in place by every step
         self._fields = {name: wp.to_torch(getattr(self._d, name)) for name in self.bound}
         self._at_start: dict[str, Tensor] = {}
         self._graphs = {}
 
     def _run(self, name: object, work: Callable[[], None]) -> None:
-        """work(); on a GPU as one graph, captured at the first time."""
+        """Run `work`; on a GPU as one graph, which is captured at the first call."""
         with self._on_device():
             if name not in self._graphs:
                 collects = gc.isenabled()
-                gc.disable()  # a graph that is freed while another is captured spoils that one
+                gc.disable()  # freeing a graph while another is captured invalidates that one
                 try:
                     with wp.ScopedCapture() as capture:
                         work()
@@ -176,30 +122,23 @@ class WarpSimulator:
         for name, values in params.items():
             rows = self._array(name)
             values = values.to(rows).view(rows.shape)
-            rows.copy_(values if mask is None else _only(mask.to(self.device), values, rows))
+            rows.copy_(values if mask is None else where_rows(mask.to(self.device), values, rows))
         if params:
             self._place_fixed_geoms(params)
             self._run("constants", lambda: mjw.set_const(self._m, self._d))
             self._at_start = {}
 
     def _place_fixed_geoms(self, params: Mapping[str, Tensor]) -> None:
-        """Geoms of the world itself, which MuJoCo Warp places once and for all, go where `geom_pos` says."""
-        fixed = np.flatnonzero(self.model.body_weldid[self.model.geom_bodyid] == 0)
-        if "geom_quat" in params and len(fixed):
-            raise ValueError("geom_quat cannot differ between worlds: MuJoCo Warp turns the world's geoms only once")
-        if "geom_pos" not in params:
-            return
-        data = mujoco.MjData(self.model)
-        mujoco.mj_kinematics(self.model, data)
-        bodies = self.model.geom_bodyid[fixed]
-        turn = torch.from_numpy(data.xmat[bodies].reshape(-1, 3, 3)).to(self.qpos)
-        base = torch.from_numpy(data.xpos[bodies]).to(self.qpos)
-        index = torch.from_numpy(fixed).to(self.device)
-        places = wp.to_torch(self._d.geom_xpos)
-        places[:, index] = torch.einsum("gij,wgj->wgi", turn, self._array("geom_pos")[:, index]) + base
+        """Move the geoms of the world body, which MuJoCo Warp places only once, to `geom_pos`."""
+        if "geom_quat" in params and len(warp_model.fixed_geoms(self.model)):
+            raise ValueError("geom_quat cannot differ between worlds: MuJoCo Warp orients fixed geoms only once")
+        if "geom_pos" in params:
+            places = warp_model.fixed_geom_positions(self.model, self._array("geom_pos"))
+            index = torch.from_numpy(warp_model.fixed_geoms(self.model)).to(self.device)
+            wp.to_torch(self._d.geom_xpos)[:, index] = places
 
     def _array(self, name: str) -> Tensor:
-        """A model field as it is on the device, [1 or W, ...], live."""
+        """A model field on the device, [1 or W, ...], live."""
         owner = self._m.opt if name.startswith("opt.") else self._m
         array: Tensor = wp.to_torch(getattr(owner, name.removeprefix("opt.")))
         return array
@@ -211,15 +150,15 @@ class WarpSimulator:
 
     def step(self, ctrl: Tensor, substeps: int) -> None:
         if self._fields and not self._at_start:
-            self._remember_start()
+            self._save_initial_fields()
         self.ctrl.copy_(ctrl)
         self._run(("step", substeps), lambda: self._advance(substeps))
-        self.diverged = self._broken.clone()
+        self.diverged = self._diverged_now.clone()
         for name, field in self._fields.items():
-            field.copy_(_only(self.diverged, self._at_start[name], field))
+            field.copy_(where_rows(self.diverged, self._at_start[name], field))
 
     def step_bare(self, ctrl: Tensor, substeps: int) -> None:
-        """The physics of `step` and nothing else: no world is looked after. For comparison."""
+        """Only the physics of `step`, without the check for divergence; for benchmarks."""
         self.ctrl.copy_(ctrl)
         self._run(("bare", substeps), lambda: self._physics(substeps))
 
@@ -231,83 +170,71 @@ class WarpSimulator:
         self._physics(substeps)
         if self._fresh:
             self._refresh()
-        d, broken = self._d, wp.from_torch(self._broken)
+        d, diverged = self._d, wp.from_torch(self._diverged_now)
         wp.launch(
-            _find_broken,
+            warp_model.find_diverged,
             dim=self.num_worlds,
             inputs=[d.qpos, d.qvel, d.qacc, d.ctrl, d.overflow, float(mujoco.mjMAXVAL)],
-            outputs=[broken, wp.from_torch(self._crowded)],
+            outputs=[diverged, wp.from_torch(self._capacity.flags)],
         )
-        mjw.reset_data(self._m, d, reset=broken)
+        mjw.reset_data(self._m, d, reset=diverged)
 
     def _refresh(self) -> None:
-        """Positions, velocities and their sensors of the state as it is; what forces measure stays."""
+        """Recompute positions, velocities and their sensors; force sensors keep their values."""
         m, d = self._m, self._d
         mjw.fwd_position(m, d)
         mjw.sensor_pos(m, d)
         mjw.fwd_velocity(m, d)
         mjw.sensor_vel(m, d)
 
-    def _remember_start(self) -> None:
-        """What the derived fields of every world are in the model's initial state."""
+    def _save_initial_fields(self) -> None:
+        """Save the derived fields of every world in the model's initial state."""
         moved = [self.qvel, self.ctrl, wp.to_torch(self._d.act), wp.to_torch(self._d.history)]
         live = (self.qpos, *moved, *self._fields.values())
-        kept = [x.clone() for x in live]
+        saved = [x.clone() for x in live]
         self.qpos.copy_(torch.from_numpy(self.model.qpos0))
         for x in moved:
             x.zero_()
         self.forward()
         self._at_start = {name: field.clone() for name, field in self._fields.items()}
-        for x, was in zip(live, kept, strict=True):
+        for x, was in zip(live, saved, strict=True):
             x.copy_(was)
 
     def reset(self, mask: Tensor | None = None) -> None:
-        short = self._short_of()
+        short = self._capacity.overflowed()
         if mask is None:
             if short:
-                self._make_room(short)
+                self._enlarge(short)
             self._mask.fill_(True)
         else:
             self._mask.copy_(mask)
         self._run("reset", lambda: mjw.reset_data(self._m, self._d, reset=wp.from_torch(self._mask)))
 
-    def _short_of(self) -> list[str]:
-        """What did not fit since the last time, which is told."""
-        bits = [int((self._crowded & no_room != 0).any()) for no_room in NO_ROOM.values()]
-        short = [what for what, bit in zip(NO_ROOM, bits, strict=True) if bit]
-        self._crowded.zero_()
-        for what in short:
-            room = dict(zip(NO_ROOM, self._room, strict=True))[what]
-            log.warning("%s did not fit into the room for %d a world, and some were left out", what, room)
-        return short
-
-    def _make_room(self, short: list[str]) -> None:
-        """Double the room of what did not fit; all states are lost."""
-        room = zip(NO_ROOM, self._room, strict=True)
-        contacts, constraints = (min(2 * count, MOST_ROOM) if what in short else count for what, count in room)
+    def _enlarge(self, short: list[str]) -> None:
+        """Double the capacity for what did not fit; all states are lost."""
         places = wp.to_torch(self._d.geom_xpos).clone()
-        self._room = (contacts, constraints)
+        self._capacity.double(short)
         self._allocate()
         wp.to_torch(self._d.geom_xpos).copy_(places)
 
-    def remember(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
+    def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         if not self.model.nhistory:
             return
         memory = wp.to_torch(self._d.history).view(self.num_worlds, self.model.nu, -1)
         samples = int(self.model.actuator_history[0, 0])  # a motor's row: two counters, times, controls
-        told = memory[:, :, 2 + samples :]
-        new = ctrl.to(memory)[:, :, None].expand_as(told)
-        told.copy_(new if mask is None else _only(mask.to(self.device), new, told))
+        past = memory[:, :, 2 + samples :]
+        new = ctrl.to(memory)[:, :, None].expand_as(past)
+        past.copy_(new if mask is None else where_rows(mask.to(self.device), new, past))
 
     def forward(self, mask: Tensor | None = None) -> None:
         kept = {} if mask is None else {name: field.clone() for name, field in self._fields.items()}
         self._run("forward", lambda: mjw.forward(self._m, self._d))
         for name, was in kept.items():
             assert mask is not None
-            self._fields[name].copy_(_only(mask.to(self.device), self._fields[name], was))
+            self._fields[name].copy_(where_rows(mask.to(self.device), self._fields[name], was))
 
     def mujoco_view(self, world: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """In double precision, computed anew by MuJoCo itself from the state of the world."""
+        """In double precision, recomputed by MuJoCo from the state of the world."""
         from envs.simulation.batch import BatchSimulator
 
         one = BatchSimulator(self.model, 1, 1)
@@ -317,39 +244,3 @@ class WarpSimulator:
         one.ctrl.copy_(self.ctrl[world : world + 1])
         one.forward()
         return one.mujoco_view(0)
-
-
-def put_model(model: mujoco.MjModel, device: str, batch_sizes: dict[str, int] | None = None) -> mjw.Model:
-    """The model on a device; ValueError for one that MuJoCo Warp cannot simulate."""
-    try:
-        with wp.ScopedDevice(device):
-            there = mjw.put_model(model, batch_sizes=batch_sizes)
-    except NotImplementedError as error:
-        raise ValueError(f"MuJoCo Warp cannot simulate this model ({error}): choose physics fast") from None
-    if not wp.get_device(device).is_cpu:
-        there.opt.graph_conditional = wp.is_conditional_graph_supported()
-    return there
-
-
-def can_use_cards() -> bool:
-    """Whether Warp finds a card, and a driver new enough for it."""
-    return bool(wp.is_cuda_available())
-
-
-def _allocated(make: Callable[[], Any]) -> Any:
-    """What `make` makes, if need be from memory that torch keeps but does not use."""
-    try:
-        return make()
-    except RuntimeError as error:
-        if "allocate" not in str(error):
-            raise
-        torch.cuda.empty_cache()
-    try:
-        return make()
-    except RuntimeError as error:
-        raise torch.OutOfMemoryError(str(error)) from None
-
-
-def _only(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:
-    """`new` in the rows of `mask` [W], `old` [W, ...] elsewhere."""
-    return torch.where(mask[(..., *(None,) * (old.dim() - 1))], new, old)

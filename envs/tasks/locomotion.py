@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from envs.registry import nearest
+from envs.robots.registry import ROBOTS
 from envs.settings import Count, NonNegative, Number, Positive
 from envs.task_settings import ON_THREADS, Simulation, TaskSettings
 from envs.tasks.variable_settings import VariableSettings
-from envs.variations.catalogue import ROBOTS, VARIABLE_SPECS, goal_of
+from envs.variations.registry import VARIATIONS, goal_of
 
 if TYPE_CHECKING:
     from envs.locomotion.family import Locomotion
@@ -34,7 +35,9 @@ class Settings(TaskSettings):
     @classmethod
     def _is_known(cls, robot: str) -> str:
         if robot not in ROBOTS:
-            raise PydanticCustomError("unknown_name", "{got!r}; {hint}", {"got": robot, "hint": nearest(robot, ROBOTS)})
+            raise PydanticCustomError(
+                "unknown_name", "{got}; {hint}", {"got": repr(robot), "hint": nearest(robot, ROBOTS.names())}
+            )
         return robot
 
     @field_validator("vary")
@@ -42,23 +45,29 @@ class Settings(TaskSettings):
     def _within_limits(cls, vary: dict[str, VariableSettings]) -> dict[str, VariableSettings]:
         for name, v in vary.items():
             base, _, element = name.partition(":")
-            if base not in VARIABLE_SPECS:
-                raise ValueError(f"{base!r} is not a variable; {nearest(base, list(VARIABLE_SPECS))}")
-            quantity = VARIABLE_SPECS[base]
-            if (element or v.per_element) and quantity.per_element is None:
+            if base not in VARIATIONS:
+                raise ValueError(f"{base!r} is not a variable; {nearest(base, VARIATIONS.names())}")
+            variation = VARIATIONS[base]
+            if (element or v.per_element) and variation.element is None:
                 raise ValueError(f"{base} has no elements: it is one number for the whole robot")
             if element and v.per_element:
                 raise ValueError(f"{name} names one element: 'per_element' asks for all of them")
             ends = sum(v.intervals() + v.beyond(), ())
             for end in ends:
-                if not quantity.low <= end <= quantity.high:
-                    raise ValueError(f"{name} {end:g} lies outside [{quantity.low:g}, {quantity.high:g}]")
-            if quantity.whole and (not v.choices or v.ood or any(end != round(end) for end in ends)):
+                if not variation.low <= end <= variation.high:
+                    raise ValueError(f"{name} {end:g} lies outside [{variation.low:g}, {variation.high:g}]")
+            if variation.whole and (not v.choices or v.ood or any(end != round(end) for end in ends)):
                 raise ValueError(f"{name} is a whole number: give 'choices'")
             if base == "direction" and 0.0 in v.choices + v.ood_choices:
                 raise ValueError("direction is one of the choices -1 and 1")
         goal_of(vary)
         return vary
+
+    @model_validator(mode="after")
+    def _has_twin(self) -> Self:
+        if self.physics == "gymnasium" and ROBOTS.facts(self.robot).gymnasium_id is None:
+            raise ValueError(f"gymnasium has no environment of the robot {self.robot}: its physics is 'fast'")
+        return self
 
     @property
     def title(self) -> str:

@@ -1,20 +1,49 @@
-"""Slopes: the ground as an infinite incline."""
+"""Slope: the ground as an infinite incline."""
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from envs.variations.goals import Task
-from envs.variations.params import Params
+from envs.variations.variation import Variation
+
+if TYPE_CHECKING:
+    from envs.core import Task
+    from envs.robots.robot import Robot
+    from envs.simulation.params import Params
 
 
-def apply(params: Params, task: Task) -> None:
+def tilt_gravity(params: Params, task: Task, robot: type[Robot]) -> None:
     """An incline that rises by `slope_deg` towards `slope_heading_deg` (+x if that does not vary).
 
-    Gravity is rotated instead of the floor, which is exact: everything happens in the frame of the slope, and a
-    policy that sees only its own body cannot see it.
+    Gravity is rotated instead of the floor, which is exact: the simulation runs in the frame of the slope, and a
+    policy that only observes its own body cannot observe the slope.
     """
+    import torch
+
     angle = torch.deg2rad(task["slope_deg"])
     heading = torch.deg2rad(task["slope_heading_deg"]) if "slope_heading_deg" in task else torch.zeros_like(angle)
     down = torch.stack([-angle.sin() * heading.cos(), -angle.sin() * heading.sin(), -angle.cos()], 1)  # [W, 3]
     params["opt.gravity"] = down * -params["opt.gravity"][:, 2:]
+
+
+VARIATIONS = (
+    Variation(
+        "slope_deg",
+        "terrain",
+        "deg",
+        -60,
+        60,
+        "an incline that rises by this angle",
+        options=("slope_heading_deg",),
+        apply=tilt_gravity,
+    ),
+    Variation(
+        "slope_heading_deg",
+        "terrain",
+        "deg",
+        -360,
+        360,
+        "direction in which the incline rises, from +x",
+        needs=("plane",),
+    ),
+)

@@ -21,8 +21,8 @@ from agents.learner import Params
 from envs.core import Tasks
 from envs.gym.sb3 import TaskVecEnv
 from envs.gym.vector import TaskVectorEnv
+from envs.locomotion.families import FAMILIES
 from envs.locomotion.family import Locomotion
-from envs.named import FAMILIES
 from envs.robots import ROBOTS
 from envs.robots.robot import Physics
 from metarl.config.schema import Config

@@ -1,4 +1,4 @@
-"""The command line: which verb was meant, and how a mistake is said."""
+"""The command line: the choice of a verb, and how mistakes are reported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from metarl.cli.analyse import Analyse
 from metarl.cli.bench import Bench
 from metarl.cli.compare import Compare
 from metarl.cli.data import Data
+from metarl.cli.doctor import Doctor
 from metarl.cli.evaluate import Evaluate
-from metarl.cli.look import Doctor, List, Plot
+from metarl.cli.list import List
+from metarl.cli.plot import Plot
+from metarl.cli.quickstart import Quickstart
 from metarl.cli.record import Record
+from metarl.cli.resume import Resume
 from metarl.cli.study import Study
 from metarl.cli.submit import Submit
-from metarl.cli.train import Quickstart, Resume, Train
+from metarl.cli.train import Train
 from metarl.config import files as settings
+from metarl.config import plugins
 from metarl.distributed.launch import is_secondary_rank, rank_and_size
 from metarl.errors import DivergedError, UserError
 from metarl.system.allocator import keep_freed_memory
@@ -49,11 +54,13 @@ _ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one command; exit codes: 0 done, 2 a mistake to mend, 3 learning broke down, 4 stopped and saved."""
+    """Run one command; exit codes: 0 done, 2 a mistake of the user, 3 training diverged, 4 stopped and saved."""
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
-        if not (is_secondary_rank() and isinstance(error, DivergedError)):  # all come to that, and the first says it
+        if not (
+            is_secondary_rank() and isinstance(error, DivergedError)
+        ):  # all raise it, and the first process reports it
             print(f"error: {_who()}{error}", file=sys.stderr)
         _leave(error.exit_code)
     except KeyboardInterrupt:
@@ -74,7 +81,7 @@ def _who() -> str:
 
 
 def _leave(code: int) -> NoReturn:
-    """End with an exit code; one of several at once, for what it shares with the others would wait for them."""
+    """End with an exit code; one of several processes without clean-up, which would wait for the others."""
     if rank_and_size() is None:
         sys.exit(code)
     sys.stdout.flush()
@@ -84,6 +91,8 @@ def _leave(code: int) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     keep_freed_memory()
+    words, modules = plugins.split_plugins(words)
+    plugins.load_plugins(modules)
     own, overrides = settings.split_overrides(words)
     chosen = tyro.cli(
         _ANY_COMMAND,

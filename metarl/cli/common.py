@@ -1,4 +1,4 @@
-"""What the verbs share: the console, what their words may be, and how a wrong one is said."""
+"""What the verbs share: the console, and checks of their arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from rich.console import Console
 from tyro.conf import Positional, arg
 
-from metarl.config import schema
+from metarl.config.experiment import Config
 from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import UserError
 
@@ -29,7 +29,7 @@ def as_options(overrides: dict[str, Any]) -> list[str]:
     return [f"--{key} {shlex.quote(json.dumps(value))}" for key, value in overrides.items()]
 
 
-def images_from(path: Path | None, config: schema.Config) -> None:
+def images_from(path: Path | None, config: Config) -> None:
     """Let this process read Omniglot from where --data says, before METARL_DATA and the cache.
 
     Raises UserError where there is none, or where the tasks are of something else.

@@ -57,7 +57,7 @@ class Study:
         options.check()
         from metarl.evaluation import comparison as compare_runs
         from metarl.evaluation import study
-        from metarl.training.trainer import usable_cores
+        from metarl.training.placement import usable_cores
 
         command = shlex.join(["metarl", *sys.argv[1:]])
         wants = study.wanted(self.configs, self.tasks, seeds, self.steps, self.split, overrides)

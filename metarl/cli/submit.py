@@ -22,7 +22,7 @@ class Submit:
     metarl submit maml_cheetah_direction --nodes 2 --processes 8 --gpus 8 --hours 12 --also account=team
 
     The tasks of every iteration are shared out among all processes. A process that is lost is followed by a new start
-    from the last checkpoint; a job whose time is up saves, and goes on when Slurm starts it again.
+    from the last checkpoint; a job whose time is up saves, and resumes when Slurm starts it again.
     """
 
     config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
@@ -31,11 +31,11 @@ class Submit:
     nodes: int = 1
     """machines"""
     processes: int = 1
-    """on each of them; with cards, as many as those"""
+    """on each of them; with GPUs, one for each GPU"""
     gpus: int = 0
-    """cards of each machine"""
+    """GPUs of each machine"""
     cores: int = 1
-    """of the processor for each process"""
+    """CPU cores of each process"""
     memory_gib: int = 0
     """of each machine; 0: what the cluster gives"""
     hours: float = 24.0

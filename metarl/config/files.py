@@ -1,7 +1,8 @@
-"""Configs: one YAML file and a command line in, one frozen record out, every unknown key an error in one sentence."""
+"""Configs: one YAML file and command-line overrides in, one frozen record out; every mistake is one sentence."""
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def find(name_or_path: str) -> Path:
 
 
 def can_be_path(text: str) -> bool:
-    """Whether a file system can be asked for it: 4095 bytes at most, 255 a name, none of them zero."""
+    """Whether it can be a path: 4095 bytes at most, 255 a name, none of them zero."""
     whole = os.fsencode(text)
     return len(whole) < 4096 and b"\0" not in whole and all(len(name) < 256 for name in whole.split(b"/"))
 
@@ -50,36 +51,38 @@ def load(path: Path, overrides: dict[str, Any] | None = None) -> Config:
 
     Raises UserError, in one sentence, for whatever is wrong with it.
     """
-    raw = with_new_keys(read_yaml(path), str(path))
+    return parse(read_yaml(path), str(path), overrides)
+
+
+def parse(raw: dict[str, Any], source: str = "config", overrides: dict[str, Any] | None = None) -> Config:
+    """The same of settings that are there already, as nested dictionaries; `source` is where they are from."""
+    raw = with_new_keys(copy.deepcopy(raw), source)
     overrides = {new_key(key): value for key, value in (overrides or {}).items()}
     for key, value in overrides.items():
         _set(raw, key, value)
-    model = _model(raw, path, overrides)
+    model = config_class(**{name: _class_of(name, raw, source, overrides) for name in SECTIONS})
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise UserError(sentence(error, model, path, raw, overrides)) from None
+        raise UserError(sentence(error, model, source, overrides)) from None
 
 
-def _model(raw: dict[str, Any], path: Path, overrides: dict[str, Any]) -> type[Config]:
-    """The class of configs whose sections are of the kinds that `raw` asks for."""
-    chosen = {}
-    for name, registry in SECTIONS.items():
-        section = raw.get(name)
-        if section is None and name not in raw:
-            raise UserError(f"{path}: {name} is missing")
-        key = f"--{name}.kind" if f"{name}.kind" in overrides else f"{path}: {name}.kind"
-        if not isinstance(section, dict):
-            raise UserError(
-                f"{f'--{name}' if name in overrides else f'{path}: {name}'} is {section!r}, expected a section"
-            )
-        if "kind" not in section:
-            raise UserError(f"{path}: {name} needs a 'kind', one of {', '.join(registry.names())}")
-        kind = str(section["kind"])
-        if kind not in registry:
-            raise UserError(f"{key} is {kind!r}; {nearest(kind, registry.names())}")
-        chosen[name] = registry[kind]
-    return config_class(**chosen)
+def _class_of(name: str, raw: dict[str, Any], source: str, overrides: dict[str, Any]) -> Any:
+    """The class of a section, by the kind that `raw` asks for."""
+    registry = SECTIONS[name]
+    if name not in raw:
+        raise UserError(f"{source}: {name} is missing")
+    section = raw[name]
+    if not isinstance(section, dict):
+        where = f"--{name}" if name in overrides else f"{source}: {name}"
+        raise UserError(f"{where} is {section!r}, expected a section")
+    if "kind" not in section:
+        raise UserError(f"{source}: {name} needs a 'kind', one of {', '.join(registry.names())}")
+    kind = str(section["kind"])
+    if kind not in registry:
+        where = f"--{name}.kind" if f"{name}.kind" in overrides else f"{source}: {name}.kind"
+        raise UserError(f"{where} is {kind!r}; {nearest(kind, registry.names())}")
+    return registry[kind]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,14 +9,12 @@ from pydantic import BaseModel, ValidationError
 from metarl.errors import nearest
 
 
-def sentence(
-    error: ValidationError, model: type[BaseModel], path: Path, raw: dict[str, Any], overrides: dict[str, Any]
-) -> str:
-    """The first problem of a config that was read from `path`, then changed by `overrides`."""
+def sentence(error: ValidationError, model: type[BaseModel], origin: str, overrides: dict[str, Any]) -> str:
+    """The first problem of a config that was read from `origin`, then changed by `overrides`."""
     first = error.errors()[0]
     location = [part for part in first["loc"] if part != "[key]"]  # pydantic's own mark of a dictionary's key
     key = ".".join(map(str, location))
-    source = f"--{key}" if key in overrides else f"{path}: {key}" if key else str(path)
+    source = f"--{key}" if key in overrides else f"{origin}: {key}" if key else origin
     match first["type"]:
         case "extra_forbidden":
             return f"{source} is not a setting; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"

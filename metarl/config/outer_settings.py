@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from envs.registry import Registry
 from envs.settings import Record
 
 if TYPE_CHECKING:
     from agents.learner import Learner, Objective, Params
-    from metarl.distributed.process_group import Ranks
-    from metarl.training.outer import Outer
+
+Metrics = dict[str, float]
+
+
+class Outer(Protocol):
+    """Owns theta, and moves it; may carry tensors of its own from step to step."""
+
+    @property
+    def theta(self) -> Params:
+        """The meta-parameters, without a graph; they change in place with the next step."""
+
+    def step(self, data: Any) -> Metrics:
+        """Move theta, given the experience [N, ...] that it collected; `skipped` where no finite step was found."""
+
+    def assign(self, changes: Params) -> None:
+        """Give some parameters new values."""
+
+    def state(self) -> Params:
+        """A copy of the other tensors that a checkpoint needs."""
+
+    def load(self, state: Params) -> None:
+        """Put back what `state` gave."""
 
 
 class OuterContext(NamedTuple):
     """What an outer step needs to know of the training that it is a part of.
 
+    ranks: the processes that share the tasks (`metarl.distributed.process_group.Ranks`).
     steps: of a task's episodes of one round. pixels: of a task's images, 0 where there are none.
     """
 
     learner: Learner[Any]
     theta: Params
-    ranks: Ranks
+    ranks: Any
     num_tasks: int
     iterations: int
     steps: int = 0
@@ -29,9 +50,10 @@ class OuterContext(NamedTuple):
 
 
 class OuterSettings(Record):
-    """Settings of an outer step."""
+    """Settings of an outer step. last_round_only: whether it counts the policy after the last round alone."""
 
     kind: str
+    last_round_only: ClassVar[bool] = False
 
     def build(self, context: OuterContext) -> Outer:
         """The step, which owns theta from then on."""
@@ -58,4 +80,5 @@ OUTERS: Registry[type[OuterSettings]] = Registry(
     "Settings",
     lambda s: str(s.model_fields["kind"].default),
     "metarl.outers",
+    OuterSettings,
 )

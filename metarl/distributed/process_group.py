@@ -1,9 +1,9 @@
-"""Several processes that train together, on one machine or many: who lives through which tasks, and one result of all.
+"""Several processes that train together, on one machine or many: each collects a shard of the tasks.
 
-Started by `torchrun`, or by whatever else sets RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and
-MASTER_PORT. Every process samples the same tasks and lives through a share of them (`envs.rng` gives each task its
-own luck); what they come to is summed by `torch.distributed`, and so every process takes the same step. The first one
-writes.
+Started by `torchrun`, or by anything else that sets RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and
+MASTER_PORT. Every process samples the same tasks and collects rollouts of its shard (`envs.rng` gives each task its own
+random numbers, whichever process simulates it); gradients and statistics are summed by `torch.distributed`, so that
+every process takes the same step. Only the first process writes.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from torch import Tensor
 from metarl.distributed.launch import local_rank, rank_and_size
 from metarl.errors import UserError
 
-LETTING_GO = 0.1  # s in which gloo's threads free the last tensors, for which they need an interpreter that still runs
-PATIENCE = timedelta(minutes=10)  # with one that does not answer; chosen: a first start compiles for a minute or two
+LINGER = 0.1  # s for gloo's threads to free the last tensors, which needs a running interpreter
+TIMEOUT = timedelta(minutes=10)  # for a process that does not answer; chosen: a first start compiles for a minute or two
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among `count`. On its own, everything it is asked for is its own.
+    """This process among `count`. Of a single process every collective operation returns its input.
 
-    launch: what those have in common that one call of torchrun started, also when it started them again.
+    launch: what all processes of one call of torchrun share, also those that it starts again.
     """
 
     rank: int = 0
@@ -46,7 +46,7 @@ class Ranks:
         return "" if self.count == 1 else f"; {self.count} processes"
 
     def shard(self, tasks: int) -> slice:
-        """Which of so many tasks this process lives through: as many as the others, or one more or less.
+        """The tasks of this process: as many as those of any other, or one more or less.
 
         Raises UserError where there are fewer tasks than processes.
         """
@@ -58,26 +58,26 @@ class Ranks:
         return slice(self.rank * tasks // self.count, (self.rank + 1) * tasks // self.count)
 
     def place(self, length: int, tasks: int) -> tuple[int, int]:
-        """Where an axis of its own tasks, task-major, begins in that of all `tasks`, and how long that is."""
+        """(offset, total length) of the task-major axis of all `tasks`, where this process's part has `length`."""
         own = self.shard(tasks)
         each = length // (own.stop - own.start)
         return own.start * each, tasks * each
 
     def all_reduce_sum(self, x: Tensor) -> Tensor:
-        """The sum of everybody's x, of one shape; the same bits everywhere."""
+        """The sum of x over all processes, bit for bit the same in each; x has the same shape everywhere."""
         if self.count == 1:
             return x
         x = x.clone()
-        with _answering():
+        with _lost_processes_reported():
             dist.all_reduce(x)
         return x
 
     def any(self, here: bool) -> bool:
-        """Whether it is so for anybody."""
+        """Whether `here` is true in any process."""
         return bool(self.all_reduce_sum(torch.tensor(int(here))))
 
     def mean(self, values: Sequence[Tensor], weight: float) -> list[Tensor]:
-        """The mean of everybody's values, weighted by counts; of a weight of 0 they are left out, whatever they are."""
+        """The mean of each value over all processes, weighted by counts; values of weight 0 are ignored, even NaN."""
         if self.count == 1:
             return list(values)
         weighted = [(v * weight if weight else torch.zeros_like(v)).flatten() for v in values]
@@ -86,10 +86,10 @@ class Ranks:
         return [part.view_as(v) for part, v in zip(parts, values, strict=True)]
 
     def broadcast(self, content: bytes) -> bytes:
-        """What the first process has; of the others nothing is taken."""
+        """The content that the first process has; that of the others is ignored."""
         if self.count == 1:
             return content
-        with _answering():
+        with _lost_processes_reported():
             size = torch.tensor(len(content))
             dist.broadcast(size, 0)
             data = torch.empty(int(size), dtype=torch.uint8)
@@ -103,69 +103,78 @@ SINGLE_PROCESS = Ranks()
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """UserError where others are lost. Of what runs on cards NCCL's watchdog tells, and ends the process."""
+def _lost_processes_reported() -> Iterator[None]:
+    """Raise UserError where another process is lost. On GPUs NCCL's watchdog reports it, and ends the process."""
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"the other processes do not answer ({said}): where one of them stopped, what it said tells why; start "
-            "again, or let torchrun do so with --max-restarts, and training goes on from the last checkpoint"
+            f"the other processes do not answer ({reason}): the output of the one that stopped says why; start again, "
+            "or let torchrun do so with --max-restarts, and training resumes from the last checkpoint"
         ) from None
 
 
 @contextmanager
 def process_group() -> Iterator[Ranks]:
-    """This process among those that it was started with; alone where it was started by itself.
+    """The processes that were launched together; `SINGLE_PROCESS` where this one was launched alone.
 
-    Where it fails, the others find out when they next wait for it.
+    Where one fails, the others notice in their next collective operation.
     """
-    among = rank_and_size()
-    if among is None:
+    launched = rank_and_size()
+    if launched is None:
         yield SINGLE_PROCESS
         return
-    ranks = Ranks(*among)
-    if cards := torch.cuda.device_count():
-        torch.cuda.set_device(local_rank() % cards)
-    with _answering():
-        meeting = dist.rendezvous("env://", timeout=PATIENCE)  # type: ignore[attr-defined]
-        store = next(meeting)[0]
-        launch = store.compare_set("launch", "", secrets.token_hex(8)).decode()  # of those that came first
-        backend = "cpu:gloo,cuda:nccl" if cards else "gloo"
+    ranks = Ranks(*launched)
+    if gpus := torch.cuda.device_count():
+        torch.cuda.set_device(local_rank() % gpus)
+    with _lost_processes_reported():
+        rendezvous = dist.rendezvous("env://", timeout=TIMEOUT)  # type: ignore[attr-defined]
+        store = next(rendezvous)[0]
+        launch = store.compare_set("launch", "", secrets.token_hex(8)).decode()  # set by whichever came first
+        backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
         dist.init_process_group(
-            backend, timeout=PATIENCE, store=_assembled(store, ranks), rank=ranks.rank, world_size=ranks.count
+            backend, timeout=TIMEOUT, store=_fresh_store(store, ranks), rank=ranks.rank, world_size=ranks.count
         )
     yield replace(ranks, launch=launch)
-    with _answering():
-        dist.barrier()  # until the first has written all
+    with _lost_processes_reported():
+        dist.barrier()  # until the first process has written everything
     dist.destroy_process_group()
-    time.sleep(LETTING_GO)
+    time.sleep(LINGER)
 
 
-def _assembled(store: Any, ranks: Ranks) -> Any:
-    """A part of a store of torch's that nobody has used before, once everybody is there.
+def _fresh_store(store: Any, ranks: Ranks) -> Any:
+    """A part of torch's store that nothing was written to before, once every process has arrived.
 
-    What torchrun starts again finds in its store what those before it left, addresses of the dead among it. So each
-    process leaves word of itself that is new; the first answers whatever it finds with the number of this assembly,
-    until all have confirmed it.
+    Processes that torchrun starts again find in its store what those before them left, addresses of dead ones included.
+    Therefore each process announces itself by a fresh token; the first one answers every token with the number of this
+    attempt, until all have confirmed that number. Raises RuntimeError where some do not arrive within `TIMEOUT`.
     """
-    if ranks.is_first:
-        number = str(store.add("assemblies", 1))
-        waiting = set(range(1, ranks.count))
-        deadline = time.monotonic() + PATIENCE.total_seconds()
-        while waiting:
-            for rank in sorted(waiting):
-                if store.check([f"{number}/{rank}"]):
-                    waiting.discard(rank)
-                elif store.check([f"word/{rank}"]):
-                    store.set(f"answer/{store.get(f'word/{rank}').decode()}", number)
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{len(waiting)} processes did not come")
-            time.sleep(0.02)
-    else:
-        word = secrets.token_hex(8)
-        store.set(f"word/{ranks.rank}", word)
-        number = store.get(f"answer/{word}").decode()
-        store.set(f"{number}/{ranks.rank}", "here")
+    number = _admit(store, ranks) if ranks.is_first else _join(store, ranks)
     return dist.PrefixStore(f"assembly {number}", store)  # type: ignore[attr-defined]
+
+
+def _admit(store: Any, ranks: Ranks) -> str:
+    """The first process: answer every token until all ranks have confirmed the number of this attempt."""
+    number = str(store.add("assemblies", 1))
+    missing = set(range(1, ranks.count))
+    deadline = time.monotonic() + TIMEOUT.total_seconds()
+    while missing:
+        for rank in sorted(missing):
+            if store.check([f"{number}/{rank}"]):
+                missing.discard(rank)
+            elif store.check([f"word/{rank}"]):
+                store.set(f"answer/{store.get(f'word/{rank}').decode()}", number)
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(missing)} processes did not arrive")
+        time.sleep(0.02)
+    return number
+
+
+def _join(store: Any, ranks: Ranks) -> str:
+    """Any other process: announce a token, wait for the number of the attempt, and confirm it."""
+    token = secrets.token_hex(8)
+    store.set(f"word/{ranks.rank}", token)
+    number: str = store.get(f"answer/{token}").decode()
+    store.set(f"{number}/{ranks.rank}", "here")
+    return number

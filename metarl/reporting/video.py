@@ -26,8 +26,9 @@ from torch import Tensor
 from agents.learner import Params
 from envs import named as families
 from envs.core import Action, Policy, TaskDistribution, Tasks, Trajectories
-from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion
 from envs.locomotion.scenery import Stage
+from envs.locomotion.worlds import LocomotionWorlds
 from envs.rollout import rollout
 from metarl.config import files as settings
 from metarl.config.schema import Config

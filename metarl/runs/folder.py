@@ -1,38 +1,42 @@
-"""Run folders: `runs/<config>/<id>/`, never overwritten."""
+"""Run folders: `runs/<config>/<id>/`, never overwritten.
+
+    config.yaml, command.txt, environment.json      what is needed to repeat the run
+    metrics.jsonl                                   one record for each iteration
+    checkpoints/                                    see `metarl.runs.checkpoint`
+    diverged.txt                                    why training diverged, where it did
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
+from typing import Any
 
-from metarl import __version__
 from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.distributed.launch import job, was_requeued
 from metarl.errors import UserError, nearest
+from metarl.runs import environment
+from metarl.runs.checkpoint_index import newest_iteration
+from metarl.system.files import atomic_write
 
 try:
     import fcntl
-except ImportError:  # not on Windows, where nothing is locked
+except ImportError:  # Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
+__all__ = ["BEST", "ROOT", "Run", "atomic_write", "create", "every", "find", "find_resumable"]
+
 ROOT = Path("runs")
-PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
-
-
-BEST = "@best"  # at the end of what a run is called: its best checkpoint, not its newest
+BEST = "@best"  # suffix of a run's name: its best checkpoint instead of its newest
+DIVERGED = ("diverged.txt", "broke_down.txt")  # the second is the name in version 0.11
 
 
 class Run:
-    """One training run on disk; `best` if its best checkpoint is meant and not its newest."""
+    """One training run on disk; `best` refers to its best checkpoint instead of its newest."""
 
     def __init__(self, path: Path, best: bool = False) -> None:
         self.path, self.best = path, best
@@ -41,21 +45,22 @@ class Run:
 
     @property
     def config(self) -> Config:
+        """Its settings. Raises UserError where they cannot be read."""
         return settings.load(self.path / "config.yaml")
 
     @property
     def name(self) -> str:
-        """`<config>/<id>`, with `@best` where that is meant."""
+        """`<config>/<id>`, followed by `@best` for the best checkpoint."""
         return f"{self.path.parent.name}/{self.path.name}{BEST if self.best else ''}"
 
     @property
     def title(self) -> str:
-        """What it has in common with runs of other seeds: `<config>`, with `@best` where that is meant."""
+        """What runs of several seeds have in common: `<config>`, followed by `@best` for the best checkpoint."""
         return self.path.parent.name + (BEST if self.best else "")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training here; UserError where one does."""
+        """Prevent other processes from training in this folder; UserError where one already does."""
         try:
             file = (self.path / "lock").open("w")
         except OSError as error:
@@ -70,56 +75,72 @@ class Run:
 
     @property
     def commit(self) -> str | None:
-        """Of the checkout that the run was begun with, where it was one."""
-        return self._begun("commit")
+        """The commit of the checkout that started the run; None where it was not a checkout."""
+        return self._environment("commit")
 
-    def _begun(self, what: str) -> str | None:
-        """One of the things noted when it was begun: `commit`, and of several processes their `launch` and `job`."""
-        try:
-            told = json.loads((self.path / "environment.json").read_text()).get(what)
-        except (OSError, ValueError, AttributeError, RecursionError):
-            return None
-        return str(told) if told else None
+    def _environment(self, key: str) -> str | None:
+        """A value of `environment.json`, such as `commit`, `launch` or `job`; None where there is none."""
+        value = _json_object(self.path / "environment.json").get(key)
+        return str(value) if value else None
 
     @property
     def diverged(self) -> str:
-        """What learning broke down of, where it did."""
-        try:
-            return (self.path / "diverged.txt").read_text(errors="replace").strip()
-        except OSError:
-            return ""
+        """Why training diverged; empty where it did not."""
+        for name in DIVERGED:
+            try:
+                return (self.path / name).read_text(errors="replace").strip()
+            except OSError:
+                continue
+        return ""
 
     def save_placement(self, simulator: str, device: str) -> None:
-        """Remember what `auto` came to, so that a training that goes on does so there."""
+        """Store what `auto` chose, so that a resumed training makes the same choice."""
         atomic_write(self.path / "place.json", json.dumps({"simulator": simulator, "device": device}))
 
     @property
     def saved_placement(self) -> tuple[str | None, str | None]:
-        """Simulator and device of its training so far, where they are known."""
-        try:
-            told = json.loads((self.path / "place.json").read_text())
-        except (OSError, ValueError, RecursionError):
-            return None, None
-        kept = told if isinstance(told, dict) else {}
-        simulator, device = kept.get("simulator"), kept.get("device")
+        """Simulator and device of its training so far; None where they are not known."""
+        stored = _json_object(self.path / "place.json")
+        simulator, device = stored.get("simulator"), stored.get("device")
         return simulator if simulator in ("cpu", "gpu") else None, device if device in ("cpu", "cuda") else None
 
     def records(self) -> list[dict[str, float]]:
-        """One record an iteration."""
+        """One record for each iteration. Raises UserError where no iteration was finished."""
         if not self.metrics.is_file():
             raise UserError(f"{self.path} has no metrics.jsonl: it has not finished an iteration")
         return [r for line in self.metrics.read_text(errors="replace").splitlines() if (r := _record(line)) is not None]
 
     def keep_records_until(self, iteration: int) -> None:
-        """Drop what was logged after the checkpoint that training goes on from."""
+        """Drop records of later iterations than that of the checkpoint from which training resumes."""
         kept = [r for r in self.records() if r["iteration"] <= iteration] if self.metrics.is_file() else []
         atomic_write(self.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
-def create(name: str, config: Config, command: str, launch: str | None = None) -> Run:
-    """A new run folder with what is needed to repeat it: settings, command, versions.
+def _json_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object; an empty one where it cannot be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
-    launch: what its processes share with those that may be started in their place.
+
+def _record(line: str) -> dict[str, float] | None:
+    """The metrics of an iteration; None for an incomplete line, which a killed process or a full disk may leave."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or not all(type(v) in (int, float) for v in record.values()):
+        return None
+    return record if record.keys() >= {"iteration", "env_steps"} else None
+
+
+def create(name: str, config: Config, command: str, launch: str | None = None) -> Run:
+    """A new run folder with what is needed to repeat the run: settings, command, versions.
+
+    launch: what all processes of one call of torchrun share, also those that it starts again. Raises UserError where
+    the folder cannot be written.
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
@@ -130,60 +151,21 @@ def create(name: str, config: Config, command: str, launch: str | None = None) -
         except FileExistsError:
             continue
         except OSError as error:
-            raise UserError(f"a run folder could not be made at {path}: {error.strerror}") from None
+            raise UserError(f"the run folder {path} could not be created: {error.strerror}") from None
     try:
-        _fill(path, config, command, launch)
+        (path / "command.txt").write_text(command + "\n")
+        (path / "environment.json").write_text(json.dumps(environment.describe(launch), indent=1))
+        atomic_write(path / "config.yaml", settings.dump(config))  # last: a folder without it is not a run
     except OSError as error:
         raise UserError(f"the run folder {path} could not be written: {error.strerror}") from None
     return Run(path)
 
 
-def _fill(path: Path, config: Config, command: str, launch: str | None) -> None:
-    (path / "command.txt").write_text(command + "\n")
-    versions = {p: importlib.metadata.version(p) for p in PACKAGES}
-    about = {"metarl": __version__, "commit": commit(), "python": platform.python_version()}
-    about |= {"machine": platform.machine(), **versions}
-    if launch:
-        about |= {"launch": launch} | ({"job": name} if (name := job()) else {})
-    (path / "environment.json").write_text(json.dumps(about, indent=1))
-    atomic_write(path / "config.yaml", settings.dump(config))  # last: what has none is no run
-
-
-def atomic_write(path: Path, text: str) -> None:
-    """Write a file that is there whole, or as it was before."""
-    beside = path.with_name(f".{path.name}.tmp")
-    with beside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-
-
-def _record(line: str) -> dict[str, float] | None:
-    """What was logged of an iteration; None of half a line, which a killed run or a full disk may leave."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict) or not all(type(v) in (int, float) for v in record.values()):
-        return None
-    return record if record.keys() >= {"iteration", "env_steps"} else None
-
-
-@cache
-def commit() -> str | None:
-    """The commit of the checkout that this is, with a + where it was changed since; None where it is none."""
-    here = Path(__file__).resolve().parent.parent.parent
-    words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 and (here / ".git").exists() else None
-
-
 def find(text: str) -> Run:
-    """A run by folder, or the newest run of a config by the config's name; with `@best` after it, what it did best."""
+    """A run by its folder, or the newest run of a config by the config's name; `@best` selects its best checkpoint.
+
+    Raises UserError, with the nearest known run, where there is none.
+    """
     text, best = text.removesuffix(BEST), text.endswith(BEST)
     path = Path(text)
     for candidate in (path, ROOT / text) if settings.can_be_path(text) else ():
@@ -198,14 +180,12 @@ def find(text: str) -> Run:
 
 
 def find_resumable(name: str, config: Config, launch: str | None) -> Run | None:
-    """The run that processes of these settings are started again for; None where they are the first.
+    """The run that processes with these settings continue; None where they start a new one.
 
-    It is that of the same launch, ended or not; or one that did not end, of a job that was put back in its queue.
+    It is the run of the same launch, finished or not; or an unfinished run of a job that was put back in its queue.
     """
     if launch is None:
         return None
-    from metarl.runs import checkpoint  # imports torch, which takes a second
-
     for path in sorted((ROOT / name).glob("*/config.yaml"), reverse=True):
         run = Run(path.parent)
         try:
@@ -213,11 +193,11 @@ def find_resumable(name: str, config: Config, launch: str | None) -> Run | None:
                 continue
         except UserError:
             continue  # of another version
-        if run._begun("launch") == launch:
+        if run._environment("launch") == launch:
             return run
-        ended = run.diverged or checkpoint.newest_iteration(run.checkpoints) >= config.train.iterations
-        if was_requeued() and run._begun("job") == job():
-            return None if ended else run
+        finished = run.diverged or newest_iteration(run.checkpoints) >= config.train.iterations
+        if was_requeued() and run._environment("job") == job():
+            return None if finished else run
     return None
 
 

@@ -1,4 +1,4 @@
-"""What is installed, what works, and what to do about what does not."""
+"""What is installed and works on this machine, and what to install where something is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 import os
 import platform
 
-from metarl.system import rendering as gl
+from metarl.system import rendering
 
 CORE = (
     *("torch", "mujoco", "gymnasium", "stable-baselines3", "numpy", "scipy", "pydantic", "pyyaml"),
@@ -17,14 +17,14 @@ GPU = "pip install -e '.[gpu]'"
 
 
 def checks() -> list[tuple[str, bool, str]]:
-    """(what, whether it is fine, what was found or what to do)."""
+    """Rows of (name, whether it works, what was found or what to install)."""
     rows = [("python", True, platform.python_version())]
     rows += [_package(name, "install this project again: pip install -e .") for name in CORE]
     rows.append(_threads())
     rows.append(_cuda())
     rows.append(("mujoco-warp (GPU simulation, optional)", True, _version("mujoco-warp") or f"not installed: {GPU}"))
-    backend = gl.working()
-    rows.append(("rendering", backend is not None, backend or f"no OpenGL library found: {gl.ADVICE}"))
+    backend = rendering.working()
+    rows.append(("rendering", backend is not None, backend or f"no OpenGL library found: {rendering.ADVICE}"))
     rows.append(_encoder())
     return rows
 

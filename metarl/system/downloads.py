@@ -1,10 +1,9 @@
-"""Data that is not ours to ship: fetched from where its author put it, checked, and packed."""
+"""Omniglot, which is not shipped: its archives are downloaded from their author, checked and packed."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,26 +15,28 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from envs.fewshot import omniglot, omniglot_pack
 from envs.fewshot.omniglot_pack import ARCHIVES, Arrays
 from metarl.errors import UserError
+from metarl.system.files import atomic_file
 
 SOURCE = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
-MD5 = {  # as torchvision's Omniglot states them
+MD5 = {  # from torchvision's Omniglot
     "images_background.zip": "68d2efa1b9178cc56df9314c21c6e718",
     "images_evaluation.zip": "6b91aef0f799c5bb55b94e3f2daec811",
 }
-MOST_BYTES = 64 * 2**20  # of an archive, chosen: they have 10 and 7 million
+MAX_BYTES = 64 * 2**20  # of an archive; chosen: the true ones have 10 and 7 million
 BY_HAND = f"download {' and '.join(MD5)} from {SOURCE} by other means, and give their folder with --from"
-PATIENCE = 30.0  # s without a byte
+TIMEOUT = 30.0  # s without a byte
 
 
 def missing_omniglot(folder: Path) -> list[Path]:
-    """The packed files that a folder has not, or not whole."""
+    """The packed files that are missing or damaged in a folder."""
     return [folder / name for name in omniglot.FILES if not omniglot_pack.is_whole(folder / name)]
 
 
 def make_omniglot(paths: list[Path], given: Path | None, console: Console) -> None:
-    """Write packed files from the author's archives, or from those in the folder `given`.
+    """Write packed files from the author's archives, downloaded or, where `given` is a folder, read from it.
 
-    Raises UserError for everything that can go wrong, and leaves what was there.
+    Raises UserError where archives cannot be read, downloaded, verified or packed, or files cannot be written; existing
+    files are then as they were.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -52,7 +53,7 @@ def make_omniglot(paths: list[Path], given: Path | None, console: Console) -> No
 def _read(folder: Path, name: str) -> bytes:
     try:
         with (folder / name).open("rb") as file:
-            return _bounded(name, file.read(MOST_BYTES + 1))
+            return _bounded(name, file.read(MAX_BYTES + 1))
     except OSError as error:
         raise UserError(
             f"{folder / name} could not be read: {error.strerror}; --from wants {' and '.join(MD5)}"
@@ -64,9 +65,9 @@ def _download(name: str, progress: Progress) -> bytes:
     bar = progress.add_task(name)
     content = bytearray()
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            progress.update(bar, total=int(answer.headers.get("Content-Length") or 0) or None)
-            while len(content) <= MOST_BYTES and (block := answer.read(2**16)):
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+            progress.update(bar, total=int(response.headers.get("Content-Length") or 0) or None)
+            while len(content) <= MAX_BYTES and (block := response.read(2**16)):
                 content += block
                 progress.update(bar, completed=len(content))
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
@@ -75,7 +76,7 @@ def _download(name: str, progress: Progress) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """What an answer, a name server or a wire said."""
+    """Why a download failed: an HTTP status, a name server's answer, or a network error."""
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP {error.code}"
     reason = getattr(error, "reason", error)
@@ -83,13 +84,13 @@ def _reason(error: Exception) -> str:
 
 
 def _bounded(name: str, content: bytes) -> bytes:
-    if len(content) > MOST_BYTES:
-        raise UserError(f"{name} has more than {MOST_BYTES} bytes: it is not the archive of Omniglot")
+    if len(content) > MAX_BYTES:
+        raise UserError(f"{name} has more than {MAX_BYTES} bytes: it is not the archive of Omniglot")
     return content
 
 
 def _checked(name: str, content: bytes) -> bytes:
-    """The archive itself, if it is the author's to the byte."""
+    """The archive, where its checksum is the author's."""
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != MD5[name]:
         raise UserError(
@@ -108,15 +109,8 @@ def _pack(archives: dict[str, bytes], progress: Progress) -> Arrays:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Beside its place first, then into it: it is there whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("wb") as file:
+        with atomic_file(path) as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stub takes the first for allow_pickle
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)

@@ -9,11 +9,10 @@ from agents.objectives import bits, cross_entropy, kl_to_sampling, mse
 from envs.core import SupervisedTasks, TaskDistribution
 from envs.task_settings import Answers, Simulation, TaskSettings
 from metarl.config.experiment import Config
-from metarl.config.outer_settings import OuterContext
+from metarl.config.outer_settings import Outer, OuterContext
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import UserError
 from metarl.training.collect import AdvantageEstimator
-from metarl.training.outer import Outer
 
 OBJECTIVES: dict[Answers, Objective] = {"classes": cross_entropy, "numbers": mse, "sequences": bits}
 

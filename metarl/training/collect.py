@@ -20,7 +20,7 @@ from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurren
 
 @dataclass
 class Clock:
-    """Seconds spent in the parts of an iteration. Of one on a card, `simulation` is with the policy acting."""
+    """Seconds spent in the parts of an iteration. On a GPU, `simulation` includes the policy."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -29,7 +29,7 @@ class Clock:
 
 
 class AdvantageEstimator(NamedTuple):
-    """How actions get their credit: discount and GAE's lambda."""
+    """Generalised advantage estimation: discount and lambda (Schulman et al. 2016)."""
 
     gamma: float = 0.99
     gae_lambda: float = 1.0
@@ -37,7 +37,7 @@ class AdvantageEstimator(NamedTuple):
     def __call__(self, data: Trajectories) -> Transitions:
         """Trajectories [N, ...] with advantages, each task against a baseline of its own.
 
-        Nothing is learned from an episode whose simulation broke down: it counts as not alive from its start.
+        An episode whose simulation diverged counts as not alive from its start: nothing is learned from it.
         """
         data = data._replace(alive=data.alive & ~data.diverged[:, None])
         one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda)
@@ -47,7 +47,7 @@ class AdvantageEstimator(NamedTuple):
 
 @dataclass(frozen=True)
 class Rollouts:
-    """What happened, round by round, and made when it is asked for, an episode to learn from."""
+    """Trajectories round by round, and an episode to learn from, which is made when it is first used."""
 
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
     make_episode: Callable[[], Episode]
@@ -55,12 +55,12 @@ class Rollouts:
     @cached_property
     @torch.no_grad()
     def episode(self) -> Episode:
-        """Every tensor [N, ...]; of a learner that adapts while it acts, one task of all trials [1, ...]."""
+        """Every tensor [N, ...]; of a recurrent learner one task of all trials [1, ...]."""
         return self.make_episode()
 
 
 def synchronize_device(device: torch.device | str) -> None:
-    """Until a card has done what it was told; the processor does it at once."""
+    """Wait until a GPU has done its work; a CPU has at once."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -79,51 +79,79 @@ def collect_rollouts(
     clock: Clock | None = None,
     all_reduce_sum: AllReduceSum = no_reduce,
 ) -> Rollouts:
-    """Live through `tasks`: collect and adapt round by round, then collect once more.
+    """Collect and adapt round by round in `tasks`, then collect once more with the adapted policies.
 
-    plan: the episodes of each round, and behind them those that the adapted policy is judged on. Of a learner that
-    adapts while it acts a round is one episode, of as many trials of every task as the plan says, side by side.
-    greedy: in so many of the last ones it takes the likeliest action; a learner with rounds acts by chance in those.
-    total: sums over all who live through other tasks of the same batch.
-    generator: of the processor. Everything is where theta is; on a card chance is too, from a seed drawn here.
+    plan: the episodes of each round, and behind them those of the adapted policy. Of a recurrent learner a round is one
+    episode, of as many trials of every task as the plan says, side by side.
+    greedy: in the last so many of them it takes the likeliest action; a learner with rounds samples before the last.
+    all_reduce_sum: over all processes that collect other tasks of the same batch.
+    generator: of the CPU. Everything is where theta is; on a GPU random numbers are too, from a seed drawn here.
     """
-    clock = clock or Clock()
     theta = {k: v.detach() for k, v in theta.items()}
-    generator = on_device(device_of(theta), generator)
-    rounds, worlds = len(plan) - 1, (len(tasks), plan[-1])
-    recurrent = _recurrent_policy(learner, theta, worlds, family.space.act, greedy)
-    phi = {k: v.expand(len(tasks), *v.shape) for k, v in learner.initial_state(theta).items()}
-    descriptor = family.descriptor(tasks).to(generator.device) if learner.observes_task else None
-    data: list[Transitions] = []
+    run = _Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
+    if recurrent := as_recurrent(learner):
+        policy = RecurrentPolicy(recurrent, theta, (len(tasks), plan[-1]), family.space.act, greedy)
+        return _collect_trials(run, policy, plan, advantage, all_reduce_sum)
+    return _collect_rounds(run, learner, theta, plan, advantage, greedy)
+
+
+class _Collection(NamedTuple):
+    """What stays the same from round to round."""
+
+    family: TaskDistribution
+    tasks: Tasks
+    generator: torch.Generator
+    clock: Clock
+
+    def episodes(self, policy: AdaptedPolicy | RecurrentPolicy, count: int) -> Trajectories:
+        """Episodes of every task; the time of policy and simulation is separated on a CPU only."""
+        start, before = time.perf_counter(), policy.seconds
+        trajectories = self.family.experience(self.tasks, policy, count, self.generator)
+        synchronize_device(self.generator.device)
+        acting = policy.seconds - before if self.generator.device.type == "cpu" else 0.0
+        self.clock.add("simulation", start + acting)
+        self.clock.seconds["policy"] = self.clock.seconds.get("policy", 0.0) + acting
+        return trajectories
+
+
+def _collect_rounds(
+    run: _Collection,
+    learner: Learner[Any],
+    theta: Params,
+    plan: Sequence[int],
+    advantage: AdvantageEstimator,
+    greedy: int,
+) -> Rollouts:
+    """Of a learner that adapts between rounds."""
+    phi = {k: v.expand(len(run.tasks), *v.shape) for k, v in learner.initial_state(theta).items()}
+    device, last = run.generator.device, len(plan) - 1
+    descriptor = run.family.descriptor(run.tasks).to(device) if learner.observes_task else None
+    support: list[Transitions] = []
     trajectories: list[Trajectories] = []
-    for k, episodes in enumerate(plan):
-        policy = recurrent or AdaptedPolicy(learner, theta, phi, descriptor, greedy if k == rounds else 0)
-        start, thought = time.perf_counter(), policy.seconds
-        rollouts = family.experience(tasks, policy, episodes, generator)
-        synchronize_device(generator.device)
-        acting = policy.seconds - thought if generator.device.type == "cpu" else 0.0  # elsewhere it is only asked for
-        clock.add("simulation", start + acting)
-        clock.seconds["policy"] = clock.seconds.get("policy", 0.0) + acting
-        trajectories.append(rollouts)
+    for k, count in enumerate(plan):
+        policy = AdaptedPolicy(learner, theta, phi, descriptor, greedy if k == last else 0)
+        trajectories.append(run.episodes(policy, count))
         start = time.perf_counter()
-        if isinstance(policy, RecurrentPolicy):
-            policy.next_episode()
-            continue
-        seen = rollouts._replace(obs=policy.with_descriptor(rollouts.obs))
-        if k < rounds:
-            data.append(advantage(seen))
-            phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, data[-1])
-        synchronize_device(generator.device)
-        clock.add("learning", start)
-    if recurrent is not None:
-        trials = partial(recurrent.trials, trajectories, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
-        return Rollouts(tuple(trajectories), lambda: Episode((), trials()))
-    return Rollouts(tuple(trajectories), lambda: Episode(tuple(data), advantage(seen)))
+        observed = trajectories[-1]._replace(obs=policy.with_descriptor(trajectories[-1].obs))
+        if k < last:
+            support.append(advantage(observed))
+            phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, support[-1])
+        synchronize_device(device)
+        run.clock.add("learning", start)
+    return Rollouts(tuple(trajectories), lambda: Episode(tuple(support), advantage(observed)))
 
 
-def _recurrent_policy(
-    learner: Learner[Any], theta: Params, worlds: tuple[int, int], act: int, greedy: int
-) -> RecurrentPolicy | None:
+def _collect_trials(
+    run: _Collection,
+    policy: RecurrentPolicy,
+    plan: Sequence[int],
+    advantage: AdvantageEstimator,
+    all_reduce_sum: AllReduceSum,
+) -> Rollouts:
     """Of a learner that adapts while it acts."""
-    recurrent = as_recurrent(learner)
-    return RecurrentPolicy(recurrent, theta, worlds, act, greedy) if recurrent else None
+    trajectories: list[Trajectories] = []
+    for count in plan:
+        trajectories.append(run.episodes(policy, count))
+        policy.next_episode()
+    trials = partial(policy.trials, trajectories, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
+    return Rollouts(tuple(trajectories), lambda: Episode((), trials()))

@@ -1,4 +1,4 @@
-"""The training loop: iterate, write down what happened, stop when asked to."""
+"""The training loop: iterate, log, save, stop on request."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from types import FrameType
 import torch
 from rich.console import Console
 
+from metarl.config.outer_settings import Metrics
 from metarl.errors import DivergedError, UserError
 from metarl.runs.folder import Run, atomic_write
-from metarl.training.outer import Metrics
 from metarl.training.progress import TrainingDisplay, span
-from metarl.training.recorder import Recorder
+from metarl.training.recorder import Recorder, Video
 from metarl.training.trainer import Trainer
 
 
-def train(run: Run | None, trainer: Trainer, console: Console) -> bool:
-    """Train to the end of the config, or until asked to stop; True when it came to the end.
+def train(run: Run | None, trainer: Trainer, console: Console, video: Video | None = None) -> bool:
+    """Train to the end of the config, or until a stop request; True at the end.
 
-    Of several processes all stop where one is asked to, and only the first has a `run` to write to. Where something
-    cannot be written, training goes on and says so; UserError where it is so still at the end.
+    video: films every `train.video_every` iterations; UserError where the config asks for that and there is none.
+
+    Of several processes all stop where one gets the request, and only the first has a `run` to write to. Where
+    something cannot be written, training goes on with a warning; UserError where that is so at the end.
     """
+    if run and trainer.config.train.video_every and video is None:
+        raise UserError("train.video_every asks for videos: give `train` a metarl.reporting.video.TrainingVideo")
     total = trainer.config.train.iterations
     start = saved = trainer.iteration
     metrics: Metrics = {}
@@ -32,7 +36,7 @@ def train(run: Run | None, trainer: Trainer, console: Console) -> bool:
         _stop_requests() as stop,
         TrainingDisplay(run.name if run else "", total, start, console) as display,
     ):
-        recorder = Recorder(run, trainer, console) if run else None
+        recorder = Recorder(run, trainer, console, video) if run else None
         while trainer.iteration < total and not trainer.ranks.any(bool(stop)):
             metrics = _iterate(run, trainer)
             if recorder:
@@ -89,17 +93,17 @@ def _within_memory(trainer: Trainer) -> Metrics:
 
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
-    asked: list[int] = []
+    """Collects Ctrl-C and SIGTERM instead of ending at once; a second Ctrl-C interrupts."""
+    requests: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if asked and number == signal.SIGINT:
+        if requests and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.append(number)
+        requests.append(number)
 
     before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield requests
     finally:
         for s, handler in before.items():
             signal.signal(s, handler)

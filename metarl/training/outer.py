@@ -5,40 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from agents.learner import Learner, Params, map_tensors, mean_over_tasks, post_adaptation_objective
 from agents.objectives import kl_to_sampling
+from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.training.minibatches import Minibatches
 
-Metrics = dict[str, float]
 log = logging.getLogger(__name__)
 MAX_HALVINGS = 15  # chosen: a step of 1/30,000 is none
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-
-
-class Outer(Protocol):
-    """Owns theta, and moves it; may carry tensors of its own from step to step."""
-
-    @property
-    def theta(self) -> Params:
-        """The meta-parameters, without a graph; they change in place with the next step."""
-
-    def step(self, data: Any) -> Metrics:
-        """Move theta, given the experience [N, ...] that it collected; `skipped` where no finite step was found."""
-
-    def assign(self, changes: Params) -> None:
-        """Give some parameters new values."""
-
-    def state(self) -> Params:
-        """A copy of the other tensors that a checkpoint needs."""
-
-    def load(self, state: Params) -> None:
-        """Put back what `state` gave."""
 
 
 class Gradient:
@@ -163,7 +143,7 @@ class Gradient:
                 if self.chunk == 1 or count == 1:
                     raise
                 self.chunk = max(min(self.chunk or count, count) // 2, 1)
-            log.warning("the GPU's memory is short: %d tasks are differentiated at once from now on", self.chunk)
+            log.warning("the GPU's memory is short: %d tasks are differentiated together from now on", self.chunk)
             self.optimizer.zero_grad()
             torch.cuda.empty_cache()
 

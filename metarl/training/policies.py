@@ -18,7 +18,7 @@ from envs.core import Action, Trajectories
 
 
 def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
-    """An action of every policy [N, E]; in the last `greedy` worlds of a task the likeliest one."""
+    """An action of every policy [N, E], sampled; in the last `greedy` worlds of a task the likeliest one."""
     act = draw(out, generator)
     if greedy:
         act[:, -greedy:] = mode(out)[:, -greedy:]
@@ -26,7 +26,7 @@ def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
 
 
 class AdaptedPolicy:
-    """A learner's adapted policies [N] as one policy over all worlds; keeps its own time."""
+    """A learner's adapted policies [N] as one policy over all worlds; counts its own seconds."""
 
     def __init__(
         self, learner: Learner[Any], theta: Params, phi: Params, descriptor: Tensor | None, greedy: int = 0
@@ -43,11 +43,11 @@ class AdaptedPolicy:
         return action
 
     def with_descriptor(self, obs: Tensor) -> Tensor:
-        """obs [N, ..., O], for the oracle with the true task [P] behind it."""
+        """obs [N, ..., O]; of a learner that observes the task with its true parameters [P] behind it."""
         if self.descriptor is None:
             return obs
-        told = self.descriptor[(slice(None), *(None,) * (obs.dim() - 2))]  # [N, 1, ..., P]
-        return torch.cat([obs, told.expand(*obs.shape[:-1], -1)], -1)
+        descriptor = self.descriptor[(slice(None), *(None,) * (obs.dim() - 2))]  # [N, 1, ..., P]
+        return torch.cat([obs, descriptor.expand(*obs.shape[:-1], -1)], -1)
 
 
 def as_recurrent(learner: Learner[Any]) -> RecurrentLearner | None:
@@ -63,7 +63,7 @@ def episodes_a_round(learner: Learner[Any], episodes: int) -> int:
 class RecurrentPolicy:
     """A learner that adapts while it acts, with a memory for each world that lasts from episode to episode.
 
-    It keeps what it saw, and its own time.
+    It keeps its inputs, and counts its own seconds.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class RecurrentPolicy:
     ) -> None:
         self.learner, self.theta, self.worlds, self.act_dim, self.greedy = learner, theta, worlds, act, greedy
         self.seconds = 0.0
-        self.seen: list[Tensor] = []  # [N, E, I] of every step
-        self._forget()
+        self.inputs: list[Tensor] = []  # [N, E, I] of every step
+        self._reset_memory()
 
-    def _forget(self) -> None:
+    def _reset_memory(self) -> None:
         self.memory = {k: v.expand(*self.worlds, *v.shape) for k, v in self.learner.initial_state(self.theta).items()}
         # action, reward, whether an episode ended with it
         self.last = torch.zeros(*self.worlds, self.act_dim + 2, device=device_of(self.theta))
@@ -83,23 +83,23 @@ class RecurrentPolicy:
         """Every episode is over, by its end or by the horizon."""
         self.last = torch.cat([self.last[..., :-1], torch.ones_like(self.last[..., :1])], -1)
         if self.learner.memory_reset == "episode":
-            self._forget()
+            self._reset_memory()
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         start = time.perf_counter()
         x = torch.cat([obs, self.last], -1)
         self.moved, out = self.learner.step(self.theta, self.memory, x)
-        self.seen.append(x)
+        self.inputs.append(x)
         action = sampled(out, generator, self.greedy)
         self.act = action.act
         self.seconds += time.perf_counter() - start
         return action
 
     def observe_reward(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
-        """Only a step that was really taken is remembered."""
+        """Remember the step just taken; a world that is not alive keeps its memory."""
         start = time.perf_counter()
         last = torch.cat([self.act, rew[..., None], ended[..., None].float()], -1)
-        if alive.is_cpu and alive.all():  # a card would have to be waited for
+        if alive.is_cpu and alive.all():  # a GPU would have to be waited for
             self.memory, self.last = self.moved, last
         else:
             self.memory = select_alive(self.moved, self.memory, alive)
@@ -113,10 +113,10 @@ class RecurrentPolicy:
         gae_lambda: float,
         all_reduce_sum: AllReduceSum = no_reduce,
     ) -> Transitions:
-        """All that was lived through, as one task of `B = N * E` trials [1, L, B, ...] whose steps taken come first.
+        """All rollouts as one task of `B = N * E` trials [1, L, B, ...] whose valid steps come first.
 
-        Where the memory lasts for an episode, each is a trial, those of a world side by side. Nothing is learned from a
-        trial whose simulation broke down. `total` sums over all whose trials these are together with.
+        Where the memory lasts for an episode, each episode is a trial, those of a world side by side. Nothing is
+        learned from a trial whose simulation diverged. all_reduce_sum: over all processes that have such trials.
         """
         at_once = self.learner.memory_reset == "trial"
         diverged = torch.stack([t.diverged for t in rollouts])  # [K, N, E]
@@ -132,7 +132,7 @@ class RecurrentPolicy:
             """[N, T, E, ...] of every round -> [L, B, ...]."""
             return in_a_row(torch.cat([t.transpose(0, 1) for t in rounds]))
 
-        taken, x = of(alive), in_a_row(torch.stack(self.seen))
+        taken, x = of(alive), in_a_row(torch.stack(self.inputs))
         act, logp, mean = of(t.act for t in rollouts), of(t.logp for t in rollouts), of(t.mean for t in rollouts)
         log_std, rew = of(t.log_std for t in rollouts), of(t.rew for t in rollouts)
         packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken), taken)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from agents.learner import Learner, Params, SupervisedTask, map_tensors
 from envs.core import SupervisedTasks, TaskDistribution, Tasks, Trajectories
+from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import Ranks
 from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
-from metarl.training.outer import Metrics
 
 
 class Batch(NamedTuple):

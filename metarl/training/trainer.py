@@ -11,12 +11,12 @@ from agents.learner import Learner, Params
 from envs.core import SupervisedTasks, TaskDistribution, Tasks
 from envs.rng import shard_generator
 from metarl.config.experiment import Config
+from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import DivergedError, UserError
 from metarl.runs import checkpoint
 from metarl.training.build import build_advantage_estimator, build_family, build_learner, build_outer
 from metarl.training.collect import Clock
-from metarl.training.outer import Metrics
 from metarl.training.placement import CPU, Placement, set_up
 from metarl.training.sources import Batch, PolicySource, Source, SupervisedSource
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from agents.distributions import Policy
 from agents.learner import Episode, Learner, Objective, Params, post_adaptation_objective
 from agents.objectives import kl_to_sampling, policy_gradient
+from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
-from metarl.training.outer import Metrics
 
 
 class TRPO:
@@ -142,7 +142,7 @@ def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations:
     """x with times(x) = b for a symmetric positive map (Hestenes and Stiefel 1952)."""
     x, r, p = torch.zeros_like(b), b.clone(), b.clone()
     rr = r @ r
-    for _ in range(iterations):  # all of them: several processes take part in `times`, and a card is not waited for
+    for _ in range(iterations):  # all of them: several processes take part in `times`, and there is no wait for a GPU
         ap = times(p)
         alpha = torch.where(rr < tol, 0.0, rr / (p @ ap))
         x, r = x + alpha * p, r - alpha * ap

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from envs import named as families
+from envs.classic.registry import CLASSIC
 from envs.core import SPLITS, Variable
 from envs.variables import VariableSampler, parity_index
-from envs.variations.catalogue import CLASSIC
 
 FEW, MANY = 2_000, 1_000_000
 

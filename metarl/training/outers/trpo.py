@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ class Settings(OuterSettings):
     cg_iterations: Annotated[int, Field(ge=1, le=1000)] = 10
     damping: NonNegative = 1e-5
     line_search_steps: Annotated[int, Field(ge=1, le=1000)] = 15
+    last_round_only: ClassVar[bool] = True
 
     def build(self, context: OuterContext) -> TRPO:
         from metarl.training.trpo import TRPO

@@ -10,11 +10,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from envs.classic import DEFINITIONS, build_classic
+from envs.classic.registry import CLASSIC
 from envs.core import Tasks
-from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion
+from envs.locomotion.worlds import LocomotionWorlds
+from envs.named import build_family
 from envs.point import PointNavigation, PointWorlds
-from envs.variations.catalogue import CLASSIC
 
 Array = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ class Step:
 
 def worlds_of(name: str, rows: list[dict[str, float]], episodes: int = 1) -> LocomotionWorlds:
     """Worlds of these tasks, with what the rows leave out drawn at random."""
-    family = build_classic(name, num_threads=1)
+    family = build_family(name, num_threads=1)
     assert isinstance(family, Locomotion)
     tasks = family.sample(len(rows), "train", torch.Generator().manual_seed(5))
     for i, row in enumerate(rows):
@@ -180,7 +181,7 @@ PARTS: dict[str, Callable[[Step], list[Array]]] = {
 
 
 def points_of(name: str, goal: dict[str, float], place: tuple[float, float]) -> PointWorlds:
-    family = build_classic(name)
+    family = build_family(name)
     assert isinstance(family, PointNavigation)
     worlds = family.worlds(Tasks.from_json([goal]), 1)
     worlds.position = torch.tensor([[place]])
@@ -188,14 +189,14 @@ def points_of(name: str, goal: dict[str, float], place: tuple[float, float]) -> 
 
 
 def test_every_distribution_has_a_definition_and_a_line_that_names_its_horizon() -> None:
-    assert list(CLASSIC) == list(DEFINITIONS)
     assert set(CLASSIC) == set(FACTS)
-    assert all(CLASSIC[name].endswith(f"H {fact[3]}") for name, fact in FACTS.items())
+    assert {name: CLASSIC[name].text for name in CLASSIC} == CLASSIC.describe()
+    assert all(CLASSIC.describe()[name].endswith(f"H {fact[3]}") for name, fact in FACTS.items())
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_sizes_control_step_and_horizon_are_the_published_ones(name: str) -> None:
-    family = build_classic(name)
+    family = build_family(name)
     step = family.control_step if isinstance(family, Locomotion) else 0
     assert (*family.space[:2], round(step, 9), family.horizon, len(family.names)) == FACTS[name]
     assert family.full_action == (10 if name.startswith("promp") else 1)
@@ -253,7 +254,7 @@ def test_episodes_end_at_the_published_edges(
 def test_the_bonus_is_paid_in_the_step_that_fails_too(name: str, bonus: float) -> None:
     rewards = []
     for options in ({}, {"alive_bonus": 0.0}):
-        family = build_classic(name, num_threads=1, **options)
+        family = build_family(name, num_threads=1, **options)
         assert isinstance(family, Locomotion)
         worlds = family.worlds(family.sample(1, "train", torch.Generator().manual_seed(0)), 1)
         worlds.sim.qpos[0, family.robot.height_index or 0] = 5.0
@@ -291,14 +292,14 @@ def test_episodes_start_in_the_published_pose_with_the_published_noise(name: str
 
 def test_one_radian_is_57_degrees_and_two_way_is_forth_and_back() -> None:
     for name, ends in (("varibad-ant-dir-one-radian", (-57.29578, 57.29578)), ("pearl-ant-dir-two-way", (0.0, 180.0))):
-        tasks = build_classic(name).sample(50, "train", torch.Generator().manual_seed(0))
+        tasks = build_family(name).sample(50, "train", torch.Generator().manual_seed(0))
         assert sorted(set(tasks.column("heading_deg").tolist())) == pytest.approx(ends)
 
 
 @pytest.mark.parametrize("name", ["pearl-walker-rand-params", "pearl-hopper-rand-params"])
 def test_random_parameters_are_log_uniform_and_independent_for_each_element(name: str) -> None:
     """ln(base^U(-3, 3)) has deviation 3 ln(base) / sqrt(3); every number of the model is its own times its own draw."""
-    family = build_classic(name, num_threads=1)
+    family = build_family(name, num_threads=1)
     tasks = family.sample(4000, "train", torch.Generator().manual_seed(0))
     logs = tasks.values[:, 1:].log().numpy()
     base = np.log([1.3 if n.startswith("damping") else 1.5 for n in tasks.names[1:]])
@@ -407,7 +408,7 @@ def test_points_start_and_stop_where_was_published() -> None:
         ("pearl-point-sparse", 0),
         ("rllab-point", 0),
     ):
-        family = build_classic(name)
+        family = build_family(name)
         tasks = family.sample(500, "train", torch.Generator().manual_seed(0))
         start = family.worlds(tasks, 1).reset(torch.Generator().manual_seed(0))
         assert start.std().item() == pytest.approx(half / 3**0.5, rel=0.05)

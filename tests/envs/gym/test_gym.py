@@ -17,7 +17,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecMonitor
 
-from envs.gym import vector as gym
+from envs import gym
 from envs.gym.sb3 import TaskVecEnv
 from envs.named import build_family
 from metarl.system import rendering as gl
@@ -340,8 +340,8 @@ def test_what_a_partial_task_leaves_out_follows_the_seed() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"tasks": TASK}, "reset knows no option tasks"),
-        ({"task": {"direction": "x"}}, "a task is numbers by name"),
+        ({"tasks": TASK}, "reset has no option tasks"),
+        ({"task": {"direction": "x"}}, "a task maps names to numbers"),
         ({"task": [TASK]}, "got 1 tasks for 2 worlds"),
     ],
 )
@@ -353,7 +353,7 @@ def test_wrong_options_are_refused(options: dict[str, object], sentence: str) ->
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="num_envs is 0"):
         vector(0)
-    with pytest.raises(ValueError, match="give that instead of horizon"):
+    with pytest.raises(ValueError, match="is max_episode_steps: give that instead"):
         vector(2, family={"horizon": 7})
     with pytest.raises(ValueError, match="a point has no physics"):
         vector(2, "rllab-point", physics="gymnasium")

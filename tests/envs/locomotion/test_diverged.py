@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from envs.gym.vector import TaskEnv, TaskVectorEnv
-from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.gym import TaskEnv, TaskVectorEnv
+from envs.locomotion.family import Locomotion
+from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
 from envs.robots import ROBOTS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import mujoco
 import pytest
 
-from envs.robots import ROBOTS, Robot
+from envs.robots import ROBOTS
 from envs.robots.mjcf import MOST_BYTES, checked
-from envs.robots.robot import compile_quietly
+from envs.robots.robot import Robot, compile_quietly
 
 BALL = '<worldbody><body name="b"><geom size="0.1"/></body></worldbody>'
 MODEL = f"<mujoco>{BALL}</mujoco>"

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from envs.locomotion.family import LocomotionWorlds
+from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
-from envs.robots import Quadruped
-from envs.robots.quadruped import REACH, STAND
+from envs.robots.quadruped import REACH, STAND, Quadruped
 
 
 def worlds(name: str = "QuadrupedDirection", num: int = 1, **task: float) -> LocomotionWorlds:

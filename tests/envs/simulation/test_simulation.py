@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from envs.core import Tasks, Variable
+from envs.locomotion import physics
 from envs.locomotion.family import Locomotion
-from envs.robots import ROBOTS, HalfCheetah
+from envs.robots import ROBOTS
+from envs.robots.half_cheetah import HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator
-from envs.variations import dynamics, slope
-from envs.variations.params import Params
+from envs.simulation.params import Params
 
 FORWARD = Variable("direction", ((1.0, 1.0),))
 
@@ -36,13 +37,13 @@ def drive(sim: BatchSimulator, steps: int, seed: int = 0) -> torch.Tensor:
 
 def slope_deg(sim: BatchSimulator, degrees: torch.Tensor) -> None:
     params = Params(sim.model, sim.num_worlds)
-    slope.apply(params, {"slope_deg": degrees})
+    physics.apply(params, {"slope_deg": degrees}, HalfCheetah)
     sim.set_params(params)
 
 
 def friction(sim: BatchSimulator, factor: torch.Tensor) -> None:
     params = Params(sim.model, sim.num_worlds)
-    dynamics.apply(params, {"friction": factor}, HalfCheetah)
+    physics.apply(params, {"friction": factor}, HalfCheetah)
     sim.set_params(params)
 
 

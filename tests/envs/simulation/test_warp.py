@@ -13,13 +13,15 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from envs.core import Variable
-from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion
+from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
-from envs.robots import ROBOTS, HalfCheetah
+from envs.robots import ROBOTS
+from envs.robots.half_cheetah import HalfCheetah
 from envs.robots.robot import compile_quietly
 from envs.simulation import BatchSimulator
+from envs.simulation.params import Params
 from envs.simulation.warp import WarpSimulator
-from envs.variations.params import Params
 
 FORWARD = Variable("direction", ((1.0, 1.0),))
 STEEP = Variable("slope_deg", ((-8.0, 8.0),))
@@ -254,7 +256,7 @@ def test_a_world_is_shown_as_it_is() -> None:
 
 
 def test_a_solver_that_it_does_not_have_is_said() -> None:
-    with pytest.raises(ValueError, match=r"MuJoCo Warp cannot simulate this model \(.*PGS.*\): choose physics fast"):
+    with pytest.raises(ValueError, match=r"MuJoCo Warp does not support this model \(.*PGS.*\): use physics fast"):
         Locomotion("humanoid", (FORWARD,), physics="gymnasium", simulator="gpu", device="cpu")
 
 

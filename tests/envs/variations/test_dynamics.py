@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from envs.core import Tasks, Variable
-from envs.locomotion.family import Locomotion, LocomotionWorlds
+from envs.locomotion.family import Locomotion
+from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
 from envs.robots.quadruped import REACH, STAND
 from envs.robots.robot import compile_quietly

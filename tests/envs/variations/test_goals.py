@@ -9,7 +9,8 @@ import torch
 
 from envs.core import Tasks, Variable
 from envs.locomotion.family import Locomotion
-from envs.variations.goals import GOALS, Motion
+from envs.variations.registry import goal_of
+from envs.variations.variation import Motion
 
 MOTION = Motion(position=torch.tensor([[1.0, -2.0]]), velocity=torch.tensor([[3.0, 4.0]]))
 
@@ -28,9 +29,9 @@ MOTION = Motion(position=torch.tensor([[1.0, -2.0]]), velocity=torch.tensor([[3.
     ],
 )
 def test_a_goal_pays_what_is_published(task: dict[str, float], expected: float) -> None:
-    goal = GOALS[frozenset(task)]
+    goal = goal_of(task)
     columns = {name: torch.tensor([value]) for name, value in task.items()}
-    assert goal(MOTION, columns).item() == pytest.approx(expected, abs=1e-6)
+    assert goal.reward(MOTION, columns).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_ant_is_paid_by_where_its_torso_went(generator: torch.Generator) -> None:
@@ -49,15 +50,15 @@ def test_an_ant_is_paid_by_where_its_torso_went(generator: torch.Generator) -> N
 @pytest.mark.parametrize(
     ("robot", "names", "sentence"),
     [
-        ("hopper", ("heading_deg",), "Hopper only moves along x: heading_deg needs a body"),
+        ("hopper", ("heading_deg",), "Hopper only moves along x: heading_deg needs a robot"),
         ("swimmer", ("direction", "gaps"), "Swimmer never touches the ground"),
-        ("ant", ("direction", "gaps", "hills"), "one ground with a shape, but got gaps, hills"),
+        ("ant", ("direction", "gaps", "hills"), "at most one terrain with a shape, but got gaps, hills"),
         ("ant", ("direction", "velocity"), "exactly one goal"),
         ("ant", ("direction", "payload_x"), "vary payload too"),
         ("ant", ("direction", "slope_heading_deg"), "vary slope_deg too"),
         ("ant", ("direction", "layout"), "vary one of gaps, hills, obstacles, rough too"),
-        ("hopper", ("direction", "crippled_leg"), "Hopper has no legs to cripple"),
-        ("ant", ("direction", "mass:torsa"), "names no body of this robot, which are torso,"),
+        ("hopper", ("direction", "crippled_leg"), "Hopper has no legs: crippled_leg needs a robot"),
+        ("ant", ("direction", "mass:torsa"), "this robot has no body 'torsa', expected one of torso,"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(robot: str, names: tuple[str, ...], sentence: str) -> None:

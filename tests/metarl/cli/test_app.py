@@ -16,7 +16,7 @@ import pytest
 from envs.robots import ROBOTS
 from metarl.benchmarks import simulation as bench
 from metarl.cli import app as cli
-from metarl.config import schema
+from metarl.config.experiment import Config
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.system import rendering as gl
@@ -282,7 +282,7 @@ def test_list_shows_every_distribution_robot_and_variable(capsys: pytest.Capture
 @pytest.mark.parametrize(
     "name", ["pearl-ant-goal", "QuadrupedHills", "grbal-cheetah-hfield", "pearl-hopper-rand-params"]
 )
-def test_named_tasks_train(name: str, small: Callable[..., schema.Config]) -> None:
+def test_named_tasks_train(name: str, small: Callable[..., Config]) -> None:
     config = small("maml_cheetah_direction", tasks={"kind": "named", "name": name, "horizon": 4, "action_scale": 5.0})
     metrics = Trainer(config).iterate()
     assert metrics["env_steps"] == 2 * 3 * 2 * 4

@@ -6,11 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from envs.robots import ROBOTS
-from envs.variations import catalogue
-from envs.variations.goals import GOALS
 from metarl.config import files as settings
-from metarl.config import schema
 from metarl.errors import UserError
 
 QUICKSTART = settings.find("quickstart")
@@ -36,12 +32,6 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
     assert quick.policy == oracle.policy
 
 
-def test_names_in_the_schema_are_the_names_that_exist() -> None:
-    assert set(catalogue.GOALS) == set(GOALS)
-    robots = schema.LocomotionTasks.model_fields["robot"].annotation
-    assert set(robots.__args__) == set(ROBOTS) == set(catalogue.ROBOTS)  # type: ignore[union-attr]
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -50,6 +40,8 @@ def test_names_in_the_schema_are_the_names_that_exist() -> None:
         ("--learner.inner_lr .inf", "--learner.inner_lr is inf; input should be a finite number"),
         ("--learner.kind mamal", "--learner.kind is 'mamal'; did you mean maml?"),
         ("--outer.kind gradient", "is not a setting"),
+        ("--outer.kind pppo", "--outer.kind is 'pppo'; did you mean ppo?"),
+        ("--tasks.kind locomotoin", "--tasks.kind is 'locomotoin'; did you mean locomotion?"),
         ("--tasks.vary.slop 3", "tasks.vary: 'slop' is not a variable; did you mean slope_deg?"),
         ("--tasks.vary.slope_deg.trian [1,2]", "--tasks.vary.slope_deg.trian is not a setting; did you mean train?"),
         ("--tasks.vary.slope_deg.train [2,1]", "tasks.vary.slope_deg: the range [2, 1] is empty"),
@@ -151,3 +143,14 @@ def test_options_keep_their_values() -> None:
     own, overrides = settings.split_overrides(words)
     assert own == ["train", "quickstart", "--seed", "3"]
     assert settings.load(QUICKSTART, overrides).learner.inner_lr == 0.1  # type: ignore[union-attr]
+
+
+def test_a_section_has_to_be_one() -> None:
+    with pytest.raises(UserError, match=r"--learner is 3, expected a section"):
+        settings.load(QUICKSTART, {"learner": 3})
+
+
+def test_a_section_without_a_kind_is_told_which_there_are(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(QUICKSTART.read_text().replace("  kind: maml\n", ""))
+    with pytest.raises(UserError, match=r"mine.yaml: learner needs a 'kind', one of cavia, gru"):
+        settings.load(tmp_path / "mine.yaml")

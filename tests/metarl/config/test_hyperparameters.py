@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from metarl.config.schema import Config
-from metarl.training.trainer import make_trainer
+from metarl.config.experiment import Config
+from metarl.training.make import make_trainer
 
 EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "seed", 1),

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or refused, and the newest whole one counts."""
+"""Checkpoints are complete or refused, and the newest complete one is loaded."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(
     assert str(newest) in caplog.text
 
 
-def test_no_checkpoint_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no checkpoint"):
         checkpoint.load_newest(tmp_path)
 
 
-def test_the_best_is_kept_and_is_what_best_means(tmp_path: Path) -> None:
-    """Of five with training at 1, 9, 3, 4, 5 it is the second, which outlives newer ones."""
+def test_the_best_checkpoint_is_kept_and_selected_by_its_suffix(tmp_path: Path) -> None:
+    """Of five checkpoints with scores 1, 9, 3, 4, 5 the second one is kept, though it is not among the last two."""
     run = Run(tmp_path, best=True)
     for i, score in enumerate((1.0, 9.0, 3.0, 4.0, 5.0), 1):
         checkpoint.save(run.checkpoints, state(i)._replace(score=score))
@@ -84,7 +84,7 @@ def test_the_best_is_kept_and_is_what_best_means(tmp_path: Path) -> None:
     )
 
 
-def test_where_no_checkpoint_has_a_score_none_is_best(tmp_path: Path) -> None:
+def test_without_scores_no_checkpoint_is_the_best(tmp_path: Path) -> None:
     run = Run(tmp_path, best=True)
     checkpoint.save(run.checkpoints, state(1))
     with pytest.raises(UserError, match="give the run without @best"):

@@ -23,7 +23,7 @@ from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.training.trainer import Trainer
-from tests import damage
+from tests import damage, damage_kinds
 
 MARK = "they_ran_code"
 PICKLES = [pickle.dumps(os.mkdir, protocol=p) for p in range(6)]
@@ -135,11 +135,11 @@ def test_pickles_in_a_checkpoint_are_bytes(slot: str, run: runs.Run, watched: li
         (folder / slot).write_bytes(payload)
         assert "could not be read" in refused(["evaluate", str(run.path)]) or slot != checkpoint.MANIFEST
         if slot in checkpoint.FILES:
-            damage.reseal(folder, slot, payload)
+            damage_kinds.reseal(folder, slot, payload)
             refused(["resume", str(run.path)])
         (folder / slot).write_bytes(content)
         if slot in checkpoint.FILES:
-            damage.reseal(folder, slot, content)
+            damage_kinds.reseal(folder, slot, content)
     quiet(watched, workdir)
 
 
@@ -227,5 +227,5 @@ def test_no_kill_and_no_disk_loses_or_changes_a_training(kind: str, count: int) 
 
 def test_no_damaged_checkpoint_comes_through() -> None:
     refused = damage.main(360)
-    assert set(refused) == set(damage.DAMAGES)
+    assert set(refused) == set(damage_kinds.DAMAGES)
     assert all(refused[name] == 20 for name in refused)

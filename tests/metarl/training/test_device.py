@@ -17,7 +17,7 @@ from envs.rollout import rollout
 from metarl.config import files as settings
 from metarl.training.build import build_learner
 from metarl.training.collect import AdvantageEstimator, collect_rollouts
-from metarl.training.policies import RecurrentPolicy, is_recurrent
+from metarl.training.policies import RecurrentPolicy, as_recurrent
 
 META = torch.device("meta")
 CONFIGS = [name for name in settings.names() if name.endswith("_robot")]
@@ -67,8 +67,8 @@ def test_every_learner_acts_adapts_and_learns_elsewhere(name: str) -> None:
     family, tasks = Family(), Tasks(("direction",), torch.ones(3, 1, dtype=torch.float64))
     learner = build_learner(config, family)  # type: ignore[arg-type]  # as much of a family as is asked of it
     theta: Params = {k: v.to(META) for k, v in learner.init(torch.Generator().manual_seed(0)).items()}
-    if is_recurrent(learner):  # whose trials are packed by how long they really lasted, a number
-        policy = RecurrentPolicy(learner, theta, (3, 2), 2)
+    if recurrent := as_recurrent(learner):  # whose trials are packed by how long they really lasted, a number
+        policy = RecurrentPolicy(recurrent, theta, (3, 2), 2)
         assert family.experience(tasks, policy, 2, Elsewhere()).rew.device == META
         policy.next_episode()
         return

@@ -9,17 +9,18 @@ import pytest
 import torch
 
 from agents.distributions import Policy
-from agents.learner import Episode, Params, SupervisedTask, mean_over_tasks, post_adaptation_objective
+from agents.learner import Episode, Learner, Params, SupervisedTask, mean_over_tasks, post_adaptation_objective
 from agents.nn.perceptrons import RegressionMLP
 from agents.objectives import kl_to_sampling, mse, policy_gradient
 from agents.optimization import MAML, Supervised
 from envs.bandit import BernoulliBandit
 from envs.core import Examples
 from envs.fewshot.sinusoid import Sinusoid
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.training.collect import collect_rollouts
-from metarl.training.outer import TRPO, Gradient, _unflatten, conjugate_gradient, gauss_newton_product
+from metarl.training.outer import Gradient
 from metarl.training.trainer import Trainer
+from metarl.training.trpo import TRPO, _unflatten, conjugate_gradient, gauss_newton_product
 
 
 def test_conjugate_gradient_solves_a_linear_system(generator: torch.Generator) -> None:
@@ -43,7 +44,7 @@ def experience(trainer: Trainer, seed: int) -> Episode:
     ).episode
 
 
-def judged(trainer: Trainer, theta: Params, episodes: Episode) -> tuple[float, float]:
+def evaluated(trainer: Trainer, theta: Params, episodes: Episode) -> tuple[float, float]:
     kl = mean_over_tasks(post_adaptation_objective(trainer.learner, kl_to_sampling), theta, episodes)
     loss = mean_over_tasks(post_adaptation_objective(trainer.learner, policy_gradient), theta, episodes)
     return loss.item(), kl.item()
@@ -56,24 +57,25 @@ def test_trpo_never_accepts_a_step_beyond_its_bound(max_kl: float, small: Callab
     moved = 0
     for seed in range(8):
         episodes = experience(trainer, seed)
-        before, _ = judged(trainer, trainer.state.theta, episodes)
-        theta, metrics = trainer.outer.step(trainer.state.theta, episodes)
-        after, kl = judged(trainer, theta, episodes)
+        start = trainer.state.theta
+        before, _ = evaluated(trainer, start, episodes)
+        metrics = trainer.outer.step(episodes)
+        theta = trainer.theta
+        after, kl = evaluated(trainer, theta, episodes)
         assert kl <= max_kl + 1e-7
         if metrics["accepted"]:
             moved += 1
             assert after < before
             assert kl == pytest.approx(metrics["kl"], rel=1e-3, abs=1e-7)
         else:
-            assert all(torch.equal(theta[k], trainer.state.theta[k]) for k in theta)
-        trainer.state = trainer.state._replace(theta=theta)
+            assert all(torch.equal(theta[k], start[k]) for k in theta)
     assert moved >= 6
 
 
 def test_trpo_stays_where_it_is_when_no_step_is_good_enough(small: Callable[..., Config]) -> None:
     trainer = Trainer(small("maml_point", outer={"kind": "trpo"}, learner__each_round=False))
     episodes = experience(trainer, 0)
-    outer = TRPO(trainer.learner, max_kl=1e-2, line_search_steps=1)
+    outer = TRPO(trainer.learner, trainer.theta, max_kl=1e-2, line_search_steps=1)
     outer.max_kl = 1e-2
     flat = torch.cat([v.flatten() for v in trainer.state.theta.values()])
     theta, moved, kl = outer._line_search(flat, 1e3 * torch.ones_like(flat), 0.0, lambda at: (at.sum(), at.sum() * 0))
@@ -130,19 +132,21 @@ def test_the_bounded_ppo_step_is_the_free_one_halved_until_it_fits(small: Callab
     """A loose bound changes nothing; a tight one gives theta + (free step) / 2^halvings, with its KL measured anew."""
     free = Trainer(small("maml_point", outer__outer_lr=0.05, outer__max_kl=0.0))
     episodes, theta = experience(free, 0), free.state.theta
-    end, _ = free.outer.step(theta, episodes)
-    _, far = judged(free, end, episodes)
+    free.outer.step(episodes)
+    end = free.state.theta
+    _, far = evaluated(free, end, episodes)
     for max_kl in (2 * far, far / 50):
         bounded = Trainer(small("maml_point", outer__outer_lr=0.05, outer__max_kl=max_kl))
-        new, metrics = bounded.outer.step(theta, episodes)
+        metrics = bounded.outer.step(episodes)
+        new = bounded.theta
         shrink = 0.5 ** metrics["halvings"]
         assert all(torch.allclose(new[k], theta[k] + shrink * (end[k] - theta[k]), atol=1e-6) for k in theta)
-        assert judged(bounded, new, episodes)[1] == pytest.approx(metrics["kl"], rel=1e-4, abs=1e-9)
+        assert evaluated(bounded, new, episodes)[1] == pytest.approx(metrics["kl"], rel=1e-4, abs=1e-9)
         assert metrics["kl"] <= max_kl
         assert (metrics["halvings"] > 0) == (max_kl < far)
 
 
-class Slope:
+class Slope(Learner[torch.Tensor]):
     """A loss whose gradient is one everywhere."""
 
     def loss(self, theta: Params, episode: SupervisedTask) -> torch.Tensor:
@@ -157,11 +161,11 @@ def test_the_rate_falls_in_a_line_and_by_halves() -> None:
     for i in range(6):
         if i == 3:
             stored = outer.state()
-            outer = Gradient(Slope(), theta, outer_lr=0.8, optimizer="sgd", lr_halve_every=2, lr_anneal_over=4)
+            outer = Gradient(Slope(), outer.theta, outer_lr=0.8, optimizer="sgd", lr_halve_every=2, lr_anneal_over=4)
             outer.load(stored)
-        new, _ = outer.step(theta, task)
-        moved.append(float(theta["w"] - new["w"]))
-        theta = new
+        before = float(outer.theta["w"])
+        outer.step(task)
+        moved.append(before - float(outer.theta["w"]))
     assert moved == pytest.approx([0.8, 0.6, 0.2, 0.1, 0.0, 0.0])
 
 
@@ -171,8 +175,9 @@ def test_gradient_clipping_changes_the_step(small: Callable[..., Config]) -> Non
     norms = []
     for bound in (0.0, 1e-3):
         trainer = Trainer(small("reptile_cheetah_direction", outer=sgd | {"max_grad_norm": bound}))
-        theta, metrics = trainer.outer.step(trainer.state.theta, experience(trainer, 0))
-        change = torch.cat([(theta[k] - v).flatten() for k, v in trainer.state.theta.items()]).norm().item()
+        start = trainer.state.theta
+        metrics = trainer.outer.step(experience(trainer, 0))
+        change = torch.cat([(trainer.theta[k] - v).flatten() for k, v in start.items()]).norm().item()
         norms.append((change, metrics["grad_norm"]))
     assert norms[0][0] == pytest.approx(norms[0][1], rel=1e-3)
     assert norms[1][0] == pytest.approx(1e-3, rel=1e-2)
@@ -189,7 +194,8 @@ def test_reptile_moves_to_the_mean_adapted_weights(small: Callable[..., Config])
         return trainer.learner.adapt(theta, phi, both.query)
 
     phi = torch.func.vmap(adapted)(episodes)
-    moved, _ = trainer.outer.step(theta, episodes)
+    trainer.outer.step(episodes)
+    moved = trainer.theta
     assert all(torch.allclose(moved[k], phi[k].mean(0), atol=1e-5) for k in theta)
 
 
@@ -199,13 +205,30 @@ def test_chunks_of_tasks_give_the_same_step() -> None:
     theta = learner.init(torch.Generator().manual_seed(0))
     family = Sinusoid()
     support, query = family.examples(family.sample(7, "train", torch.Generator().manual_seed(1)))
-    (whole, one), (parts, several) = (
-        Gradient(learner, theta, outer_lr=0.1, optimizer="sgd", chunk=chunk).step(
-            theta, SupervisedTask((support,), query)
-        )
-        for chunk in (0, 3)
-    )
+    data = SupervisedTask((support,), query)
+    outers = [Gradient(learner, theta, outer_lr=0.1, optimizer="sgd", chunk=chunk) for chunk in (0, 3)]
+    one, several = (outer.step(data) for outer in outers)
+    whole, parts = (outer.theta for outer in outers)
     assert one["loss"] == pytest.approx(several["loss"], rel=1e-5)
     for k in theta:
         torch.testing.assert_close(whole[k], parts[k], rtol=1e-4, atol=1e-5)
         assert not torch.equal(whole[k], theta[k])
+
+
+def test_theta_has_one_owner_and_one_part_moves_nothing_that_is_not_finite() -> None:
+    """The same memory from step to step; a gradient of NaN leaves theta, moments and the count of steps alone."""
+
+    class Broken(Slope):
+        def loss(self, theta: Params, episode: SupervisedTask) -> torch.Tensor:
+            return theta["w"] * (torch.nan if broken else 1.0)
+
+    broken, task = False, SupervisedTask((), Examples(torch.zeros(1), torch.zeros(1)))
+    outer = Gradient(Broken(), {"w": torch.zeros(())}, outer_lr=0.1)
+    place = outer.theta["w"].data_ptr()
+    assert "skipped" not in outer.step(task)
+    before, theta = outer.state(), float(outer.theta["w"])
+    broken = True
+    assert outer.step(task) == {"skipped": 1.0}
+    assert outer.theta["w"].data_ptr() == place
+    assert float(outer.theta["w"]) == theta
+    assert all(torch.equal(v, before[k]) for k, v in outer.state().items())

@@ -13,14 +13,17 @@ import torch
 from agents.learner import Params
 from metarl.benchmarks import device as bench_device
 from metarl.benchmarks.device import Measured, pays_from
-from metarl.config.schema import Config, without_threads
+from metarl.config.experiment import Config, without_placement
 from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.training import outer, placement
+from metarl.training.build import build_family
+from metarl.training.loop import _within_memory
+from metarl.training.make import make_trainer
 from metarl.training.outer import Gradient
 from metarl.training.placement import CPU, Placement, place
-from metarl.training.trainer import Trainer, _within_memory, make_trainer
+from metarl.training.trainer import Trainer
 from tests.metarl.cli.test_app import run
 
 Small = Callable[..., Config]
@@ -31,16 +34,12 @@ def card(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a card that nobody asks to do anything."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: True)
+    monkeypatch.setattr("envs.simulation.warp_model.cuda_is_usable", lambda: True)
 
 
 @pytest.fixture
 def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-
-
-def rates(monkeypatch: pytest.MonkeyPatch, cpu: float, gpu: float) -> None:
-    monkeypatch.setattr(placement, "_rate", lambda config, kind, device: {"cpu": cpu, "gpu": gpu}[kind])
 
 
 @pytest.mark.usefixtures("no_card")
@@ -54,8 +53,8 @@ def test_without_a_card_all_is_on_the_processor(small: Small) -> None:
 @pytest.mark.parametrize(
     ("name", "simulator", "device", "said"),
     [
-        ("maml_cheetah_direction", "gpu", "auto", "train.simulator is gpu, but there is no CUDA card"),
-        ("maml_cheetah_direction", "auto", "cuda", "train.device is cuda, but torch .* finds no CUDA card"),
+        ("maml_cheetah_direction", "gpu", "auto", "train.simulator is gpu, but there is no CUDA GPU"),
+        ("maml_cheetah_direction", "auto", "cuda", "train.device is cuda, but torch .* finds no CUDA GPU"),
         ("maml_point", "gpu", "auto", "train.simulator gpu is for robots: tasks of kind point have none"),
     ],
 )
@@ -64,15 +63,19 @@ def test_what_is_not_there_is_said(small: Small, name: str, simulator: str, devi
         place(small(name), simulator, device)
 
 
+MANY = {"train.num_tasks": 64, "train.episodes": 32}  # worlds: as many as `auto` takes a GPU for
+
+
 @pytest.mark.usefixtures("card")
-def test_auto_takes_what_is_measured_to_be_faster(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = small("maml_cheetah_direction")
-    rates(monkeypatch, cpu=1e3, gpu=2e3)
+def test_auto_takes_the_gpu_from_so_many_worlds_on(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MANY["train.num_tasks"] * MANY["train.episodes"] == placement.GPU_FROM
+    config, few = small("maml_cheetah_direction", **MANY), small("maml_cheetah_direction")
+    monkeypatch.setattr(placement, "build_family", lambda config, *where: build_family(config))
     assert place(config)[:2] == ("gpu", "cuda:0")
-    assert "1,000 steps/s on the processor, 2,000 on the card" in place(config).why
-    rates(monkeypatch, cpu=2e3, gpu=1e3)
-    assert place(config)[:2] == ("cpu", "cpu")
-    assert place(config, device="cuda")[:2] == ("cpu", "cuda:0")
+    assert "2,048 worlds, 2,048 or more" in place(config).why
+    assert place(few)[:2] == ("cpu", "cpu")
+    assert "6 worlds: a GPU is taken from 2,048 on" in place(few).why
+    assert place(few, device="cuda")[:2] == ("cpu", "cuda:0")
     assert place(config, device="cpu")[:2] == ("cpu", "cpu")
     assert place(small("prototypical_omniglot"))[:2] == ("cpu", "cuda:0")
     assert place(small("maml_point"))[:2] == ("cpu", "cpu")
@@ -80,32 +83,34 @@ def test_auto_takes_what_is_measured_to_be_faster(small: Small, monkeypatch: pyt
 
 @pytest.mark.usefixtures("card")
 def test_what_is_not_the_same_on_a_card_is_told(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    stock = small("maml_robot", **{"tasks.name": "pearl-cheetah-dir"})
+    stock = small("maml_robot", **MANY, **{"tasks.name": "pearl-cheetah-dir"})
     assert place(stock)[:2] == ("cpu", "cpu")
-    assert "bit for bit on the processor only" in place(stock).why
+    assert "bit for bit on the CPU only" in place(stock).why
     assert "not bit for bit there" in place(stock, "gpu").why
     rough = small("maml_robot", **{"tasks.name": "HalfCheetahRough"})
     assert "contacts on height fields are other ones" in place(rough, "gpu").why
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "mujoco-warp is not installed" in place(small("maml_cheetah_direction")).why
+    assert "mujoco-warp is not installed" in place(small("maml_cheetah_direction", **MANY)).why
     with pytest.raises(UserError, match="mujoco-warp is not installed: pip install"):
         place(small("maml_cheetah_direction"), "gpu")
 
 
 @pytest.mark.usefixtures("card")
 def test_a_card_that_warp_cannot_use_is_told_and_left_alone(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = small("maml_cheetah_direction")
+    config = small("maml_cheetah_direction", **MANY)
 
-    def too_small(*args: object) -> float:
-        raise torch.OutOfMemoryError("Failed to allocate 1 bytes")
+    def too_small(config: Config, *where: str) -> object:
+        if where:
+            raise torch.OutOfMemoryError("Failed to allocate 1 bytes")
+        return build_family(config)
 
-    monkeypatch.setattr(placement, "_rate", too_small)
+    monkeypatch.setattr(placement, "build_family", too_small)
     assert place(config)[:2] == ("cpu", "cpu")
-    assert "does not run these worlds on the card: Failed to allocate" in place(config).why
-    monkeypatch.setattr("envs.simulation.warp.can_use_cards", lambda: False)
+    assert "does not run these worlds on the GPU: Failed to allocate" in place(config).why
+    monkeypatch.setattr("envs.simulation.warp_model.cuda_is_usable", lambda: False)
     assert place(config)[:2] == ("cpu", "cpu")
-    assert "Warp finds no card that it can use" in place(config).why
-    with pytest.raises(UserError, match=r"train\.simulator is gpu, but Warp finds no card"):
+    assert "Warp finds no GPU that it can use" in place(config).why
+    with pytest.raises(UserError, match=r"train\.simulator is gpu, but Warp finds no GPU"):
         place(config, "gpu")
 
 
@@ -122,10 +127,6 @@ def test_a_training_goes_on_where_it_was(small: Small, workdir: Path) -> None:
     assert run.saved_placement == (None, None)
 
 
-def test_a_rate_is_measured(small: Small) -> None:
-    assert placement._rate(small("maml_cheetah_direction"), "gpu", "cpu") > 0
-
-
 @pytest.mark.parametrize("name", ["maml_cheetah_direction", "gru_robot"])
 def test_a_run_on_one_simulator_goes_on_is_judged_and_filmed_on_the_other(
     name: str, workdir: Path, small: Small, capsys: pytest.CaptureFixture[str]
@@ -133,7 +134,7 @@ def test_a_run_on_one_simulator_goes_on_is_judged_and_filmed_on_the_other(
     words = "--train.iterations 2 --train.num_tasks 2 --train.episodes 2 --tasks.horizon 6 --policy.hidden [8]"
     warp = "--train.simulator gpu --train.device cpu"
     code, out, err = run(["train", name, *words.split(), *warp.split()], capsys)
-    assert (code, "simulator gpu, device cpu: as asked for" in out) == (0, True), err
+    assert (code, "simulator gpu, device cpu: as requested" in out) == (0, True), err
     for where in ("cpu", "gpu"):
         more = ["--simulator", where, "--device", "cpu", "--tasks", "2", "--repeats", "1", "--after", "0", "--json"]
         code, out, err = run(["evaluate", name, *more], capsys)
@@ -154,7 +155,7 @@ def test_a_run_on_the_card_resumes_to_the_same(small: Small, tmp_path: Path) -> 
 
 def test_where_it_is_computed_does_not_make_another_experiment(small: Small) -> None:
     moved = small("maml_cheetah_direction", **{"train.simulator": "gpu", "train.device": "cpu"})
-    assert without_threads(moved) == without_threads(small("maml_cheetah_direction"))
+    assert without_placement(moved) == without_placement(small("maml_cheetah_direction"))
 
 
 def test_a_short_memory_takes_fewer_tasks_at_once_and_finds_the_same_gradient(
@@ -173,7 +174,7 @@ def test_a_short_memory_takes_fewer_tasks_at_once_and_finds_the_same_gradient(
 
     before = trainers[0].state.theta
     trainers[0].iterate()
-    monkeypatch.setattr(outer, "over_tasks", short)
+    monkeypatch.setattr(outer, "mean_over_tasks", short)
     trainers[1].iterate()
     assert sizes[:4] == [5, 2, 2, 1]
     assert isinstance(trainers[1].outer, Gradient)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from agents.learner import Episode
 from agents.memory import RL2
 from agents.objectives import likelihood_ratio
 from envs.core import Tasks
-from metarl.config.schema import Config
+from metarl.config import files as settings
 from metarl.training.collect import AdvantageEstimator, Rollouts, collect_rollouts
 from metarl.training.policies import pack_valid_steps
 from metarl.training.trainer import Trainer
@@ -29,7 +30,7 @@ def trainer(**learner: Any) -> Trainer:
     given = CONFIG["learner"] | learner
     if given["kind"] == "snail":
         del given["hidden"]
-    return Trainer(Config.model_validate(CONFIG | {"learner": given}))
+    return Trainer(settings.parse(CONFIG | {"learner": given}))
 
 
 def rollouts(t: Trainer, near: bool = False) -> Rollouts:
@@ -118,7 +119,7 @@ def test_nothing_is_learned_from_a_trial_that_broke_down() -> None:
 def test_minibatches_cover_every_trial_once_an_epoch() -> None:
     t = trainer()
     episode = rollouts(t).episode
-    parts = [part for part, _ in t.outer._parts(episode)]  # type: ignore[attr-defined]
+    parts = [part for part, _ in t.outer.minibatches(episode, seed=1)]  # type: ignore[attr-defined]
     assert len(parts) == 4
     assert all(p.query.x.shape[2] == 6 for p in parts)
     for epoch in (parts[:2], parts[2:]):
@@ -131,14 +132,14 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
     """One number is to be guessed, +1 or -1, twice; the reward of the first guess tells it. Without memory: -1."""
     gained = {}
     for memory_reset in ("trial", "episode"):
-        settings = CONFIG | {
+        given = CONFIG | {
             "policy": {"hidden": [16], "init_std": 0.5},
             "learner": {"kind": kind, "hidden": 16, "memory_reset": memory_reset}
             | ({} if kind == "gru" else {"locations": 4}),
             "outer": {"kind": "ppo", "outer_lr": 0.01, "num_epochs": 4},
             "train": {"iterations": 60, "num_tasks": 64, "episodes": 2, "num_threads": 1},
         }
-        t = Trainer(Config.model_validate(settings), family=Guess())
+        t = Trainer(settings.parse(given), family=Guess())
         for _ in range(60):
             metrics = t.iterate()
         gained[memory_reset] = metrics["return_after"]
@@ -148,9 +149,15 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
 
 def test_the_scale_of_returns_is_known_before_the_step_and_what_is_seen_after_it() -> None:
     t = trainer()
-    told, step = [], t.outer.step
-    t.outer.step = lambda theta, episode: told.append(theta) or step(theta, episode)  # type: ignore[method-assign,func-returns-value]
+    counts, step = [], t.outer.step
+
+    def observed(episode: Episode) -> dict[str, float]:
+        counts.append((t.theta["ret.count"].item(), t.theta["seen.count"].item()))
+        return step(episode)
+
+    t.outer.step = observed  # type: ignore[method-assign]
     t.iterate()
-    assert told[0]["ret.count"].item() > 0
-    assert told[0]["seen.count"].item() == 0
+    (returns, inputs) = counts[0]
+    assert returns > 0
+    assert inputs == 0
     assert t.state.theta["seen.count"].item() == t.state.theta["ret.count"].item() > 0

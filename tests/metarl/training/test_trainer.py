@@ -22,13 +22,15 @@ from rich.console import Console
 
 from agents.learner import Episode, Learner, Params
 from metarl.config import files as settings
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.errors import DivergedError, UserError
 from metarl.reporting.video import TrainingVideo
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.system import rendering as gl
-from metarl.training.trainer import FewShotTrainer, Trainer, make_trainer, train
+from metarl.training.loop import train
+from metarl.training.make import make_trainer
+from metarl.training.trainer import Trainer
 
 OUTERS: dict[str, Any] = {
     "maml_cheetah_direction": {},
@@ -42,8 +44,8 @@ OUTERS: dict[str, Any] = {
 }
 
 
-def theta_after(trainer: Trainer | FewShotTrainer, iterations: int) -> dict[str, torch.Tensor]:
-    while trainer.state.iteration < iterations:
+def theta_after(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
+    while trainer.iteration < iterations:
         trainer.iterate()
     return trainer.state.theta
 
@@ -77,7 +79,7 @@ def test_stop_and_resume_gives_the_same_bits(name: str, small: Callable[..., Con
         checkpoint.save(tmp_path, trainer.state)
         torch.manual_seed(int(time.time()))  # nothing may depend on the global seed
         trainer = make_trainer(config, checkpoint.load_newest(tmp_path))
-    assert trainer.state.iteration == 4
+    assert trainer.iteration == 4
     assert all(torch.equal(whole[k], trainer.state.theta[k]) for k in whole)
 
 
@@ -106,7 +108,7 @@ def test_a_run_that_blows_up_leaves_steps_out_then_stops(small: Callable[..., Co
     first = next(i for i, r in enumerate(records) if "skipped" in r)
     assert "had no finite step and was left out" in said.getvalue()
     again = Trainer(config, checkpoint.newest(run.path / "skipped"))
-    assert again.state.iteration == first
+    assert again.iteration == first
     assert again.iterate()["return_before"] == pytest.approx(records[first]["return_before"], nan_ok=True)
     assert again.skipped == 1
     for path in run.checkpoints.glob("*"):
@@ -120,7 +122,7 @@ def test_one_step_that_is_not_finite_is_left_out_and_training_goes_on(
     run, trainer = runs.create("hurt", config, ""), Trainer(small("maml_point", train__iterations=4))
     loss, calls = type(trainer.learner).loss, itertools.count()
 
-    def hurt(self: Learner, theta: Params, episode: Episode) -> torch.Tensor:
+    def hurt(self: Learner[Any], theta: Params, episode: Episode) -> torch.Tensor:
         return loss(self, theta, episode) * (torch.nan if next(calls) == 6 else 1.0)  # in the second iteration
 
     monkeypatch.setattr(type(trainer.learner), "loss", hurt)
@@ -138,7 +140,7 @@ def test_a_checkpoint_of_another_network_is_refused(small: Callable[..., Config]
 def test_tasks_of_broken_worlds_are_told(small: Callable[..., Config], workdir: Path) -> None:
     config = small("maml_cheetah_direction", policy__init_std=1e30, train__iterations=1)
     run, trainer = runs.create("wild", config, ""), Trainer(config)
-    trainer.state.theta["log_std"].fill_(200.0)  # actions beyond what a float holds
+    trainer.theta["log_std"].fill_(200.0)  # actions beyond what a float holds
     train(run, trainer, Console(file=io.StringIO()))
     (line,) = (run.path / "diverged.jsonl").read_text().splitlines()
     assert json.loads(line)["tasks"][0].keys() == {"direction"}
@@ -204,7 +206,7 @@ def test_clips_are_made_while_a_training_goes_on_and_change_nothing_of_it(
     for every in (0, 1):
         config = small("quickstart", train__video_every=every)
         run, trainer = runs.create("filmed", config, ""), Trainer(config)
-        train(run, trainer, quiet)
+        train(run, trainer, quiet, TrainingVideo(run.path / "videos", config) if every else None)
         ends.append(trainer.state.theta)
     assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
     clips = sorted((run.path / "videos").iterdir())
@@ -218,7 +220,7 @@ def test_clips_are_made_while_a_training_goes_on_and_change_nothing_of_it(
     monkeypatch.setattr(TrainingVideo, "film", fails)
     said = io.StringIO()
     run, trainer = runs.create("filmed", config, ""), Trainer(config)
-    assert train(run, trainer, Console(file=said, width=200))
+    assert train(run, trainer, Console(file=said, width=200), TrainingVideo(run.path / "videos", config))
     assert said.getvalue().count("no video of iteration") == 1
 
 
@@ -228,7 +230,7 @@ def test_the_optimiser_forgets_a_step_that_was_left_out(small: Callable[..., Con
     trainer.iterate()
     before = trainer.state
     loss, calls = type(trainer.learner).loss, itertools.count()
-    trainer.outer.learner = SimpleNamespace(  # type: ignore[union-attr, assignment]
+    trainer.outer.learner = SimpleNamespace(  # type: ignore[attr-defined]
         loss=lambda theta, episode: loss(trainer.learner, theta, episode) * (torch.nan if next(calls) == 2 else 1.0)
     )
     assert trainer.iterate()["skipped"] == 1.0

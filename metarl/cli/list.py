@@ -1,4 +1,4 @@
-"""What there is, and how training went."""
+"""What there is."""
 
 from __future__ import annotations
 
@@ -11,33 +11,14 @@ from typing import Annotated, Any, Literal
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from envs.variations import catalogue
-from metarl.cli.common import console, no_overrides, writable
+from agents.registry import LEARNERS
+from envs import named
+from envs.robots.registry import ROBOTS
+from envs.variations.registry import VARIATIONS
+from metarl.cli.common import console, no_overrides
 from metarl.config import files as settings
-from metarl.config import schema
 from metarl.errors import UserError
 from metarl.runs.folder import Run
-
-
-@dataclass
-class Plot:
-    """Draw the training curves of runs into one picture."""
-
-    runs: Annotated[Positional[tuple[str, ...]], arg(help="run folders or names of configs", metavar="RUN...")]
-    out: Path = Path("training.png")
-    """the picture to write"""
-
-    def __call__(self, overrides: dict[str, Any]) -> int:
-        no_overrides(overrides)
-        from metarl.reporting.plots import plot_training
-        from metarl.runs import folder as runs
-
-        if not self.runs:
-            raise UserError("give at least one run to plot")
-        writable(self.out, (".png", ".svg", ".pdf"))
-        plot_training([runs.find(r) for r in self.runs], self.out)
-        console.print(f"wrote {self.out}", soft_wrap=True)
-        return 0
 
 
 @dataclass
@@ -57,10 +38,10 @@ class List:
 
         listings: dict[str, Callable[[], dict[str, str]]] = {
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
-            "tasks": _task_names,
-            "robots": lambda: catalogue.ROBOTS,
-            "variables": lambda: {n: f"{q.kind}: {q.text}" for n, q in catalogue.VARIABLE_SPECS.items()},
-            "learners": schema.describe_learners,
+            "tasks": named.describe,
+            "robots": ROBOTS.describe,
+            "variables": VARIATIONS.describe,
+            "learners": LEARNERS.describe,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
         rows = listings[self.what]()
@@ -72,34 +53,6 @@ class List:
                 table.add_row(name, text)
             console.print(table)
         return 0
-
-
-@dataclass
-class Doctor:
-    """Versions, devices, threads, rendering, and what to install if something is missing."""
-
-    json: bool = False
-    """print JSON instead of a table"""
-
-    def __call__(self, overrides: dict[str, Any]) -> int:
-        no_overrides(overrides)
-        from metarl.system import doctor
-
-        rows = doctor.checks()
-        if self.json:
-            print(json.dumps([{"check": a, "ok": ok, "found": b} for a, ok, b in rows], indent=1))
-        else:
-            table = Table(box=None, show_header=False)
-            for name, ok, found in rows:
-                table.add_row("[green]ok[/]" if ok else "[red]missing[/]", name, found)
-            console.print(table)
-        return 0 if all(ok for _, ok, _ in rows) else 1
-
-
-def _task_names() -> dict[str, str]:
-    from envs import named as families
-
-    return families.names()
 
 
 def _first_comment(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The physical parameters of `W` worlds in the making: model fields that start at the stock values."""
+"""Physical parameters of `W` worlds: model fields that start at the stock values, to be changed world by world."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.variations.goals import Task
+from envs.core import Task
 
 
 class Params(dict[str, Tensor]):
-    """Model fields by name, [W, ...] float64 or int32, each a fresh copy of the model's own at its first mention."""
+    """Model fields by name, [W, ...] float64 or int32; a field is copied from the model when it is first read.
+
+    motors_enabled: 1 for each motor that works and 0 for a disabled one, [W, nu]; None if none was disabled.
+    """
 
     def __init__(self, model: mujoco.MjModel, num_worlds: int) -> None:
         self.model = model
         self.num_worlds = num_worlds
+        self.motors_enabled: Tensor | None = None
 
     def __missing__(self, name: str) -> Tensor:
         own = torch.from_numpy(np.atleast_1d(reduce(getattr, name.split("."), self.model)).copy())
@@ -25,16 +29,26 @@ class Params(dict[str, Tensor]):
         return self[name]
 
     def scale(self, name: str, factors: Tensor) -> None:
-        """Multiply a field [W, n, ...] by factors [W, n], or by one for each of its numbers, [W, n * ...]."""
+        """Multiply a field [W, n, ...] by factors [W, n], or by a factor for each of its numbers, [W, n * ...]."""
         field = self[name]
         width = field[0].numel() // factors.shape[1]
         self[name] = field * factors.repeat_interleave(width, 1).view_as(field).to(field)
 
+    def disable_motors(self, chosen: Tensor, groups: list[tuple[int, ...]]) -> None:
+        """Disable the motors of group `chosen` [W] of each world; -1 disables none."""
+        enabled = torch.ones(self.num_worlds, self.model.nu, dtype=torch.float64)
+        for i, group in enumerate(groups):
+            enabled[:, list(group)] *= (chosen != i).double()[:, None]
+        for field in ("actuator_gainprm", "actuator_biasprm"):
+            self.scale(field, enabled)
+        self.motors_enabled = enabled if self.motors_enabled is None else self.motors_enabled * enabled
+
 
 def elements(model: mujoco.MjModel, kind: str) -> dict[str, list[int]]:
-    """The elements of a robot that may each vary: a name for each, and its places in the model's fields.
+    """The elements of a model of one kind: name -> its indices in the model's fields.
 
-    An `axis` is one number of a body's three, a `coefficient` one of a geom's three.
+    kind: `body`, `joint`, `geom`, `motor`; `axis`, one of the three inertias of a body; or `coefficient`, one of the
+    three frictions of a geom.
     """
     if kind == "body":
         return {_name(model.body(i).name, "body", i): [i] for i in range(1, model.nbody) if model.body_mass[i] > 0}
@@ -69,7 +83,7 @@ def _can_touch(model: mujoco.MjModel, geom: int) -> bool:
 
 
 def factors(task: Task, name: str, places: dict[str, list[int]], size: int, num_worlds: int) -> Tensor:
-    """What to multiply each of `size` entries by, [W, size]: the number for all, times each element's own."""
+    """The factor of each of `size` entries, [W, size]: that of all elements times that of each element."""
     out = torch.ones(num_worlds, size, dtype=torch.float64)
     if name in task:
         out *= task[name][:, None]

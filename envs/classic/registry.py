@@ -1,0 +1,55 @@
+"""Classic distributions by name: the `DEFINITIONS` of the files of this folder, and of plugins.
+
+Listing them imports neither torch nor mujoco: keys and texts are read from the source, so that both have to be string
+literals, and the text the first argument of its definition.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
+
+from envs.listing import Entry, SourceRegistry, assignments, read_source
+
+if TYPE_CHECKING:
+    from envs.classic.definition import Definition, PointDefinition
+
+AnyDefinition: TypeAlias = "Definition | PointDefinition"
+
+
+class ClassicRegistry(SourceRegistry["AnyDefinition"]):
+    """Published definitions by name."""
+
+    def __init__(self) -> None:
+        super().__init__("distribution", "envs.classic", "metarl.tasks")
+
+    def read_files(self, paths: list[Path]) -> dict[str, Entry[AnyDefinition]]:
+        entries = {}
+        for path in paths:
+            definitions = assignments(read_source(path).body).get("DEFINITIONS")
+            if isinstance(definitions, ast.Dict):
+                for key, value in zip(definitions.keys, definitions.values, strict=True):
+                    name, text = _string(key), _string(value.args[0] if isinstance(value, ast.Call) else None)
+                    entries[name] = Entry(text, lambda module=path.stem, name=name: self._import(module, name))  # type: ignore[misc]  # mypy infers no lambda defaults
+        return entries
+
+    def offered_by(self, module: ModuleType) -> dict[str, Entry[AnyDefinition]]:
+        definitions: dict[str, AnyDefinition] = getattr(module, "DEFINITIONS", {})
+        return {
+            name: Entry(definition.text, lambda definition=definition: definition)  # type: ignore[misc]  # as above
+            for name, definition in definitions.items()
+        }
+
+    def _import(self, module: str, name: str) -> AnyDefinition:
+        found: AnyDefinition = importlib.import_module(f"{self.package}.{module}").DEFINITIONS[name]
+        return found
+
+
+def _string(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+CLASSIC = ClassicRegistry()

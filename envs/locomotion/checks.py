@@ -1,0 +1,73 @@
+"""Whether the variables of a family fit the robot and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mujoco
+
+from envs.core import Variable
+from envs.registry import nearest
+from envs.robots.robot import Robot
+from envs.variations.registry import VARIATIONS, base_name
+from envs.variations.variation import Need
+
+MEETS: dict[Need, Callable[[type[Robot]], bool]] = {
+    "plane": lambda robot: not robot.is_planar(),
+    "floor": lambda robot: robot.height_index is not None,
+    "legs": lambda robot: bool(robot.legs),
+}
+LACKS: dict[Need, str] = {
+    "plane": "{robot} only moves along x: {names} needs a robot that moves in the plane",
+    "floor": "{robot} never touches the ground: {names} would change nothing",
+    "legs": "{robot} has no legs: {names} needs a robot with the class attribute legs",
+}
+
+
+def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
+    """Raise ValueError unless every name is known and has an effect on the robot.
+
+    With a reward of its own a family may have any names, since that reward can use them.
+    """
+    variations = VARIATIONS.items()
+    if not own_reward:
+        for name in sorted(names):
+            if base_name(name) not in variations:
+                raise ValueError(f"there is no variable {name!r}: {nearest(base_name(name), variations)}")
+    given = {name: variations[base_name(name)] for name in sorted(names) if base_name(name) in variations}
+    if len(shaped := [name for name, v in given.items() if v.terrain is not None]) > 1:
+        raise ValueError(f"expected at most one terrain with a shape, but got {', '.join(shaped)}: leave one out")
+    for need, meets in MEETS.items():
+        lacking = [name for name, v in given.items() if need in v.needs]
+        if lacking and not meets(robot) and not (own_reward and need == "floor"):
+            raise ValueError(LACKS[need].format(robot=robot.__name__, names=", ".join(lacking)))
+    if not own_reward:
+        _check_options(set(given))
+
+
+def _check_options(names: set[str]) -> None:
+    variations = VARIATIONS.items()
+    for name in sorted(names):
+        users = sorted(v.name for v in variations.values() if name in v.options)
+        if users and not names & set(users):
+            expected = users[0] if len(users) == 1 else f"one of {', '.join(users)}"
+            raise ValueError(f"{name} has no effect on its own: vary {expected} too")
+
+
+def check_limits(variables: tuple[Variable, ...], model: mujoco.MjModel, robot: type[Robot]) -> None:
+    """Raise ValueError for a value outside the limits of its variation."""
+    for v in variables:
+        variation = VARIATIONS.items().get(base_name(v.name))
+        if variation is None:
+            continue
+        low, high = variation.low, variation.high
+        if variation.full_range and {(a, b) for a, b in v.train + v.ood if a < b} - {(low, high)}:
+            raise ValueError(
+                f"{v.name} has a range other than [{low:g}, {high:g}]: give the whole range, or choices; test tasks "
+                "differ from training tasks in the whole range"
+            )
+        if variation.count is not None:
+            high = variation.count(model, robot) - 1
+        for end in sum(v.train + v.ood, ()):
+            if not low <= end <= high:
+                raise ValueError(f"{v.name} {end:g} lies outside [{low:g}, {high:g}] for {robot.__name__}")

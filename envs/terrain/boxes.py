@@ -1,0 +1,87 @@
+"""Ground made of boxes, which each world places for itself.
+
+Axes: `W` worlds, `K` boxes or rings of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+
+from envs.core import Task
+from envs.simulation.params import Params
+from envs.terrain.terrain import PREFIX, Surface, copy_floor, floor_geom, floor_id
+
+LANE = 0.5  # m, half width of the boxes for planar robots: narrow, so that a camera sees them from the side
+BURIED = 20.0  # m below the floor, for boxes that a world does not use
+HAIR = 1e-6  # m
+
+
+class Boxes(NamedTuple):
+    """Boxes of each world, and the height of the plane below them."""
+
+    centre: Tensor  # [W, K, 3]
+    half: Tensor  # [W, K, 3] half sizes
+    plane: Tensor  # [W]
+
+
+class BoxShape(NamedTuple):
+    """One kind of ground: the number of its boxes, where they lie, and its nominal height."""
+
+    num_boxes: Callable[[bool], int]  # planar -> K
+    boxes: Callable[[Tensor, Tensor, bool], Boxes]  # difficulty [W], layout [W], planar
+    surface: Callable[[Tensor], Surface] | None  # difficulty [W] -> heights; None where it is nominally flat
+    is_random: bool
+
+
+def rings(inner: Tensor, outer: Tensor, top: Tensor, plane: Tensor, planar: bool) -> Boxes:
+    """Square rings from half width `inner` to `outer` [W, K] whose tops lie at `top` [W, K].
+
+    A ring is four boxes, or the two along x for planar robots. Boxes reach to the plane.
+    Where `inner` is 0 two of them make the whole square, and the other two are buried.
+    """
+    middle, thick = (inner + outer) / 2, (outer - inner) / 2
+    height = (top - plane[:, None]) / 2
+    zero, wide = torch.zeros_like(middle), torch.full_like(middle, LANE) if planar else outer
+    sides = [(middle, zero, top - height, thick, wide), (-middle, zero, top - height, thick, wide)]
+    if not planar:
+        narrow = inner.clamp(min=1e-2)
+        level = torch.where(inner > 0, top - height, plane[:, None] - BURIED)
+        sides += [(zero, middle, level, narrow, thick), (zero, -middle, level, narrow, thick)]
+    centre = torch.cat([torch.stack([x, y, z], 2) for x, y, z, _, _ in sides], 1)
+    half = torch.cat([torch.stack([a, b, height], 2) for _, _, _, a, b in sides], 1)
+    return Boxes(centre, half, plane)
+
+
+class BoxTerrain:
+    """A ground of boxes; `name` is the variable that holds its difficulty."""
+
+    def __init__(self, name: str, shape: BoxShape, planar: bool) -> None:
+        self.name, self.shape, self.planar = name, shape, planar
+
+    def prepare(self, spec: mujoco.MjSpec) -> None:
+        for i in range(self.shape.num_boxes(self.planar)):
+            geom = spec.worldbody.add_geom(
+                name=f"{PREFIX}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
+            )
+            copy_floor(geom, spec)
+        # MuJoCo treats a geom compiled at its body's origin as fixed there: neither boxes nor plane may be
+        floor_geom(spec).pos = np.asarray(floor_geom(spec).pos) - [0, 0, HAIR]
+
+    def apply(self, params: Params, task: Task) -> None:
+        difficulty = task[self.name]
+        layout = task["layout"] if self.shape.is_random else torch.zeros_like(difficulty)
+        boxes = self.shape.boxes(difficulty, layout, self.planar)
+        first = params.model.geom(f"{PREFIX}0").id
+        mine = slice(first, first + boxes.centre.shape[1])
+        params["geom_pos"][:, mine] = boxes.centre
+        params["geom_size"][:, mine] = boxes.half
+        params["geom_pos"][:, floor_id(params.model), 2] += boxes.plane
+
+    def surface(self, task: Task) -> Surface | None:
+        return self.shape.surface(task[self.name]) if self.shape.surface else None

@@ -1,0 +1,63 @@
+"""Payload: a point mass on the torso, and where it sits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envs.variations.variation import Variation
+
+if TYPE_CHECKING:
+    import mujoco
+
+    from envs.core import Task
+    from envs.robots.robot import Robot
+    from envs.simulation.params import Params
+
+BODY = "payload"  # name of the body that is added
+TORSO = 1  # body id of the root
+
+
+def add_payload(spec: mujoco.MjSpec, highest: float) -> None:
+    """A body without mass on the torso, with a box to show it."""
+    import mujoco
+
+    load = next(b for b in spec.bodies if b.name != "world").add_body(
+        name=BODY, mass=1e-9, inertia=[1e-12] * 3, explicitinertial=True
+    )
+    load.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[0.08, 0.08, 0.04],
+        rgba=[0.2, 0.2, 0.25, 1],
+        mass=0,
+        contype=0,
+        conaffinity=0,
+    )
+
+
+def set_payload(params: Params, task: Task, robot: type[Robot]) -> None:
+    """Its mass in units of the robot's mass, its place in the frame of the torso."""
+    body = params.model.body(BODY).id
+    params["body_mass"][:, body] = task["payload"] * params.model.body_subtreemass[TORSO]
+    for axis, name in enumerate(("payload_x", "payload_y")):
+        if name in task:
+            params["body_pos"][:, body, axis] = task[name]
+
+
+VARIATIONS = (
+    Variation(
+        "payload",
+        "dynamics",
+        "",
+        0,
+        2,
+        "a load on the torso, times the mass of the robot",
+        options=("payload_x", "payload_y"),
+        prepare=add_payload,
+        apply=set_payload,
+        adds=BODY,
+    ),
+    Variation("payload_x", "dynamics", "m", -1, 1, "position of the load: ahead of the torso's origin"),
+    Variation(
+        "payload_y", "dynamics", "m", -1, 1, "position of the load: left of the torso's origin", needs=("plane",)
+    ),
+)

@@ -1,0 +1,36 @@
+"""Going on with a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from metarl.cli.common import RUN, images_from, no_overrides
+from metarl.cli.training import choose_renderer, resume
+from metarl.errors import UserError
+
+
+@dataclass
+class Resume:
+    """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none."""
+
+    run: Annotated[Positional[str], arg(help=RUN, metavar="RUN")]
+    data: Path | None = None
+    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+
+    def __call__(self, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        from metarl.distributed.process_group import process_group
+        from metarl.runs import folder as runs
+
+        with process_group() as ranks:
+            if self.run.endswith(runs.BEST):
+                raise UserError(f"{self.run}: training resumes from the newest checkpoint: give the run without @best")
+            found = str(runs.find(self.run).path) if ranks.is_first else ""
+            run = runs.Run(Path(ranks.broadcast(found.encode()).decode()))
+            images_from(self.data, run.config)
+            choose_renderer(run.config)
+            return resume(run, run.config, ranks)

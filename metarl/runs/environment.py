@@ -1,0 +1,39 @@
+"""What a run was started with: versions, commit, machine, job."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from metarl import __version__
+from metarl.distributed.launch import job
+
+PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}}
+
+
+def describe(launch: str | None) -> dict[str, str | None]:
+    """What `environment.json` holds; launch: what all processes of one call of torchrun share."""
+    found = {"metarl": __version__, "commit": commit(), "machine": platform.machine(), **versions()}
+    if launch:
+        found |= {"launch": launch} | ({"job": name} if (name := job()) else {})
+    return found
+
+
+@cache
+def commit() -> str | None:
+    """The commit of this checkout, with a + where it was changed since; None where it is not a checkout."""
+    root = Path(__file__).resolve().parent.parent.parent
+    words = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 and (root / ".git").exists() else None
