@@ -44,7 +44,7 @@ def evaluate_adaptation(
     """How well each learner does after as many adaptation episodes as its key says, with up to `batch` a round.
 
     Each repeat is an adaptation of its own, evaluated on one episode of sampled and one of greedy actions. A recurrent
-    learner, which is the same for all keys, acts in whole trials, half of them with sampled and half with greedy actions.
+    learner, the same for all keys, acts in whole trials, half of them with sampled and half with greedy actions.
     """
 
     def collect(learner: Learner[Any], plan: tuple[int, ...], greedy: int, clock: Clock) -> tuple[Trajectories, ...]:

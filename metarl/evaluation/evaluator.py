@@ -6,7 +6,6 @@ There is one evaluator for each kind of answers: `metarl.evaluation.evaluators.e
 from __future__ import annotations
 
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
+from metarl.system.files import atomic_write
 from metarl.training.build import build_family
 from metarl.training.placement import CPU, Placement
 
@@ -109,11 +109,9 @@ class Evaluator(ABC, Generic[R]):
         return [result.to_json() for result in results]
 
     def store(self, run: Run, result: R) -> Path:
-        """Write a result into its run folder, whole or not at all; the same evaluation gives the same file."""
+        """Write a result into its run folder, atomically; the same evaluation gives the same file."""
         path = run.path / result.file_name
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(result.to_json(), indent=1, allow_nan=False))
-        temporary.replace(path)
+        atomic_write(path, json.dumps(result.to_json(), indent=1, allow_nan=False))
         return path
 
     def evaluate_all(self, runs: Sequence[Run], options: Options, tell: Callable[[str], None]) -> list[R]:

@@ -106,7 +106,7 @@ def _row(group: list[Run], options: Options) -> Row:
 
 
 def comparison_tables(rows: list[Row]) -> list[TextTable]:
-    """Accuracy by way and shot, and by presentation where some learner reads a stream; ours, in brackets as published."""
+    """Accuracy by way and shot, and by presentation where some learner reads a stream; in brackets as published."""
     streams = [row for row in rows if row.presentations]
     return [_accuracy_table(rows), *([_presentation_table(streams)] if streams else [])]
 
