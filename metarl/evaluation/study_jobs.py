@@ -157,7 +157,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool) -> Job:
     """Start `metarl` with these words on one core; what it prints is appended to the run's log.txt."""
     with (run.path / "log.txt").open("ab") as log:
-        command = [sys.executable, "-m", "metarl", *words]
+        command = [sys.executable, "-m", "metarl", *words, *plugins.as_options()]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     return Job(planned, run, process, evaluates)
