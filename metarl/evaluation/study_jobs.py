@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from metarl.config import plugins
 from metarl.errors import DivergedError, UserError
 from metarl.evaluation.study import PlannedRun, find_run, iterations_of
 from metarl.runs import folder as runs
