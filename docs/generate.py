@@ -245,14 +245,11 @@ def api_pages() -> dict[str, str]:
     """One page for each package, with its modules, and an index of them."""
     pages = {}
     for floor in FLOORS:
-        package = importlib.import_module(floor)
-        modules = [floor, *(info.name for info in pkgutil.walk_packages(package.__path__, f"{floor}."))]
-        packages = [name for name in modules if hasattr(importlib.import_module(name), "__path__")]
-        for name in packages:
-            own = [m for m in modules if m.rpartition(".")[0] == name and m not in packages]
-            if not own and name != floor:
-                own = []
-            pages[name] = _api_page(name, own)
+        path = importlib.import_module(floor).__path__
+        found = [info for info in pkgutil.walk_packages(path, f"{floor}.") if not info.name.endswith("__main__")]
+        for package in (floor, *(info.name for info in found if info.ispkg)):
+            own = [info.name for info in found if not info.ispkg and info.name.rpartition(".")[0] == package]
+            pages[package] = _api_page(package, own)
     pages["index"] = _api_index(list(pages))
     return pages
 
@@ -260,8 +257,6 @@ def api_pages() -> dict[str, str]:
 def _api_page(package: str, modules: list[str]) -> str:
     parts = [_title(package, "="), f".. automodule:: {package}"]
     for module in modules:
-        if module.endswith("__main__"):
-            continue
         parts += [_title(module, "-"), f".. automodule:: {module}"]
     return "\n\n".join(parts) + "\n"
 
