@@ -113,7 +113,7 @@ def _in_text(page: Path) -> Iterator[Command]:
 
 
 def _place(page: Path, number: int) -> str:
-    return f"{page.relative_to(HOME)}:{number}"
+    return f"{page.relative_to(HOME) if page.is_relative_to(HOME) else page.name}:{number}"
 
 
 # --- checking them ----------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def _made_small(command: Command) -> list[str]:
     subject = next((w for w in words[1:] if not w.startswith("-")), "")
     match command.verb:
         case "train":
-            return [*words, *_overrides(subject, words)]
+            return [*words, *_overrides(subject)]
         case "resume" | "record" if "--tasks" not in words:
             _train_if_missing(subject)
             return [*words, *(["--steps", "3"] if command.verb == "record" and _acts(subject) else [])]
@@ -197,8 +197,8 @@ def _acts(name: str) -> bool:
     return not _config(name).tasks.is_supervised
 
 
-def _overrides(name: str, words: list[str]) -> list[str]:
-    """Options that make a training small; those of its own stay where they are not about size."""
+def _overrides(name: str) -> list[str]:
+    """Options that make a training small."""
     from metarl.config import files
 
     raw = files.read_yaml(files.find(name))
@@ -207,7 +207,6 @@ def _overrides(name: str, words: list[str]) -> list[str]:
         small["outer.minibatches"] = 1
     if raw["learner"].get("minibatch"):
         small["learner.minibatch"] = 3
-    del words
     return [word for key, value in small.items() for word in (f"--{key}", str(value))]
 
 
@@ -217,7 +216,7 @@ def _train_if_missing(name: str) -> None:
     if Path("runs", name).is_dir():
         return
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
-        app.main(["train", name, *_overrides(name, [])])
+        app.main(["train", name, *_overrides(name)])
 
 
 def _names(words: list[str]) -> list[str]:

@@ -37,20 +37,16 @@ def skip(app: Any, what: str, name: str, item: Any, skipped: bool, options: Any)
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
-    """Runs of prose, and of indented lines with the empty ones between them."""
-    marked = [(bool(line[:1].isspace()), line.rstrip()) for line in lines]
-    for is_blank, group in groupby(marked, key=lambda pair: not pair[1]):
-        if is_blank:
-            continue
-        for _, run in groupby(group, key=lambda pair: pair[0]):
-            yield [line for _, line in run]
+    """Runs of lines that are not empty."""
+    for is_empty, group in groupby((line.rstrip() for line in lines), key=lambda line: not line):
+        if not is_empty:
+            yield list(group)
 
 
 def _paragraph(block: list[str], index: int) -> list[str]:
     if block[0][:1].isspace():
-        if any(ARGUMENT.match(line.strip()) for line in block):
-            return _arguments([line.strip() for line in block])
         return ["::", "", *(f"    {line}" for line in textwrap.dedent("\n".join(block)).split("\n"))]
+    block = [line.strip() for line in block]
     if index and any(ARGUMENT.match(line) for line in block):
         return _arguments(block)
     return [_escape(line) for line in block]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
@@ -17,15 +18,10 @@ SCRIPT = HOME / "docs" / "check_commands.py"
 def check(*options: str) -> str:
     """In a process of its own, for plugins stay registered."""
     words = [sys.executable, str(SCRIPT), *options]
-    done = subprocess.run(words, cwd=HOME, capture_output=True, text=True, check=False, env=_env())
+    env = os.environ | {"PYTHONPATH": str(HOME)}
+    done = subprocess.run(words, cwd=HOME, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
-
-
-def _env() -> dict[str, str]:
-    import os
-
-    return os.environ | {"PYTHONPATH": str(HOME)}
 
 
 def test_all_commands_parse_and_their_settings_exist() -> None:
@@ -39,15 +35,12 @@ def test_the_short_ones_run() -> None:
 
 def test_commands_are_found_in_blocks_and_in_text(tmp_path: Path) -> None:
     """An indented one with a comment, a fenced one over two lines, one in text; none with something left out."""
-    page = HOME / "docs" / "not_a_page.md"
+    page = tmp_path / "page.md"
     script: dict[str, Any] = runpy.run_path(str(SCRIPT))
     text = (
         "    metarl train a  # a comment\n\n```\nmetarl train b \\\n    --seed 1\n```\n"
         "Use `metarl train c`, `metarl train <name>`, `metarl record RUN` or `metarl list a | b`.\n"
     )
     page.write_text(text)
-    try:
-        found = [c.words for c in (*script["_in_blocks"](page), *script["_in_text"](page))]
-    finally:
-        page.unlink()
+    found = [c.words for c in (*script["_in_blocks"](page), *script["_in_text"](page))]
     assert found == [["metarl", "train", "a"], ["metarl", "train", "b", "--seed", "1"], ["metarl", "train", "c"]]

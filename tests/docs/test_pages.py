@@ -61,7 +61,7 @@ def test_every_package_has_an_api_page() -> None:
     [
         (["Weight of |a|^2 in `x_`."], [r"Weight of \|a\|^2 in ``x_``.", ""]),
         (["First.", "", "    a = b"], ["First.", "", "::", "", "    a = b", ""]),
-        (["First.", "", "size: of it.", "  and more"], ["First.", "", "", "- **size**: of it.", "", "::", "", "    and more", ""]),
+        (["First.", "", "size: of it.", "    and more"], ["First.", "", "", "- **size**: of it.", "  and more", ""]),
     ],
     ids=["marks are escaped", "indented blocks stay as they are", "arguments become a list"],
 )
@@ -75,4 +75,4 @@ def test_every_learner_has_a_page() -> None:
     from agents.registry import LEARNERS
 
     text = "\n".join(path.read_text() for path in (DOCS / "learners").glob("*.md"))
-    assert [name for name in LEARNERS.items() if f"`learner.kind: {name}`" not in text and f"`{name}`" not in text] == []
+    assert [name for name in LEARNERS.names() if f"`learner.kind: {name}`" not in text and f"`{name}`" not in text] == []
