@@ -14,11 +14,9 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent.parent / "docs" / "notebooks"
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
-    traitlets = pytest.importorskip("traitlets.config")
     notebook = nbformat.read(path, as_version=4)
-    config = traitlets.Config({"KernelManager": {"transport": "ipc"}})  # sockets of the file system, not of a network
     folder = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(notebook, timeout=300, resources=folder, config=config).execute()
+    nbclient.NotebookClient(notebook, timeout=300, resources=folder).execute()
 
 
 def test_notebooks_are_stored_without_output() -> None:
