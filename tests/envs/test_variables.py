@@ -60,7 +60,7 @@ def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
         ({"direction": 1.0, "slope_deg": 40.0, "friction": 1.0}, "slope_deg=40 lies outside"),
         (
             {"direction": 1.0, "slope_deg": 1.0},
-            "needs friction: its tasks have the parameters",
+            "needs the parameter friction: expected direction",
         ),
     ],
 )

@@ -78,7 +78,7 @@ def test_it_fails_when_it_lies_or_tips_over() -> None:
 
 
 def test_a_quadruped_has_no_twin_in_gymnasium() -> None:
-    with pytest.raises(ValueError, match="no twin in gymnasium"):
+    with pytest.raises(ValueError, match="gymnasium has no environment of the quadruped"):
         build_family("QuadrupedGoal", physics="gymnasium")
 
 
