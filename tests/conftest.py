@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from metarl.config import files as settings
-from metarl.config import schema
+from metarl.config.experiment import Config
 from metarl.system import rendering as gl
 
 os.environ.setdefault("MUJOCO_GL", gl.working() or "disabled")  # before any test imports mujoco
@@ -42,10 +42,10 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
-def small() -> Callable[..., schema.Config]:
+def small() -> Callable[..., Config]:
     """A shipped config made small enough for a test; the horizon is 10 steps, and images are glyphs."""
 
-    def make(name: str, **overrides: Any) -> schema.Config:
+    def make(name: str, **overrides: Any) -> Config:
         kind = settings.read_yaml(settings.find(name))["tasks"].get("kind")
         acting = {"tasks.horizon": 10, "policy.hidden": [8]}
         own = OWN.get(kind, acting) | WIDE.get(name, {})
