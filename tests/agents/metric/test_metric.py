@@ -10,7 +10,7 @@ from torch import Tensor
 
 from agents.learner import Learner, Params, SupervisedTask, map_tensors, mean_over_tasks
 from agents.metric import Matching, Prototypical, Relation, Siamese
-from agents.metric.matching import in_context, read
+from agents.metric.matching import query_in_context, support_in_context
 from agents.nn.cells import init_lstm
 from agents.nn.embeddings import RUNNING, Conv4, Embedded
 from agents.objectives import cross_entropy
@@ -27,7 +27,7 @@ class Identity:
     def init(self, generator: torch.Generator) -> Params:
         return {}
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         return Embedded(x.flatten(1), {})
 
 
@@ -76,9 +76,9 @@ def test_the_support_is_read_both_ways_as_by_torchs_own_lstm(generator: torch.Ge
     z = torch.randn(5, 2, generator=generator)
     there, _ = lstm(theta, "forwards")(z[:, None])
     back, _ = lstm(theta, "backwards")(z.flip(0)[:, None])
-    assert torch.allclose(in_context(theta, z), there[:, 0] + back[:, 0].flip(0) + z, atol=1e-6)
-    turned = in_context(theta, z.flip(0)).flip(0)
-    assert not torch.allclose(in_context(theta, z), turned, atol=1e-3)  # the order matters
+    assert torch.allclose(support_in_context(theta, z), there[:, 0] + back[:, 0].flip(0) + z, atol=1e-6)
+    turned = support_in_context(theta, z.flip(0)).flip(0)
+    assert not torch.allclose(support_in_context(theta, z), turned, atol=1e-3)  # the order matters
 
 
 def test_the_query_reads_the_memory_as_the_equations_say(generator: torch.Generator) -> None:
@@ -93,7 +93,7 @@ def test_the_query_reads_the_memory_as_the_equations_say(generator: torch.Genera
         i, forget, new, out = gates[:2], gates[2:4], gates[4:6], gates[6:]
         c = forget.sigmoid() * c + i.sigmoid() * new.tanh()
         h = out.sigmoid() * c.tanh() + f
-    assert torch.allclose(read(theta, f[None], g, 3)[0], h, atol=1e-6)
+    assert torch.allclose(query_in_context(theta, f[None], g, 3)[0], h, atol=1e-6)
 
 
 def test_relation_maps_are_64_by_5_by_5_and_classes_are_sums(generator: torch.Generator) -> None:
