@@ -1,4 +1,4 @@
-"""Joint training, the baseline of every learner that adapts."""
+"""Joint training, the baseline without adaptation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Baseline: one policy for all tasks, no adaptation."""
+    """Baseline: one policy for all tasks, without adaptation."""
 
     kind: Literal["joint"] = "joint"
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
-
-from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from agents.settings import BatchNorm, EmbeddingSettings, Heads, LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
@@ -14,13 +12,19 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Matching networks (Vinyals et al. 2016); fce is their full context embedding, with so many reads."""
+    """Matching networks (Vinyals et al. 2016): attention over the support.
+
+    distance: what attention is computed from, `cosine` similarity or `l2` distance. fce: full context embeddings.
+    reads: steps of attention over the support in the full context embedding of a query. bn: statistics of batch
+    normalisation, of the batch (`transductive`), of the `support`, or `running` ones measured after training.
+    embedding: the image embedding.
+    """
 
     kind: Literal["matching"] = "matching"
     bn: BatchNorm = "running"
     distance: Literal["cosine", "l2"] = "cosine"
     fce: bool = False
-    reads: Annotated[int, Field(ge=1, le=100)] = 5
+    reads: Heads = 5
     embedding: EmbeddingSettings = EmbeddingSettings()
     accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
 

@@ -1,4 +1,4 @@
-"""The oracle, which observes the task."""
+"""The oracle, which observes the task parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Baseline: one policy that observes the true task parameters, which no other learner does."""
+    """Baseline: one policy that observes the true task parameters, an upper bound for learners that do not."""
 
     kind: Literal["oracle"] = "oracle"
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)

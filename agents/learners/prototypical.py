@@ -1,4 +1,4 @@
-"""Prototypical networks: the nearest class mean."""
+"""Prototypical networks: classification by the nearest class mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Prototypical networks (Snell et al. 2017)."""
+    """Prototypical networks (Snell et al. 2017): classification by the nearest class mean.
+
+    bn: statistics of batch normalisation, as in `matching`. embedding: the image embedding.
+    """
 
     kind: Literal["prototypical"] = "prototypical"
     bn: BatchNorm = "running"

@@ -1,4 +1,4 @@
-"""Relation networks: a learned comparison."""
+"""Relation networks: a learned similarity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Relation networks (Sung et al. 2018), with their own embedding."""
+    """Relation networks (Sung et al. 2018): a learned similarity, with its own embedding.
+
+    bn: statistics of batch normalisation, as in `matching`.
+    """
 
     kind: Literal["relation"] = "relation"
     bn: BatchNorm = "running"

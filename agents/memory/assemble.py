@@ -13,20 +13,22 @@ from agents.nn.cores import Core
 from agents.nn.perceptrons import TanhMLP
 
 
-def with_memory(core_of: Callable[[int], Core], rounds: int, memory_reset: str, problem: Problem) -> Learner[Any]:
-    """core_of: the core for a number of inputs. A policy, a reader of streams, or a transcriber of sequences."""
+def build_with_core(
+    build_core: Callable[[int], Core], rounds: int, memory_reset: str, problem: Problem
+) -> Learner[Any]:
+    """build_core: the core for a number of inputs. A policy, a reader of streams, or a transcriber of sequences."""
     match problem.answers:
         case "classes":
-            core = core_of(SIDE * SIDE + problem.way)
+            core = build_core(SIDE * SIDE + problem.way)
             return Stream(core, flatten_images, one_hot_labels, problem.objective, problem.way)
         case "numbers":
-            return Stream(core_of(2), identity, numbers_as_labels, problem.objective, 1)
+            return Stream(build_core(2), identity, numbers_as_labels, problem.objective, 1)
         case "sequences":
-            return Transcriber(core_of(problem.space.obs), problem.space.act)
+            return Transcriber(build_core(problem.space.obs), problem.space.act)
     observed = (
         problem.space.obs + problem.space.act + 2
     )  # with the last action and reward, and whether an episode ended
-    core = core_of(observed)
+    core = build_core(observed)
     features = core.dim + observed
     acting, value = problem.policy.build(features, problem.space), TanhMLP(features, *problem.policy.hidden, 1)
     outer = problem.penalized_objective()

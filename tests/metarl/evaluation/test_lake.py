@@ -213,7 +213,7 @@ def test_a_gradient_learner_of_twenty_ways_can_be_asked(workdir: Path, capsys: p
 
 
 def test_a_network_without_batch_norm_cannot_be_normalised() -> None:
-    learner = Siamese(Koch(), 20, "none", "drawn")
+    learner = Siamese(Koch(), 20, "none", "normal")
     assert with_statistics(learner, None) is learner
     with pytest.raises(UserError, match="--bn is support, but this network has no batch normalisation: leave it out"):
         with_statistics(learner, "support")
