@@ -22,7 +22,7 @@ class Analyse:
 
     metarl analyse gradients maml_sinusoid                  at a config's initial weights
     metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
-    metarl analyse estimators                               ways to differentiate a policy gradient, beside the truth
+    metarl analyse estimators                               policy-gradient estimators, beside the exact values
     """
 
     what: Annotated[
@@ -33,7 +33,7 @@ class Analyse:
         Positional[str], arg(help="of gradients: a config's name or path, or a run's folder", metavar="CONFIG_OR_RUN")
     ] = ""
     steps: int = 2
-    """k: batches of a task; the first k - 1 are descended, MAML is judged on the last"""
+    """k: batches of a task; the first k - 1 are descended, MAML's outer loss is that of the last"""
     alphas: tuple[float, ...] = ()
     """inner rates; by default twelve from 3e-7 to 0.1 of |A| / |B|, where the law's two terms are equally long"""
     tasks: int = 16
@@ -56,11 +56,11 @@ class Analyse:
         if self.what == "estimators":
             return self._estimators(out, overrides)
         if not self.subject:
-            raise UserError("analyse gradients of what? name a config or a run (see `metarl list configs`)")
+            raise UserError("analyse gradients needs a config or a run (see `metarl list configs`)")
         different = set(self.alphas)
         if self.alphas and (len(different) < 2 or not all(math.isfinite(a) and a > 0 for a in different)):
-            told = " ".join(f"{a:g}" for a in self.alphas)
-            raise UserError(f"--alphas is {told}, expected two or more different rates above 0")
+            given = " ".join(f"{a:g}" for a in self.alphas)
+            raise UserError(f"--alphas is {given}, expected two or more different rates above 0")
         from metarl.analysis import gradients as analyse
 
         subject = analyse.of(self.subject, overrides)
@@ -78,7 +78,9 @@ class Analyse:
     def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
         if self.subject or self.alphas:
-            raise UserError("analyse estimators works on processes of its own: leave out the config and --alphas")
+            raise UserError(
+                "analyse estimators has small decision processes of its own: leave out the config and --alphas"
+            )
         from metarl.analysis import estimators
 
         with console.status("writing every episode down"):

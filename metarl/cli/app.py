@@ -1,4 +1,4 @@
-"""The command line: which verb was meant, and how a mistake is said."""
+"""The command line: the choice of a verb, and how mistakes are reported."""
 
 from __future__ import annotations
 
@@ -54,11 +54,13 @@ _ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one command; exit codes: 0 done, 2 a mistake to mend, 3 training diverged, 4 stopped and saved."""
+    """Run one command; exit codes: 0 done, 2 a mistake of the user, 3 training diverged, 4 stopped and saved."""
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
     except UserError as error:
-        if not (is_secondary_rank() and isinstance(error, DivergedError)):  # all come to that, and the first says it
+        if not (
+            is_secondary_rank() and isinstance(error, DivergedError)
+        ):  # all raise it, and the first process reports it
             print(f"error: {_who()}{error}", file=sys.stderr)
         _leave(error.exit_code)
     except KeyboardInterrupt:
@@ -79,7 +81,7 @@ def _who() -> str:
 
 
 def _leave(code: int) -> NoReturn:
-    """End with an exit code; one of several at once, for what it shares with the others would wait for them."""
+    """End with an exit code; one of several processes without clean-up, which would wait for the others."""
     if rank_and_size() is None:
         sys.exit(code)
     sys.stdout.flush()

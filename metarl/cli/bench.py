@@ -26,7 +26,7 @@ class Bench:
     metarl bench sim --config quickstart    one config's family, also with its policy acting
     metarl bench learn                      whole iterations against bare simulation, RL^2 against recurrent PPO
     metarl bench fewshot                    MAML against a loop over tasks, a learner against its bare network
-    metarl bench learn --device cuda        on a card: bare stepping, our worlds, the policy, whole iterations
+    metarl bench learn --device cuda        on a GPU: bare stepping, our worlds, the policy, whole iterations
     """
 
     what: Annotated[
@@ -36,11 +36,11 @@ class Bench:
     config: str | None = None
     """measure this config's family alone"""
     worlds: tuple[int, ...] = ()
-    """how many worlds run side by side; by default 64 and 800, on a card 1024 to 65536"""
+    """how many worlds run side by side; by default 64 and 800, on a GPU 1024 to 65536"""
     device: Literal["cpu", "cuda", "warp"] = "cpu"
-    """of sim and learn: threads, a card, or MuJoCo Warp on the processor, to see that it runs"""
+    """of sim and learn: CPU threads, a GPU, or MuJoCo Warp on the CPU, to check that it runs"""
     plot: Path | None = None
-    """of a card: a picture of how speed grows with the number of worlds"""
+    """of a GPU: a plot of speed against the number of worlds"""
     repeats: int = 5
     """measurements of each way; the median is reported"""
     threads: int = 0
@@ -105,8 +105,8 @@ class Bench:
             return 0
         console.print(bench_device.table(rows, title))
         for robot, worlds in pays.items():
-            said = "at none of these" if worlds is None else f"from {worlds:,} on"
-            console.print(f"{robot}: faster than all threads {said}")
+            where = "at none of these" if worlds is None else f"from {worlds:,} on"
+            console.print(f"{robot}: faster than all threads {where}")
         return 0
 
     def _learning(self, what: str) -> int:

@@ -1,4 +1,4 @@
-"""What the verbs share: the console, what their words may be, and how a wrong one is said."""
+"""What the verbs share: the console, and checks of their arguments."""
 
 from __future__ import annotations
 

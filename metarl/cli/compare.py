@@ -7,15 +7,17 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from metarl.cli.common import Split, console, images_from, no_overrides, within, writable
-from metarl.config import schema
 from metarl.errors import UserError
-from metarl.evaluation.lines import Lines
+from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
+
+if TYPE_CHECKING:
+    from metarl.evaluation.evaluator import Options
 
 
 @dataclass
@@ -34,13 +36,13 @@ class Compare:
     tasks: int | None = None
     """how many tasks; by default 40, or 1000 few-shot ones of each way and shot"""
     after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
-    """of robots: episodes of adaptation after which learners are judged"""
+    """of robots: episodes of adaptation after which learners are evaluated"""
     report_at: int = 3
-    """of robots: episodes of adaptation at which all but the curves are told"""
+    """of robots: episodes of adaptation at which all but the curves are reported"""
     repeats: int = 4
-    """of robots: adaptations of each task"""
+    """of robots: adaptations to each task"""
     fine_tune: bool = True
-    """of robots: joint training also as it goes on learning in each task, and from scratch"""
+    """of robots: joint training also fine-tuned in each task, and trained from scratch there"""
     videos: bool = False
     """of robots: put a clip of every learner into the report"""
     ways: tuple[int, ...] = (5, 20)
@@ -66,7 +68,7 @@ class Compare:
         from metarl.runs import folder as runs
 
         found = [runs.find(r) for r in self.runs]
-        if found[0].config.tasks.kind not in schema.SUPERVISED:
+        if not found[0].config.tasks.is_supervised:
             return compare_policies(found, self, shlex.join(["metarl", *sys.argv[1:]]))
         return self._compare_images(found)
 
@@ -91,19 +93,32 @@ class Compare:
             gl.choose()  # before anything imports mujoco, and before anything takes long
 
     def _compare_images(self, found: list[Run]) -> int:
-        from metarl.evaluation import fewshot_comparison as compare
+        from metarl.evaluation.fewshot_comparison import compare_classifiers, comparison_tables
 
         if self.out and self.out.suffix == ".html":
             raise UserError("--out as HTML is for robots: of images give a file that ends in .md")
         images_from(self.data, found[0].config)
         with console.status("evaluating"):
-            count = self.tasks or 1000
-            rows = compare.compare(found, self.split, self.ways, self.shots, count, self.seed, self.bn)
-        tables = [t for t in (compare.lines_of(rows), compare.lines_of_presentations(rows)) if t]
-        self._tell(tables, [row.to_json() for row in rows])
+            rows = compare_classifiers(found, self.options())
+        self._tell(comparison_tables(rows), [row.to_json() for row in rows])
         return 0
 
-    def _tell(self, tables: list[Lines], as_json: Any) -> None:
+    def options(self) -> Options:
+        """As options of an evaluation."""
+        from metarl.evaluation.evaluator import Options
+
+        return Options(
+            self.split,
+            self.tasks,
+            self.seed,
+            self.after,
+            self.repeats,
+            ways=self.ways,
+            shots=self.shots,
+            bn=self.bn,
+        )
+
+    def _tell(self, tables: list[TextTable], as_json: Any) -> None:
         if self.out and self.out.suffix == ".md":
             self.out.write_text("\n".join(t.to_markdown() for t in tables))
         if self.json:
@@ -117,23 +132,19 @@ class Compare:
 
 def compare_policies(found: list[Run], options: Compare, command: str) -> int:
     """Runs that act, by distribution of tasks: tables, and a report if asked for."""
-    from metarl.evaluation import comparison as compare_runs
-    from metarl.reporting import comparison_tables as standing_tables
+    from metarl.evaluation.comparison import compare_runs
+    from metarl.reporting import comparison_tables
     from metarl.reporting import html as report
 
     with console.status("evaluating") as status:
-        told = compare_runs.compare_runs(
+        comparisons = compare_runs(
             found,
-            options.split,
-            options.tasks or 40,
-            after=options.after,
-            repeats=options.repeats,
-            seed=options.seed,
+            options.options(),
             at=options.report_at,
             fine_tune=options.fine_tune,
             tell=lambda what: status.update(f"evaluating {what}"),
         )
         if options.out and options.out.suffix == ".html":
-            report.write(options.out, told, found, command, options.videos, lambda what: status.update(what))
-    options._tell([t for s in told for t in standing_tables.tables(s)], [s.to_json() for s in told])
+            report.write(options.out, comparisons, found, command, options.videos, lambda what: status.update(what))
+    options._tell([t for c in comparisons for t in comparison_tables.tables(c)], [c.to_json() for c in comparisons])
     return 0

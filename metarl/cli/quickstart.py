@@ -32,7 +32,7 @@ class Quickstart:
         overrides |= {"train.iterations": 2, "train.episodes": 4} if self.smoke else {}
         names = ("quickstart", "quickstart_oracle")
         for name in names:
-            settings.load(settings.find(name), overrides)  # a setting that does not suit both is said before training
+            settings.load(settings.find(name), overrides)  # a setting that does not fit both is refused before training
         for name in names:
             if code := Train(name)(overrides):
                 return code

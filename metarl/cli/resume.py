@@ -28,7 +28,7 @@ class Resume:
 
         with process_group() as ranks:
             if self.run.endswith(runs.BEST):
-                raise UserError(f"{self.run}: a training goes on from its newest checkpoint, give it without @best")
+                raise UserError(f"{self.run}: training resumes from the newest checkpoint: give the run without @best")
             found = str(runs.find(self.run).path) if ranks.is_first else ""
             run = runs.Run(Path(ranks.broadcast(found.encode()).decode()))
             images_from(self.data, run.config)

@@ -17,7 +17,7 @@ from metarl.errors import UserError
 
 @dataclass
 class Study:
-    """Train learners on distributions of tasks with several seeds, judge them on unseen tasks, and write a report.
+    """Train learners on distributions of tasks with several seeds, evaluate them on unseen tasks, and write a report.
 
     metarl study maml_robot gru_robot joint_robot oracle_robot --tasks pearl-cheetah-dir --seeds 0:3 --steps 2e6
 
@@ -41,7 +41,7 @@ class Study:
     num_tasks: int = 40
     """how many unseen tasks"""
     report_at: int = 3
-    """episodes of adaptation at which all but the curves are told"""
+    """episodes of adaptation at which all but the curves are reported"""
     videos: bool = False
     """put a clip of every learner into the report"""
 
@@ -55,18 +55,17 @@ class Study:
         writable(self.out, (".html",))
         options = Compare((), self.split, self.num_tasks, report_at=self.report_at, videos=self.videos, out=self.out)
         options.check()
-        from metarl.evaluation import comparison as compare_runs
-        from metarl.evaluation import study
+        from metarl.evaluation.comparison_entries import is_evaluated
+        from metarl.evaluation.study import plan_runs
+        from metarl.evaluation.study_jobs import StudyEvaluation, run_study
         from metarl.training.placement import usable_cores
 
         command = shlex.join(["metarl", *sys.argv[1:]])
-        wants = study.wanted(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
+        planned = plan_runs(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
         words = ["--split", self.split, "--tasks", str(self.num_tasks), "--report-at", str(self.report_at), "--json"]
-        evaluation = study.StudyEvaluation(
-            words, lambda run: compare_runs.is_evaluated(run, self.split, self.num_tasks, options.after)
-        )
+        evaluation = StudyEvaluation(words, lambda run: is_evaluated(run, options.options()))
         try:
-            runs = study.carry_out(wants, evaluation, command, self.jobs or usable_cores(), console)
+            runs = run_study(planned, evaluation, command, self.jobs or usable_cores(), console)
         except KeyboardInterrupt:
             console.print("stopped; every training is saved, and the same command goes on from there")
             return INTERRUPTED

@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from metarl.cli.common import console, within
 from metarl.config import files as settings
+from metarl.config import plugins
 from metarl.errors import UserError
 
 
@@ -22,7 +23,7 @@ class Submit:
     metarl submit maml_cheetah_direction --nodes 2 --processes 8 --gpus 8 --hours 12 --also account=team
 
     The tasks of every iteration are shared out among all processes. A process that is lost is followed by a new start
-    from the last checkpoint; a job whose time is up saves, and goes on when Slurm starts it again.
+    from the last checkpoint; a job whose time is up saves, and resumes when Slurm starts it again.
     """
 
     config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
@@ -31,11 +32,11 @@ class Submit:
     nodes: int = 1
     """machines"""
     processes: int = 1
-    """on each of them; with cards, as many as those"""
+    """on each of them; with GPUs, one for each GPU"""
     gpus: int = 0
-    """cards of each machine"""
+    """GPUs of each machine"""
     cores: int = 1
-    """of the processor for each process"""
+    """CPU cores of each process"""
     memory_gib: int = 0
     """of each machine; 0: what the cluster gives"""
     hours: float = 24.0
@@ -68,7 +69,7 @@ class Submit:
         if not importlib.util.find_spec("submitit"):
             raise UserError("submitit is not installed: pip install -e '.[slurm]'")
         words = [word for key, value in overrides.items() for word in (f"--{key}", json.dumps(value))]
-        return self._submit(path.stem, ("train", self.config, *words))
+        return self._submit(path.stem, ("train", self.config, *words, *plugins.as_options()))
 
     def _submit(self, name: str, command: tuple[str, ...]) -> int:
         import submitit

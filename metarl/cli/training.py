@@ -1,4 +1,4 @@
-"""What train, resume and quickstart share: a run is started, or goes on from its newest checkpoint."""
+"""What train, resume and quickstart share: a run is started, or resumed from its newest checkpoint."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch takes a second
 
 
 def start(name: str, config: Config, command: str) -> int:
+    """Train a new run, or resume the one that these processes are started again for; the exit code."""
     choose_renderer(config)
     with console.status("starting"):
         from metarl.distributed.process_group import process_group
@@ -39,8 +40,8 @@ def start(name: str, config: Config, command: str) -> int:
         if ranks.is_first:
             run = runs.create(name, config, command, ranks.launch)
             run.save_placement(trainer.placement.simulator, trainer.placement.kind)
-            told = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
-            console.print(told, soft_wrap=True, highlight=False)
+            summary = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
+            console.print(summary, soft_wrap=True, highlight=False)
         return 0 if train(run, trainer, console, _video(run, config)) else INTERRUPTED
 
 
@@ -60,7 +61,7 @@ def _check_same(config: Config, ranks: Ranks) -> None:
 
 
 def resume(run: Run | None, config: Config, ranks: Ranks) -> int:
-    """Train on from the newest checkpoint of a run, which only the first of several processes has to know."""
+    """Resume from the newest checkpoint of a run, which only the first of several processes has to know."""
     from metarl.runs import checkpoint
     from metarl.training.loop import train
     from metarl.training.make import make_trainer

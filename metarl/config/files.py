@@ -1,4 +1,4 @@
-"""Configs: one YAML file and a command line in, one frozen record out, every unknown key an error in one sentence."""
+"""Configs: one YAML file and command-line overrides in, one frozen record out; every mistake is one sentence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find(name_or_path: str) -> Path:
 
 
 def can_be_path(text: str) -> bool:
-    """Whether a file system can be asked for it: 4095 bytes at most, 255 a name, none of them zero."""
+    """Whether it can be a path: 4095 bytes at most, 255 a name, none of them zero."""
     whole = os.fsencode(text)
     return len(whole) < 4096 and b"\0" not in whole and all(len(name) < 256 for name in whole.split(b"/"))
 

@@ -1,89 +1,154 @@
-"""What every evaluation rests on: adapt to tasks on so many episodes, and be judged on fresh ones."""
+"""The evaluator of acting learners: return on unseen tasks after 0, 1, 2, 3, 5, 10, 20 adaptation episodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.learner import Learner, Params
-from envs.core import TaskDistribution, Tasks, Trajectories
-from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
-from metarl.training.policies import is_recurrent
+from metarl.config.experiment import Config
+from metarl.errors import UserError
+from metarl.evaluation import fine_tuning
+from metarl.evaluation.adaptation_curve import AdaptationResult, evaluate_adaptation
+from metarl.evaluation.adaptation_evaluation import PROTOCOL, Evaluation
+from metarl.evaluation.adaptation_tables import adaptation_table, summary
+from metarl.evaluation.evaluator import MAX_EPISODES, UNREADABLE, Evaluator, Options, Start, read_stored
+from metarl.evaluation.sampling import sample_tasks, seeded
+from metarl.evaluation.text_table import TextTable
+from metarl.runs import checkpoint
+from metarl.runs.folder import Run
+from metarl.training.make import load_trainer
+from metarl.training.policies import episodes_a_round
+from metarl.training.trainer import Trainer
 
 
-class AdaptationResult(NamedTuple):
-    """Returns of every task and trial after some episodes of adaptation; NaN where a simulation broke down."""
+class AdaptationEvaluator(Evaluator[Evaluation]):
+    """Evaluates policies by the return on unseen tasks before and after adaptation."""
 
-    sampled: Tensor  # [N, trials], of actions as they are drawn while it adapts
-    greedy: Tensor  # [N, trials], of the likeliest actions
-    adapting: float  # seconds of computation that a trial took, without simulation
-    diverged: float  # share of episodes whose simulation broke down
+    num_tasks = 40
+
+    def check_options(self, options: Options) -> None:
+        if options.num_tasks is not None and options.num_tasks < 1:
+            raise UserError(f"--tasks is {options.num_tasks}, expected at least 1")
+        if options.repeats < 1:
+            raise UserError(f"--repeats is {options.repeats}, expected at least 1")
+        if 0 not in options.after or min(options.after) < 0 or max(options.after) > MAX_EPISODES:
+            raise UserError(f"--after expects 0 and numbers of episodes up to {MAX_EPISODES}")
+
+    def evaluate(self, run: Run, options: Options) -> Evaluation:
+        """Returns after each of `options.after` adaptation episodes, on unseen tasks.
+
+        The number of adaptation episodes in training is always among them; a learner that does not adapt has only 0.
+        """
+        trainer, generator = load_trainer(run, options.placement), seeded(options.seed)
+        count = options.num_tasks or self.num_tasks
+        tasks = sample_tasks(trainer.family, count, options.split, generator)
+        plan = _plan(trainer, options)
+        curve = evaluate_adaptation(
+            plan.learners,
+            plan.theta,
+            trainer.family,
+            tasks,
+            options.repeats,
+            plan.batch,
+            trainer.advantage,
+            generator,
+        )
+        from_scratch = options.fine_tune == "scratch"
+        return Evaluation(
+            run.name,
+            display_name(run.config, options.fine_tune),
+            options.split,
+            options.seed,
+            options.repeats,
+            trainer.iteration,
+            0 if from_scratch else trainer.env_steps,
+            0.0 if from_scratch else round(trainer.seconds / 60, 2),
+            tasks.to_json(),
+            tuple(plan.learners),
+            plan.trained_after,
+            **_arrays(list(curve.values())),
+            chosen=plan.chosen,
+            simulator=options.placement.simulator,
+        )
+
+    def find_stored(self, run: Run, options: Options) -> Evaluation | None:
+        """A stored result that has at least the wanted numbers of adaptation episodes, cut down to these.
+
+        Only results that were simulated on the CPU are found: those that are compared all come from there.
+        """
+        wanted = {
+            "split": options.split,
+            "seed": options.seed,
+            "repeats": options.repeats,
+            "learner": display_name(run.config, options.fine_tune),
+            "protocol": PROTOCOL,
+            "simulator": "cpu",
+            "iteration": checkpoint.selected_iteration(run),
+        }
+        count = options.num_tasks or self.num_tasks
+        for path in sorted(run.path.glob(f"evaluation_{options.split}_*.json")):
+            try:
+                stored = Evaluation.from_json(read_stored(path))
+                same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
+            except UNREADABLE:
+                continue
+            if same and stored.after == (0,):
+                return stored
+            if same and set(options.after) <= set(stored.after):
+                return stored.only_after({*options.after, stored.trained_after})
+        return None
+
+    def tables(self, results: Sequence[Evaluation]) -> list[TextTable]:
+        return [adaptation_table(self.family, results[0], results[1:])]
+
+    def to_json(self, results: Sequence[Evaluation]) -> dict[str, Any]:
+        return summary(self.family, results[0], results[1:])
 
 
-def rounds_of(episodes: int, batch: int) -> tuple[int, ...]:
-    """Episodes of each round, `batch` at most."""
-    whole, rest = divmod(episodes, batch)
-    return (batch,) * whole + ((rest,) if rest else ())
+EVALUATOR = AdaptationEvaluator
 
 
-def evaluate_adaptation(
-    learners: Mapping[int, Learner],
-    theta: Params,
-    family: TaskDistribution,
-    tasks: Tasks,
-    repeats: int,
-    batch: int,
-    advantage: AdvantageEstimator,
-    generator: torch.Generator,
-) -> dict[int, AdaptationResult]:
-    """How well each learner does after as many episodes as its key says, adapting on up to `batch` of them at once.
-
-    A trial is an adaptation of its own, judged on an episode in which actions are drawn and one in which the likeliest
-    are taken. A learner that adapts while it acts, the same for all keys, goes through whole trials in either way.
-    """
-
-    def go(learner: Learner, plan: tuple[int, ...], greedy: int, clock: Clock) -> tuple[Trajectories, ...]:
-        return collect_rollouts(
-            learner, theta, family, tasks, plan, advantage, generator, greedy=greedy, clock=clock
-        ).trajectories
-
-    last = learners[max(learners)]
-    if is_recurrent(last):
-        return _in_one_go(go, last, tuple(learners), repeats)
-    found = {k: _one_by_one(go, learner, rounds_of(k, batch), repeats) for k, learner in learners.items()}
-    judging = found[0].adapting if 0 in found else 0.0  # acting in the two episodes that it is judged on
-    return {k: j._replace(adapting=max(j.adapting - judging, 0.0)) for k, j in found.items()}
+def display_name(config: Config, fine_tune: Start | None = None) -> str:
+    """How tables call a learner, or what fine-tuning makes of it."""
+    return config.learner.display_name if fine_tune is None else fine_tuning.DISPLAY_NAMES[fine_tune]
 
 
-Go = Callable[[Learner, tuple[int, ...], int, Clock], tuple[Trajectories, ...]]
-"""(learner, plan, greedy, clock) -> what all tasks went through."""
+class _Plan(NamedTuple):
+    """Which learner adapts on how many episodes, `batch` a round."""
+
+    learners: dict[int, Learner[Any]]
+    theta: Params
+    batch: int
+    trained_after: int
+    chosen: str
 
 
-def _one_by_one(go: Go, learner: Learner, rounds: tuple[int, ...], repeats: int) -> AdaptationResult:
-    clock = Clock()
-    rollouts = [go(learner, (*rounds, 2), 1, clock) for _ in range(repeats)]
-    returns = torch.stack([rounds[-1].returns for rounds in rollouts], 1).cpu()  # [N, trials, 2]
-    spent = _computing(clock) / returns[..., 0].numel()
-    return AdaptationResult(returns[..., 0], returns[..., 1], spent, _broken(sum(rollouts, ())))
+def _plan(trainer: Trainer, options: Options) -> _Plan:
+    learner, batch = trainer.learner, trainer.config.train.episodes
+    trained_after = learner.rounds * episodes_a_round(learner, batch)
+    adapts = bool(learner.rounds or learner.is_recurrent or options.fine_tune)
+    after = tuple(sorted({*options.after, trained_after} if adapts else {0}))
+    if options.fine_tune is None:
+        return _Plan(dict.fromkeys(after, learner), trainer.theta, batch, trained_after, "")
+    best = fine_tuning.select_fine_tuning(trainer, options.fine_tune, after)
+    return _Plan(dict(best.learners), best.theta, fine_tuning.BATCH, max(after), str(best))
 
 
-def _in_one_go(go: Go, learner: Learner, after: tuple[int, ...], repeats: int) -> dict[int, AdaptationResult]:
-    clock = Clock()
-    rollouts = go(learner, (2 * repeats,) * (max(after) + 1), repeats, clock)
-    spent = _computing(clock) / (rollouts[0].returns.numel() * len(rollouts))
-    found = {}
-    for k in after:
-        sampled, greedy = rollouts[k].returns.cpu().chunk(2, 1)
-        found[k] = AdaptationResult(sampled, greedy, k * spent, _broken(rollouts[k : k + 1]))
-    return found
+def _arrays(curve: list[AdaptationResult]) -> dict[str, Any]:
+    """The means over repeats as fields of an `Evaluation`."""
+    return {
+        "returns": np.stack([_mean_of_repeats(r.sampled) for r in curve]),
+        "greedy": np.stack([_mean_of_repeats(r.greedy) for r in curve]),
+        "adapting_ms": tuple(round(1e3 * r.seconds, 3) for r in curve),
+        "diverged": float(np.mean([r.diverged for r in curve])),
+    }
 
 
-def _computing(clock: Clock) -> float:
-    return clock.seconds.get("learning", 0.0) + clock.seconds["policy"]
-
-
-def _broken(rollouts: tuple[Trajectories, ...]) -> float:
-    return torch.cat([t.diverged.flatten() for t in rollouts]).float().mean().item()
+def _mean_of_repeats(returns: Tensor) -> NDArray[np.float64]:
+    """[N, R] -> [N]."""
+    return np.asarray(returns.nanmean(1).double())

@@ -1,4 +1,4 @@
-"""Runs of different learners in one table, with what is published beside it."""
+"""Image classifiers of different learners in one table, with published results beside it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from metarl.config.schema import FewShotTasks, without_seed
+from metarl.config.experiment import without_seed
 from metarl.errors import UserError
-from metarl.evaluation import accuracy, published
-from metarl.evaluation.accuracy import FIXED_WAY, Accuracy, AccuracyResult
-from metarl.evaluation.lines import Lines
-from metarl.evaluation.published import Published
+from metarl.evaluation import published
+from metarl.evaluation.accuracy import AccuracyEvaluator
+from metarl.evaluation.classification import Accuracy, learner_of
+from metarl.evaluation.comparison_entries import check_same_iteration
+from metarl.evaluation.evaluator import Options
+from metarl.evaluation.published import Published, Shape
+from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
-from metarl.training.build import build_few_shot_learner
-
-Shape = tuple[int, int]  # way, shot
 
 
 class Row(NamedTuple):
@@ -30,97 +30,90 @@ class Row(NamedTuple):
     images: int  # of each run, queries too
     minutes: float  # of training, the mean over runs
     accuracy: dict[Shape, list[Accuracy]]  # one a run
-    presentations: dict[int, list[Accuracy]]
+    presentations: dict[int, list[Accuracy]]  # by the number of times that a class was shown
     published: Published | None
 
     def to_json(self) -> dict[str, Any]:
-        found = {
+        """All numbers with the published ones beside them."""
+        lists = {
             "accuracy": [
-                {"way": w, "shot": s, "runs": [r._asdict() for r in rs], "published": _beside(self, (w, s))}
+                {"way": w, "shot": s, "runs": [r._asdict() for r in rs], "published": self.published_accuracy((w, s))}
                 for (w, s), rs in self.accuracy.items()
             ],
             "presentations": [
-                {"time": k, "runs": [r._asdict() for r in rs], "published": _of_time(self, k)}
+                {"time": k, "runs": [r._asdict() for r in rs], "published": self.published_presentation(k)}
                 for k, rs in self.presentations.items()
             ],
         }
         source = self.published.source if self.published else None
-        return {**self._asdict(), **found, "published": source}
+        return {**self._asdict(), **lists, "published": source}
+
+    def published_accuracy(self, shape: Shape) -> float | None:
+        """In %, where there is one."""
+        return self.published.accuracy.get(shape) if self.published else None
+
+    def published_presentation(self, time: int) -> float | None:
+        """In %, at the k-th time that a class was shown, where there is one."""
+        return self.published.presentations.get(time) if self.published else None
 
 
-def compare(
-    runs: Sequence[Run], split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
-) -> list[Row]:
-    """Every run on the same unseen episodes; an evaluation that was stored before is not done again.
+def compare_classifiers(runs: Sequence[Run], options: Options) -> list[Row]:
+    """Every run on the same unseen episodes; stored results are not computed again.
 
-    Raises UserError for runs on other data, or that have no images at all.
+    Learners with a fixed last layer are evaluated on their own number of classes alone. Raises UserError for runs that
+    are on other images, or on none.
     """
-    made_of = {json.dumps(_data_of(run)) for run in runs}
-    if len(made_of) > 1:
+    data = {json.dumps(_data_key(run)) for run in runs}
+    if len(data) > 1:
         raise UserError("the runs are on different images, splits or sizes: they cannot be compared")
     groups: dict[tuple[str, bool], list[Run]] = {}
     for run in runs:
         groups.setdefault((without_seed(run.config), run.best), []).append(run)
-    return [_row(group, split, ways, shots, episodes, seed, bn) for group in groups.values()]
+    return [_row(group, options) for group in groups.values()]
 
 
-def _data_of(run: Run) -> dict[str, Any]:
+def _data_key(run: Run) -> dict[str, Any]:
     tasks = run.config.tasks
-    if not isinstance(tasks, FewShotTasks):
+    if tasks.answers != "classes":
         raise UserError(
             f"{run.name} is on tasks of kind {tasks.kind}: put it beside others by metarl evaluate --against"
         )
-    return tasks.model_dump(include={"data", "splits", "resize", "size", "turn_test_classes"})
+    return tasks.data_key()
 
 
-def _row(
-    group: list[Run],
-    split: str,
-    ways: Sequence[int],
-    shots: Sequence[int],
-    episodes: int,
-    seed: int,
-    bn: str | None,
-) -> Row:
+def _row(group: list[Run], options: Options) -> Row:
     config = group[0].config
-    tasks = config.tasks
-    assert isinstance(tasks, FewShotTasks)
-    fixed = isinstance(build_few_shot_learner(config), FIXED_WAY)
-    results = [_evaluated(run, split, (tasks.way,) if fixed else ways, shots, episodes, seed, bn) for run in group]
-    if not group[0].best and len({j.iteration for j in results}) > 1:
-        raise UserError(f"the runs of {group[0].title} ended at different iterations: resume the shorter ones")
+    tasks: Any = config.tasks
+    if learner_of(config).fixed_way:
+        options = options._replace(ways=(tasks.way,))
+    results = [AccuracyEvaluator(config).stored_or_evaluated(run, options) for run in group]
+    check_same_iteration(group, [r.iteration for r in results])
     last = [run.records()[-1] for run in group]
-    kind = "fomaml" if getattr(config.learner, "first_order", False) else config.learner.kind
-    first = results[0]
+    first, name = results[0], config.learner.published_name
     return Row(
         group[0].title,
-        kind,
+        name,
         first.results[0].bn,
         [run.name for run in group],
         [run.config.seed for run in group],
         first.iteration,
         int(last[0]["env_steps"]),
         sum(r["seconds"] for r in last) / len(last) / 60,
-        {(r.way, r.shot): [j.results[i] for j in results] for i, r in enumerate(first.results)},
-        {r.shot: [j.presentations[i] for j in results] for i, r in enumerate(first.presentations)},
-        published.omniglot(kind, first.results[0].bn) if tasks.data == "omniglot" else None,
+        {(a.way, a.shot): [r.results[i] for r in results] for i, a in enumerate(first.results)},
+        {a.shot: [r.presentations[i] for r in results] for i, a in enumerate(first.presentations)},
+        published.find(tasks.data_name, name, first.results[0].bn),
     )
 
 
-def _evaluated(
-    run: Run, split: str, ways: Sequence[int], shots: Sequence[int], episodes: int, seed: int, bn: str | None
-) -> AccuracyResult:
-    if (stored := accuracy.stored(run, split, ways, shots, episodes, seed, bn)) is not None:
-        return stored
-    found = accuracy.evaluate(run, split, ways, shots, episodes, seed, bn)
-    accuracy.store(run, found)
-    return found
+def comparison_tables(rows: list[Row]) -> list[TextTable]:
+    """Accuracy by way and shot, and by presentation where some learner reads a stream; in brackets as published."""
+    streams = [row for row in rows if row.presentations]
+    return [_accuracy_table(rows), *([_presentation_table(streams)] if streams else [])]
 
 
-def lines_of(rows: list[Row]) -> Lines:
-    """A row for each learner, a column for each way and shot: ours, and in brackets what is published."""
+def _accuracy_table(rows: list[Row]) -> TextTable:
     shapes = list(dict.fromkeys(shape for row in rows for shape in row.accuracy))
-    some = next(iter(rows[0].accuracy.values()))[0]
+    episodes = next(iter(rows[0].accuracy.values()))[0].episodes
     headers = ["config", "batch norm", "seeds", "images", "minutes", *(f"{w}-way {s}-shot" for w, s in shapes)]
     cells = [
         [
@@ -129,50 +122,42 @@ def lines_of(rows: list[Row]) -> Lines:
             str(len(row.seeds)),
             f"{row.images / 1e6:.2f} M",
             f"{row.minutes:.0f}",
-            *(_cell(row.accuracy.get(shape, []), _beside(row, shape)) for shape in shapes),
+            *(_cell(row.accuracy.get(shape, []), row.published_accuracy(shape)) for shape in shapes),
         ]
         for row in rows
     ]
-    notes = [_meaning(rows, some.episodes, "episodes"), *_sources(rows)]
-    return Lines("accuracy in %, in brackets as published", headers, cells, notes)
+    notes = [_meaning(rows, f"{episodes} episodes"), *_sources(rows)]
+    return TextTable("accuracy in %, in brackets as published", headers, cells, notes)
 
 
-def lines_of_presentations(rows: list[Row]) -> Lines | None:
-    """The same by how often a class was shown, for learners that read a stream; None where there is none."""
-    rows = [row for row in rows if row.presentations]
-    if not rows:
-        return None
+def _presentation_table(rows: list[Row]) -> TextTable:
     times = list(rows[0].presentations)
-    cells = [[row.name, *(_cell(row.presentations[k], _of_time(row, k)) for k in times)] for row in rows]
-    notes = [_meaning(rows, rows[0].presentations[times[0]][0].episodes, "streams"), *_sources(rows)]
-    title = "accuracy in % by how often the class was shown, in brackets as published"
-    return Lines(title, ["config", *(f"{k}." for k in times)], cells, notes)
+    cells = [[row.name, *(_cell(row.presentations[k], row.published_presentation(k)) for k in times)] for row in rows]
+    streams = rows[0].presentations[times[0]][0].episodes
+    title = "accuracy in % by presentation of the class, in brackets as published"
+    notes = [_meaning(rows, f"{streams} streams"), *_sources(rows)]
+    return TextTable(title, ["config", *(f"{k}." for k in times)], cells, notes)
 
 
-def _cell(found: list[Accuracy], beside: float | None) -> str:
-    if not found:
+def _cell(accuracies: list[Accuracy], published_value: float | None) -> str:
+    """The mean over runs, with the interval of one run or the range of several; accuracies: one a run."""
+    if not accuracies:
         return ""
-    means = [100 * r.mean for r in found]
+    means = [100 * a.mean for a in accuracies]
     mean = sum(means) / len(means)
-    spread = f" +- {100 * found[0].half:.1f}" if len(found) == 1 else f", {min(means):.1f} to {max(means):.1f}"
-    return f"{mean:.1f}{spread}" + ("" if beside is None else f" ({beside:.1f})")
+    one = f" +- {100 * accuracies[0].half:.1f}"
+    spread = one if len(accuracies) == 1 else f", {min(means):.1f} to {max(means):.1f}"
+    return f"{mean:.1f}{spread}" + ("" if published_value is None else f" ({published_value:.1f})")
 
 
-def _beside(row: Row, shape: Shape) -> float | None:
-    return row.published.accuracy.get(shape) if row.published else None
-
-
-def _of_time(row: Row, time: int) -> float | None:
-    return row.published.presentations.get(time) if row.published else None
-
-
-def _meaning(rows: list[Row], count: int, what: str) -> str:
+def _meaning(rows: list[Row], over: str) -> str:
+    """What the cells contain."""
     one = any(len(row.runs) == 1 for row in rows)
-    many = any(len(row.runs) > 1 for row in rows)
-    said = [f"one seed: +- half of the 95 % interval over {count} {what}"] if one else []
-    return "; ".join(said + (["several: their mean, least and most"] if many else []))
+    several = any(len(row.runs) > 1 for row in rows)
+    parts = [f"one seed: +- half of the 95 % interval over {over}"] if one else []
+    return "; ".join(parts + (["several: their mean, least and most"] if several else []))
 
 
 def _sources(rows: list[Row]) -> list[str]:
-    named = {row.learner: row.published.source for row in rows if row.published}
-    return ["published: " + "; ".join(f"{k} {v}" for k, v in named.items())] if named else []
+    sources = {row.learner: row.published.source for row in rows if row.published}
+    return ["published: " + "; ".join(f"{name} {source}" for name, source in sources.items())] if sources else []

@@ -1,7 +1,7 @@
-"""What others report, to stand beside what was measured here; none of it was run by this code.
+"""Published results, to put beside those of this code; none of them was computed by it.
 
-Accuracy in % on Omniglot, by (way, shot). Protocols differ in splits, episodes and length of training: `source` says
-where a row is from.
+Accuracy in % on Omniglot, by (way, shot). Protocols differ in splits, episodes and length of training: `source` names
+the paper and the table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Shape = tuple[int, int]  # way, shot
 
 
 class Published(NamedTuple):
-    """Accuracies of one learner and where they stand."""
+    """Accuracies of one learner in %, and where they are published."""
 
     source: str
     accuracy: dict[Shape, float]
@@ -38,13 +38,12 @@ OMNIGLOT: dict[str, Published] = {
     "lstm": Published("Santoro et al. 2016, table 1", {}, {1: 24.4, 2: 49.5, 3: 55.3, 4: 61.0, 5: 63.6, 10: 62.5}),
 }
 LAKE = {"siamese": ("Koch et al. 2015, table 2", 92.0)}  # % of Lake's 400 one-shot trials
-WAVES = {"maml": ("Finn et al. 2017, table 2", {1: 0.67, 5: 0.38, 10: 0.35})}  # squared error, 5 points, by steps
 
 
 class PublishedResult(NamedTuple):
     """A mean return on a classic distribution, the episodes of adaptation before it, and the steps of training."""
 
-    who: str
+    learner: str
     after: int
     value: float
     steps: float
@@ -74,9 +73,12 @@ ROBOTS: dict[str, tuple[PublishedResult, ...]] = {
         PublishedResult("VariBAD", 1, -98.8, 1e8, _VARIBAD),
     ),
 }
-"""Training steps differ by hundreds of times from what a small machine does; VariBAD adapts within the episode too."""
+"""Training takes hundreds of times as many steps as on a small machine; VariBAD adapts within the episode too."""
 
 
-def omniglot(kind: str, bn: str) -> Published | None:
-    """The row of a learner, if there is one."""
-    return OMNIGLOT.get(f"{kind}, {bn}") or OMNIGLOT.get(kind)
+def find(data: str, learner: str, bn: str) -> Published | None:
+    """The published accuracies of a learner, where there are any.
+
+    data: the images. learner: its `published_name`. bn: its statistics of batch normalisation.
+    """
+    return (OMNIGLOT.get(f"{learner}, {bn}") or OMNIGLOT.get(learner)) if data == "omniglot" else None

@@ -1,55 +1,92 @@
-"""How near a learner comes to waves it never saw."""
+"""The evaluator of regression: squared error on unseen functions, by points shown and by gradient steps."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
-from rich.markup import escape
-from rich.table import Table
 from torch import Tensor
 
-from agents.learner import FewShotLearner, Params
+from agents.learner import Learner, Params
 from agents.objectives import mse
-from agents.optimization import Supervised
 from envs.core import Examples
-from metarl.config.schema import SinusoidTasks
-from metarl.errors import UserError
-from metarl.evaluation.evaluate import seeded
+from envs.task_settings import ON_THREADS
+from metarl.evaluation.evaluator import UNREADABLE, Options, SupervisedEvaluator, read_stored
+from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
-from metarl.training.build import build_supervised_tasks
-from metarl.training.trainer import FewShotTrainer
+from metarl.training.build import build_tasks
+from metarl.training.make import load_trainer
 
-QUERY = 100  # points of each wave on which a learner is judged
+QUERY = 100  # points of each function on which the error is measured
+SHOTS = (5, 10, 20)  # points shown
+STEPS = (0, 1, 5, 10)  # gradient steps
+
+Errors = dict[int, dict[int, Estimate]]
+"""Points shown -> gradient steps -> squared error."""
 
 
-def evaluate(
-    run: Run, split: str, shots: Sequence[int], steps: Sequence[int], tasks: int, seed: int
-) -> dict[int, dict[int, Estimate]]:
-    """Squared error of a run on unseen waves, by points shown and by gradient steps.
+class RegressionResult(NamedTuple):
+    """Squared errors of one run on unseen functions."""
 
-    A learner without gradient steps is judged before and after its one reading of the points.
+    run: str
+    iteration: int
+    split: str
+    seed: int
+    num_tasks: int
+    errors: Errors
+
+    def to_json(self) -> dict[int, dict[int, Any]]:
+        return {shot: {k: e.to_json() for k, e in row.items()} for shot, row in self.errors.items()}
+
+    @property
+    def file_name(self) -> str:
+        return f"regression_{self.split}_iteration{self.iteration}_{self.num_tasks}_seed{self.seed}.json"
+
+
+class RegressionEvaluator(SupervisedEvaluator[RegressionResult]):
+    """Evaluates the squared error on unseen functions.
+
+    A learner without gradient steps is evaluated before and after its one reading of the support.
     """
-    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
-    learner, own = trainer.learner, run.config.tasks
-    assert isinstance(own, SinusoidTasks)
-    steps = steps if isinstance(learner, Supervised) else (0, 1)
-    if split not in trainer.family.splits():
-        raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
-    found: dict[int, dict[int, Estimate]] = {}
-    for shot in shots:
-        family = build_supervised_tasks(own.model_copy(update={"shot": shot, "query": QUERY}))
-        task = family.examples(family.sample(tasks, split, seeded(seed)))
-        found[shot] = {k: _squared_error(learner, trainer.state.theta, k, *task) for k in steps}
-    return found
+
+    def evaluate(self, run: Run, options: Options) -> RegressionResult:
+        trainer, count = load_trainer(run), self.count(options)
+        check_split(trainer.family, options.split)
+        steps = STEPS if trainer.learner.takes_steps else (0, 1)
+        errors: Errors = {}
+        for shot in SHOTS:
+            settings = run.config.tasks.model_copy(update={"shot": shot, "query": QUERY})
+            family = build_tasks(settings, ON_THREADS)
+            task = family.examples(family.sample(count, options.split, seeded(options.seed)))
+            errors[shot] = {k: _squared_error(trainer.learner, trainer.theta, k, *task) for k in steps}
+        return RegressionResult(run.name, trainer.iteration, options.split, options.seed, count, errors)
+
+    def find_stored(self, run: Run, options: Options) -> RegressionResult | None:
+        iteration, count = checkpoint.selected_iteration(run), self.count(options)
+        wanted = RegressionResult(run.name, iteration, options.split, options.seed, count, {})
+        try:
+            stored = read_stored(run.path / wanted.file_name)
+            errors = {int(s): {int(k): Estimate.from_json(e) for k, e in row.items()} for s, row in stored.items()}
+        except UNREADABLE:
+            return None
+        return wanted._replace(errors=errors)
+
+    def tables(self, results: Sequence[RegressionResult]) -> list[TextTable]:
+        return [_table(result) for result in results]
 
 
-def _squared_error(learner: FewShotLearner, theta: Params, steps: int, support: Examples, query: Examples) -> Estimate:
-    if isinstance(learner, Supervised):
-        learner = dataclasses.replace(learner, test_steps=steps)
+EVALUATOR = RegressionEvaluator
+
+
+def _squared_error(learner: Learner[Any], theta: Params, steps: int, support: Examples, query: Examples) -> Estimate:
+    """After so many gradient steps on the support; support and query are [N, ...]."""
+    if learner.takes_steps:
+        learner = dataclasses.replace(learner, test_steps=steps)  # type: ignore[type-var]  # every learner is one
 
     def error(s: Examples, q: Examples) -> Tensor:
         phi = learner.initial_state(theta)
@@ -59,14 +96,11 @@ def _squared_error(learner: FewShotLearner, theta: Params, steps: int, support: 
     return mean_interval(torch.func.vmap(error)(support, query).double().numpy())
 
 
-def table(run: Run, split: str, tasks: int, found: dict[int, dict[int, Estimate]]) -> Table:
+def _table(result: RegressionResult) -> TextTable:
     """A row for each number of points shown, a column for each number of gradient steps."""
-    steps = list(next(iter(found.values())))
-    out = Table(title=f"{run.name}: squared error on {tasks} {split} waves")
+    steps = list(next(iter(result.errors.values())))
     after = {k: f"after {k} step{'s' if k > 1 else ''}" for k in steps} if len(steps) > 2 else {1: "after"}
-    for column in ("points shown", *(after.get(k, "before") for k in steps)):
-        out.add_column(column, justify="right")
-    for shot, errors in found.items():
-        out.add_row(str(shot), *(escape(e.said(digits=2)) for e in errors.values()))
-    out.caption = "mean [95 % bootstrap interval over waves]; one training seed"
-    return out
+    headers = ["points shown", *(after[k] if k else "before" for k in steps)]
+    rows = [[str(shot), *(e.to_text(digits=2) for e in errors.values())] for shot, errors in result.errors.items()]
+    title = f"{result.run}: squared error on {result.num_tasks} {result.split} waves"
+    return TextTable(title, headers, rows, ["mean [95 % bootstrap interval over waves]; one training seed"], "r")

@@ -1,4 +1,4 @@
-"""Numbers with bootstrap intervals: means over tasks, and what sums up many tasks and training seeds."""
+"""Statistics over tasks and training seeds, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, trim_mean
 
 RESAMPLES = 10_000
-DRAWS = 2_000  # of seeds and tasks: rliable's number for comparisons (Agarwal et al. 2021)
+DRAWS = 2_000  # resamples of seeds and tasks: rliable's number for comparisons (Agarwal et al. 2021)
 LEVEL = 0.95
-FEWEST = 10  # chosen: below ten numbers the percentile bootstrap covers less than 90 % instead of 95 %
-TAIL = 0.05  # share of the worst tasks (Greenberg et al. 2023)
+MIN_COUNT = 10  # chosen: below ten numbers the percentile bootstrap covers less than 90 % instead of 95 %
+TAIL = 0.05  # fraction of the worst tasks (Greenberg et al. 2023)
 
 Returns = NDArray[np.float64]  # [..., S, N]: training seeds, tasks
 Statistic = Callable[[Returns], NDArray[np.float64]]  # [..., S, N] -> [...]
@@ -27,9 +27,9 @@ class Estimate(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return self.said()
+        return self.to_text()
 
-    def said(self, between: str = " ", digits: int | None = None) -> str:
+    def to_text(self, between: str = " ", digits: int | None = None) -> str:
         """The number and, after `between`, its interval; rounded to `digits`, by default by its size."""
 
         def short(x: float) -> str:
@@ -42,7 +42,16 @@ class Estimate(NamedTuple):
         return f"{short(self.value)}{between}[{short(self.low)}, {short(self.high)}]"
 
     def to_json(self) -> dict[str, float | None]:
+        """JSON in which NaN is null."""
         return {k: None if np.isnan(v) else v for k, v in self._asdict().items()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, float | None]) -> Estimate:
+        """The inverse of `to_json`."""
+        return cls(**{k: float("nan") if v is None else v for k, v in stored.items()})
+
+
+UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 def mean_interval(values: NDArray[np.float64]) -> Estimate:
@@ -50,9 +59,9 @@ def mean_interval(values: NDArray[np.float64]) -> Estimate:
 
     The resampling is seeded, so that the same numbers always give the same interval.
     """
-    values = values[~np.isnan(values)]  # tasks in which every world broke down
+    values = values[~np.isnan(values)]  # NaN: every simulation of the task diverged
     mean = float(np.mean(values)) if len(values) else float("nan")
-    if len(values) < FEWEST:
+    if len(values) < MIN_COUNT:
         return Estimate(mean, float("nan"), float("nan"))
     result = bootstrap((values,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="percentile", rng=0)
     return Estimate(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))
@@ -72,50 +81,51 @@ def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
 def tail_mean(returns: Returns) -> NDArray[np.float64]:
     """Mean over the worst 5 % of tasks, of each seed on its own, then over seeds: CVaR (Rockafellar and Uryasev 2000).
 
-    Where 5 % of the tasks is no whole number, the last one counts in part; it is never less than one task.
+    Where 5 % of the tasks is not a whole number, the last one counts in part; it is never less than one task.
     """
     worst = np.sort(returns, -1)
-    share = max(TAIL * returns.shape[-1], 1.0)
-    weights = np.clip(share - np.arange(returns.shape[-1]), 0, 1)
-    return np.asarray((worst @ weights / share).mean(-1))
+    count = max(TAIL * returns.shape[-1], 1.0)
+    weights = np.clip(count - np.arange(returns.shape[-1]), 0, 1)
+    return np.asarray((worst @ weights / count).mean(-1))
 
 
 def improvement(mine: Returns, theirs: Returns) -> NDArray[np.float64]:
-    """Probability that a training of mine beats one of theirs on a task, the mean over tasks; a draw counts half
+    """Probability that a training of mine beats one of theirs on a task, the mean over tasks; a tie counts half
     (Agarwal et al. 2021, section 4.3)."""
     difference = mine[..., :, None, :] - theirs[..., None, :, :]
     return np.asarray(((difference > 0) + 0.5 * (difference == 0)).mean((-3, -2, -1)))
 
 
 class Bootstrap:
-    """Resamples of tasks within their strata and of training seeds, by which any statistic gets its interval.
+    """Stratified bootstrap over tasks and training seeds, for the interval of any statistic (Agarwal et al. 2021).
 
-    strata [N]: of each task; tasks are drawn anew within each, such as the directions, so that every resample has as
-    many of a kind. They are the same for all learners, whose comparison is thereby paired. Seeds are drawn anew for
-    each learner, as whole trainings: a policy brings its luck to all of its tasks, which intervals that resample the
-    seeds of every task on its own leave out. With ten seeds such an interval covers what it should; with three it is
-    too narrow (76 % instead of 95 where a training's luck weighs as much as a task's), and with one it tells nothing of
-    luck.
+    strata [N]: the stratum of each task, such as the direction; tasks are resampled within each, so that every resample
+    has as many of each. The resampled tasks are the same for all learners, so that comparisons are paired.
+
+    Seeds are resampled for each learner as whole trainings, because one policy acts in all tasks; resampling the seeds
+    of every task on its own would leave out the variance between trainings. With ten seeds the coverage of such an
+    interval is right; with three it is too narrow (76 % instead of 95 % where trainings vary as much as tasks), and
+    with one it contains nothing of the variance between trainings.
     """
 
     def __init__(self, strata: NDArray[np.int64], draws: int = DRAWS) -> None:
         self._rng = np.random.default_rng(0)
-        kinds = [np.flatnonzero(strata == kind) for kind in np.unique(strata)]
-        sampled = [kind[self._rng.integers(len(kind), size=(draws, len(kind)))] for kind in kinds]
+        members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+        sampled = [m[self._rng.integers(len(m), size=(draws, len(m)))] for m in members]
         self._tasks = np.concatenate(sampled, 1)  # [R, N]
 
     def resample(self, returns: Returns) -> Returns:
-        """[S, N] -> [R, S, N]."""
+        """Resampled returns, [S, N] -> [R, S, N]."""
         seeds = self._rng.integers(len(returns), size=(len(self._tasks), len(returns)))
         return returns[seeds[:, :, None], self._tasks[:, None, :]]
 
     def interval(self, value: float, resampled: NDArray[np.float64]) -> Estimate:
-        """The statistic itself with the percentiles of its resampled values [R]."""
-        if not np.isfinite(resampled).all() or self._tasks.shape[1] < FEWEST:
+        """The value of a statistic with the percentiles of its resampled values [R]."""
+        if not np.isfinite(resampled).all() or self._tasks.shape[1] < MIN_COUNT:
             return Estimate(value, float("nan"), float("nan"))
         low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return Estimate(value, float(low), float(high))
 
     def estimate(self, returns: Returns, statistic: Statistic) -> Estimate:
-        """A statistic of returns [S, N]."""
+        """A statistic of returns [S, N] with its interval."""
         return self.interval(float(statistic(returns)), statistic(self.resample(returns)))

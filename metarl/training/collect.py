@@ -104,7 +104,7 @@ class _Collection(NamedTuple):
     clock: Clock
 
     def episodes(self, policy: AdaptedPolicy | RecurrentPolicy, count: int) -> Trajectories:
-        """Episodes of every task; the time of policy and simulation is told apart on a CPU alone."""
+        """Episodes of every task; the time of policy and simulation is separated on a CPU only."""
         start, before = time.perf_counter(), policy.seconds
         trajectories = self.family.experience(self.tasks, policy, count, self.generator)
         synchronize_device(self.generator.device)

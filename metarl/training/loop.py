@@ -1,4 +1,4 @@
-"""The training loop: iterate, write down what happened, stop when asked to."""
+"""The training loop: iterate, log, save, stop on request."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from metarl.training.trainer import Trainer
 
 
 def train(run: Run | None, trainer: Trainer, console: Console, video: Video | None = None) -> bool:
-    """Train to the end of the config, or until asked to stop; True when it came to the end.
+    """Train to the end of the config, or until a stop request; True at the end.
 
     video: films every `train.video_every` iterations; UserError where the config asks for that and there is none.
 
-    Of several processes all stop where one is asked to, and only the first has a `run` to write to. Where something
-    cannot be written, training goes on and says so; UserError where it is so still at the end.
+    Of several processes all stop where one gets the request, and only the first has a `run` to write to. Where
+    something cannot be written, training goes on with a warning; UserError where that is so at the end.
     """
     if run and trainer.config.train.video_every and video is None:
         raise UserError("train.video_every asks for videos: give `train` a metarl.reporting.video.TrainingVideo")
@@ -93,17 +93,17 @@ def _within_memory(trainer: Trainer) -> Metrics:
 
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
-    asked: list[int] = []
+    """Collects Ctrl-C and SIGTERM instead of ending at once; a second Ctrl-C interrupts."""
+    requests: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if asked and number == signal.SIGINT:
+        if requests and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.append(number)
+        requests.append(number)
 
     before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield requests
     finally:
         for s, handler in before.items():
             signal.signal(s, handler)

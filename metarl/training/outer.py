@@ -143,7 +143,7 @@ class Gradient:
                 if self.chunk == 1 or count == 1:
                     raise
                 self.chunk = max(min(self.chunk or count, count) // 2, 1)
-            log.warning("the GPU's memory is short: %d tasks are differentiated at once from now on", self.chunk)
+            log.warning("the GPU's memory is short: %d tasks are differentiated together from now on", self.chunk)
             self.optimizer.zero_grad()
             torch.cuda.empty_cache()
 

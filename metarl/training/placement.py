@@ -67,7 +67,7 @@ def place(config: Config, simulator: str | None = None, device: str | None = Non
     gpu = f"cuda:{torch.cuda.current_device()}" if there else ""
     if config.tasks.has_robot:
         if simulator == "cpu" or (simulator == "auto" and not gpu):  # the family, which takes a while, is not needed
-            why = "as asked for" if simulator == "cpu" else "there is no CUDA GPU"
+            why = "as requested" if simulator == "cpu" else "there is no CUDA GPU"
             return Placement("cpu", gpu if device == "cuda" else "cpu", why)
         if hasattr(family := build_family(config), "physics"):  # a named distribution may be one of points
             if simulator == "gpu":
@@ -75,7 +75,7 @@ def place(config: Config, simulator: str | None = None, device: str | None = Non
             return _auto(config, family, device, gpu)
     if simulator == "gpu":
         raise UserError(f"train.simulator gpu is for robots: tasks of kind {config.tasks.kind} have none")
-    why = "as asked for"
+    why = "as requested"
     if device == "auto":
         on_gpu = there and config.tasks.wants_gpu
         device, why = ("cuda", "images are learned from there") if on_gpu else ("cpu", "small networks")
@@ -83,7 +83,7 @@ def place(config: Config, simulator: str | None = None, device: str | None = Non
 
 
 def _on_gpu(family: Any, device: str, gpu: str) -> Placement:
-    """As asked for; UserError where it cannot be."""
+    """As requested; UserError where it cannot be."""
     if not importlib.util.find_spec("mujoco_warp"):
         raise UserError(f"train.simulator is gpu, but mujoco-warp is not installed: {INSTALL}")
     if device != "cpu" and not gpu:
@@ -93,7 +93,7 @@ def _on_gpu(family: Any, device: str, gpu: str) -> Placement:
         )
     if device != "cpu" and (problem := _warp_problem()):
         raise UserError(f"train.simulator is gpu, but {problem}")
-    return Placement("gpu", "cpu" if device == "cpu" else gpu, "as asked for" + _differences(family))
+    return Placement("gpu", "cpu" if device == "cpu" else gpu, "as requested" + _differences(family))
 
 
 def _auto(config: Config, family: Any, device: str, gpu: str) -> Placement:

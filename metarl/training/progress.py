@@ -1,4 +1,4 @@
-"""What a person sees while something long is going on: a live display on a terminal, plain lines in a pipe."""
+"""Progress of a training: a live display on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrainingDisplay:
 
     def __init__(self, title: str, iterations: int, start: int, console: Console) -> None:
         self.title, self.iterations, self.start, self.console = title, iterations, start, console
-        self.began = self.told = time.perf_counter()
+        self.began = self.printed = time.perf_counter()
         self.live = Live(console=console, transient=False) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -47,8 +47,8 @@ class TrainingDisplay:
         left = elapsed / max(done - self.start, 1) * (self.iterations - done)
         if self.live:
             self.live.update(self._table(metrics, done, left))
-        elif done in (self.start + 1, self.iterations) or time.perf_counter() - self.told > EVERY:
-            self.told = time.perf_counter()
+        elif done in (self.start + 1, self.iterations) or time.perf_counter() - self.printed > EVERY:
+            self.printed = time.perf_counter()
             self.console.print(self._line(metrics, done, left), highlight=False, soft_wrap=True)
 
     def _line(self, m: Metrics, done: int, left: float) -> str:

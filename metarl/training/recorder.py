@@ -1,4 +1,4 @@
-"""What a training leaves on disk while it goes on: its log, its checkpoints, and what went wrong."""
+"""What a training leaves on disk: its log, its checkpoints, and what went wrong."""
 
 from __future__ import annotations
 

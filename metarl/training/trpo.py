@@ -142,7 +142,7 @@ def conjugate_gradient(times: Callable[[Tensor], Tensor], b: Tensor, iterations:
     """x with times(x) = b for a symmetric positive map (Hestenes and Stiefel 1952)."""
     x, r, p = torch.zeros_like(b), b.clone(), b.clone()
     rr = r @ r
-    for _ in range(iterations):  # all of them: several processes take part in `times`, and a card is not waited for
+    for _ in range(iterations):  # all of them: several processes take part in `times`, and there is no wait for a GPU
         ap = times(p)
         alpha = torch.where(rr < tol, 0.0, rr / (p @ ap))
         x, r = x + alpha * p, r - alpha * ap

@@ -18,7 +18,7 @@ from agents.nn.cores import run
 from agents.objectives import bits, cross_entropy, mse
 from envs.core import Examples
 from envs.fewshot import glyphs
-from envs.fewshot.copying import Copying, told_wrong
+from envs.fewshot.copying import Copying, count_wrong_bits
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.sinusoid import Sinusoid
 
@@ -282,5 +282,5 @@ def test_a_transcriber_costs_a_bit_a_bit_before_it_knows_anything() -> None:
     )
     sure = Examples(query.x, query.y)
     assert bits(40 * (query.y - 0.5), sure).item() == pytest.approx(0.0, abs=1e-6)
-    wrong: Tensor = told_wrong(40 * (query.y - 0.5), 1 - query.y)
+    wrong: Tensor = count_wrong_bits(40 * (query.y - 0.5), 1 - query.y)
     assert wrong.tolist() == [6, 6, 6]

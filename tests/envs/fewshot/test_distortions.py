@@ -12,7 +12,7 @@ from torch import Tensor
 
 from envs.core import Tasks
 from envs.fewshot import glyphs
-from envs.fewshot.distortions import COMPONENTS, distort, draw_components, to_matrices
+from envs.fewshot.distortions import COMPONENTS, distort, sample_components, to_matrices
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.images import ImageSet
 
@@ -73,7 +73,7 @@ def test_a_shear_is_a_slope() -> None:
 def test_many_at_once_are_what_scipy_makes_of_each() -> None:
     """All seven components drawn, and worked out in pixel coordinates, row before column, by scipy's own sampler."""
     uniforms = torch.rand(6, COMPONENTS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    components = draw_components(0.5 + uniforms / 2)
+    components = sample_components(0.5 + uniforms / 2)
     sampled = glyphs.load(num_alphabets=1).pixels[:6, 0].float()
     ours = distort(sampled[:, None], to_matrices(components))[:, 0]
     for x, mine, row in zip(sampled.numpy(), ours.numpy(), components.numpy(), strict=True):
@@ -88,7 +88,7 @@ def test_many_at_once_are_what_scipy_makes_of_each() -> None:
 
 
 def test_each_component_is_left_out_half_of_the_time_and_else_within_its_range() -> None:
-    components = draw_components(torch.rand(4000, COMPONENTS, generator=torch.Generator().manual_seed(2)))
+    components = sample_components(torch.rand(4000, COMPONENTS, generator=torch.Generator().manual_seed(2)))
     rest = torch.tensor(REST)
     assert ((components == rest).float().mean(0) - 0.5).abs().max() < 4 * 0.5 / 4000**0.5
     reach = (components - rest).abs().max(0).values

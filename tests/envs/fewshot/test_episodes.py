@@ -95,7 +95,7 @@ def test_turned_characters_are_classes_of_their_own(generator: torch.Generator) 
 
 @pytest.mark.parametrize(
     ("way", "shot", "query", "sentence"),
-    [(5, 15, 6, "15 shots and 6 queries are more than the 20 drawings"), (41, 1, 1, "41 ways are more than the 40")],
+    [(5, 15, 6, r"shot 15 \+ query 6 exceeds the 20 drawings"), (41, 1, 1, "way 41 exceeds the 40")],
 )
 def test_too_much_asked_for_is_refused(way: int, shot: int, query: int, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

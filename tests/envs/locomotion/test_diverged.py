@@ -1,4 +1,4 @@
-"""Worlds fed with nonsense: every breakdown is told in its own step, and nobody else notices."""
+"""Worlds that diverge end alone, are flagged at once, and never return NaN or infinity."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from envs.gym import TaskEnv, TaskVectorEnv
 from envs.locomotion.family import Locomotion
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
 from envs.robots import ROBOTS
 
 WORLDS = 32  # odd ones are poisoned, even ones never
+
+
 DEADLY = (math.nan, math.inf, -math.inf, 1e12, -1e200)
 
 
@@ -76,30 +77,3 @@ def test_nonsense_breaks_only_its_own_world_and_is_told_at_once(robot: str) -> N
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_a_million_steps_of_nonsense_break_only_their_own_worlds(robot: str) -> None:
     assert fuzz(robot, 1_000_000 // WORLDS) > 10_000
-
-
-def test_the_gymnasium_face_survives_nonsense_with_every_reset_mode() -> None:
-    """Observations stay finite and inside their space; a broken world ends its episode with reward 0."""
-    env = TaskVectorEnv(build_family("HopperStairsUp", num_threads=1), 6)
-    env.reset(seed=0)
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        act = rng.uniform(-1, 1, env.action_space.shape).astype(np.float32)
-        act[rng.integers(6)] = rng.choice([np.nan, np.inf, -1e30])
-        obs, rew, terminated, _, infos = env.step(act)
-        assert env.observation_space.contains(obs)
-        assert np.isfinite(rew).all()
-        assert (rew[infos["diverged"]] == 0).all()
-        assert terminated[infos["diverged"]].all()
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300, 1.0000001, -1e-9])
-def test_a_task_outside_the_family_is_refused_and_changes_nothing(value: float) -> None:
-    env = TaskEnv(build_family("AntStairsUp", num_threads=1))
-    env.reset(seed=0, options={"task": {"direction": 1.0, "stairs_up": 0.5}})
-    before = env._batch.tasks.values.clone()
-    with pytest.raises(ValueError, match=r"stairs_up=.* lies outside this family"):
-        env.reset(options={"task": {"stairs_up": value}})
-    with pytest.raises(ValueError, match=r"stairs_up=.* lies outside this family"):
-        env.set_task({"stairs_up": value})
-    assert torch.equal(env._batch.tasks.values, before)

@@ -9,6 +9,7 @@ import torch
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
 from envs.robots.quadruped import REACH, STAND, Quadruped
+from tests.envs.variations.by_hand import actions, driven, worlds_of
 
 
 def worlds(name: str = "QuadrupedDirection", num: int = 1, **task: float) -> LocomotionWorlds:
@@ -79,3 +80,10 @@ def test_it_fails_when_it_lies_or_tips_over() -> None:
 def test_a_quadruped_has_no_twin_in_gymnasium() -> None:
     with pytest.raises(ValueError, match="no twin in gymnasium"):
         build_family("QuadrupedGoal", physics="gymnasium")
+
+
+def test_the_dogs_action_moves_the_targets_around_standing() -> None:
+    worlds = worlds_of("quadruped", {"motor": 1.0})
+    act = actions(12)[0]
+    driven(worlds, act[None])
+    assert worlds.sim.ctrl[0].numpy() == pytest.approx(np.array(STAND) + act * np.array(REACH), abs=1e-12)

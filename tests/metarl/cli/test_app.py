@@ -311,7 +311,7 @@ def test_a_few_shot_run_is_trained_resumed_evaluated_drawn_and_plotted(
     for words, sentence in (
         (["record", "prototypical_omniglot", "--grid", "2x2"], "--grid is for robots"),
         (["evaluate", "prototypical_omniglot", "--split", "ood"], "expected one of train, validation, test"),
-        (["evaluate", "prototypical_omniglot", "--ways", "900"], "900 ways are more than the"),
+        (["evaluate", "prototypical_omniglot", "--ways", "900"], "way 900 exceeds the"),
         (["evaluate", "prototypical_omniglot", "--shots", "19"], "more than the 20 drawings"),
     ):
         code, _, err = run(words, capsys)

@@ -22,7 +22,7 @@ from metarl.cli import app as cli
 from metarl.runs import folder as runs
 from metarl.system import downloads as data
 
-TOLD = {
+METADATA = {
     "license": "none",
     "alphabets": [["Runes", 2, 7, "background", [2, 0, 0]], ["Ogham", 3, 1, "evaluation", [1, 0, 2]]],
     "small1": ["Runes"],
@@ -55,7 +55,7 @@ class Lake:
         folder.mkdir()
         self.ink = np.random.default_rng(0).random((5, 20, 105, 105)) < 0.1
         self.pictures = [Image.fromarray(~ink) for ink in self.ink.reshape(-1, 105, 105)]
-        monkeypatch.setattr(omniglot_pack, "_told", lambda: TOLD)
+        monkeypatch.setattr(omniglot_pack, "read_metadata", lambda: METADATA)
         self.know("images28", np.packbits(self.small().reshape(5, 20, -1), axis=-1))
         self.know("images105", np.packbits(self.ink, axis=-1))
         self.members = {
@@ -224,7 +224,7 @@ def spoil(lake: Lake, how: str) -> None:
         ("another size", "104 x 105 pixels of mode 1, expected 105 x 105 of one bit"),
         ("grey", "105 x 105 pixels of mode L, expected 105 x 105 of one bit"),
         ("too large", "more than 10000 bytes"),
-        ("other pictures", "the pictures are not Omniglot's: the checksum of images28 is another one"),
+        ("other pictures", "the checksum of images28 differs from that of Omniglot"),
     ],
 )
 def test_wrong_archives_are_one_sentence(

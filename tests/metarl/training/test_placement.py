@@ -134,7 +134,7 @@ def test_a_run_on_one_simulator_goes_on_is_judged_and_filmed_on_the_other(
     words = "--train.iterations 2 --train.num_tasks 2 --train.episodes 2 --tasks.horizon 6 --policy.hidden [8]"
     warp = "--train.simulator gpu --train.device cpu"
     code, out, err = run(["train", name, *words.split(), *warp.split()], capsys)
-    assert (code, "simulator gpu, device cpu: as asked for" in out) == (0, True), err
+    assert (code, "simulator gpu, device cpu: as requested" in out) == (0, True), err
     for where in ("cpu", "gpu"):
         more = ["--simulator", where, "--device", "cpu", "--tasks", "2", "--repeats", "1", "--after", "0", "--json"]
         code, out, err = run(["evaluate", name, *more], capsys)

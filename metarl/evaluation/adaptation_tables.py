@@ -1,0 +1,73 @@
+"""An evaluation of an acting learner as a table and as JSON, with other runs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from envs.core import TaskDistribution
+from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.task_groups import Group, describe_tasks, gain, groups
+from metarl.evaluation.text_table import TextTable
+
+
+def adaptation_table(family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> TextTable:
+    """Mean return and 95 % interval over tasks: a row for each group of tasks, a column for each number of adaptation
+    episodes; the runs `against` which it is compared as after their own training."""
+    rows = [_row(evaluation, group, against) for group in groups(family, evaluation)]
+    rows.append(_greedy_row(evaluation, against))
+    title = f"{evaluation.run}, iteration {evaluation.iteration}: {describe_tasks(family, evaluation)}"
+    return TextTable(title, _headers(evaluation, against), rows, _notes(evaluation), align="lr")
+
+
+def summary(family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> dict[str, Any]:
+    """The table as JSON, and all evaluations that it is made of."""
+    rows = []
+    for group in groups(family, evaluation):
+        row: dict[str, Any] = {"tasks": group.label, "count": int(group.members.sum())}
+        row["return"] = [mean_interval(r[group.members]).to_json() for r in evaluation.returns]
+        row["greedy"] = [mean_interval(r[group.members]).to_json() for r in evaluation.greedy]
+        if len(evaluation.returns) > 1:
+            row["gain"] = gain(evaluation, group.members).to_json()
+        row["against"] = {o.run: mean_interval(o.returns[o.adapted, group.members]).to_json() for o in against}
+        rows.append(row)
+    return {"evaluation": evaluation.to_json(), "against": [o.to_json() for o in against], "summary": rows}
+
+
+def _headers(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[str]:
+    headers = ["tasks", *(f"after {k}" if k else "before" for k in evaluation.after)]
+    if len(evaluation.after) > 1:
+        headers.append(f"gain after {evaluation.trained_after}")
+    names = [other.learner for other in against]
+    return headers + [other.learner if names.count(other.learner) == 1 else other.run for other in against]
+
+
+def _row(evaluation: Evaluation, group: Group, against: Sequence[Evaluation]) -> list[str]:
+    estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
+    estimates += [gain(evaluation, group.members)] if len(evaluation.after) > 1 else []
+    estimates += [mean_interval(other.returns[other.adapted, group.members]) for other in against]
+    return _cells(f"{group.label} ({group.members.sum()})", estimates)
+
+
+def _greedy_row(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[str]:
+    estimates = [mean_interval(row) for row in evaluation.greedy]
+    if len(evaluation.after) > 1:
+        estimates.append(mean_interval(evaluation.greedy[evaluation.adapted] - evaluation.greedy[0]))
+    estimates += [mean_interval(other.greedy[other.adapted]) for other in against]
+    return _cells("all tasks, greedy actions", estimates)
+
+
+def _cells(label: str, estimates: list[Estimate]) -> list[str]:
+    return [label, *(estimate.to_text("\n") for estimate in estimates)]
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    trained = len(evaluation.after) > 1 and not evaluation.chosen
+    note = (
+        "mean return [95 % bootstrap interval over tasks] after so many episodes of adaptation"
+        f"{f', trained for {evaluation.trained_after}' if trained else ''}; "
+        f"{evaluation.repeats} repeats a task; one training seed; "
+        f"{100 * evaluation.diverged:.2g} % of episodes diverged"
+    )
+    return [note, *([f"{evaluation.chosen} episodes, selected on training tasks"] if evaluation.chosen else [])]

@@ -1,0 +1,158 @@
+"""What every evaluator offers: evaluate a run on unseen tasks, store the result, find it again, and tabulate it.
+
+There is one evaluator for each kind of answers: `metarl.evaluation.evaluators.evaluator_of` chooses it.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+from metarl.config.experiment import Config
+from metarl.errors import UserError
+from metarl.evaluation.text_table import TextTable
+from metarl.runs.folder import Run
+from metarl.system.files import atomic_write
+from metarl.training.build import build_family
+from metarl.training.placement import CPU, Placement
+
+Start = Literal["trained", "scratch"]
+"""The weights at which fine-tuning starts: those of joint training, or fresh ones."""
+AFTER = (0, 1, 2, 3, 5, 10, 20)  # episodes of adaptation
+REPEATS = 4  # chosen: adaptations to each task
+MAX_EPISODES = 100_000  # of adaptation; chosen: some days
+SHOTS = (1, 5)
+
+
+class Options(NamedTuple):
+    """How runs are evaluated. An evaluator refuses what it has no use for where it is not the default.
+
+    num_tasks: unseen tasks; None for the evaluator's own default. seed: of the tasks and of all that is sampled.
+    Of acting learners: after, numbers of adaptation episodes; repeats, adaptations to each task; fine_tune, continue
+    joint training in each task; placement, what simulates and where networks are.
+    Of image classifiers: ways, by default 5 and 20, or the one of a learner with a fixed last layer; shots; bn, the
+    statistics of batch normalisation, by default the config's; lake, Lake's one-shot trials in place of all these.
+    """
+
+    split: str = "test"
+    num_tasks: int | None = None
+    seed: int = 0
+    after: tuple[int, ...] = AFTER
+    repeats: int = REPEATS
+    fine_tune: Start | None = None
+    placement: Placement = CPU
+    ways: tuple[int, ...] = ()
+    shots: tuple[int, ...] = SHOTS
+    bn: str | None = None
+    lake: bool = False
+
+
+class Result(Protocol):
+    """The result of one evaluation of one run."""
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the run folder: the same for the same evaluation of the same checkpoint."""
+
+    def to_json(self) -> Any: ...
+
+
+R = TypeVar("R", bound=Result)
+
+
+class Evaluator(ABC, Generic[R]):
+    """Evaluates runs on the tasks of `config`. A module of `metarl.evaluation` offers a subclass as `EVALUATOR`."""
+
+    num_tasks: ClassVar[int] = 1000  # by default
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def family(self) -> Any:
+        """The distribution of tasks, simulated on the CPU. Raises UserError where it cannot be built."""
+        return build_family(self.config)
+
+    def check(self, runs: Sequence[Run], options: Options) -> None:
+        """Raise UserError for options that do not fit, and for runs that cannot be compared with the first of them."""
+        self.check_options(options)
+        key = self.config.tasks.data_key()
+        for run in runs:
+            if run.config.tasks.data_key() != key:
+                raise UserError(
+                    f"{run.name} was trained on other tasks than {runs[0].name}: they cannot be compared, evaluate "
+                    "them one at a time"
+                )
+
+    @abstractmethod
+    def check_options(self, options: Options) -> None:
+        """Raise UserError for options that do not fit."""
+
+    @abstractmethod
+    def evaluate(self, run: Run, options: Options) -> R:
+        """Evaluate the selected checkpoint of a run. Raises UserError for a split that the tasks do not have."""
+
+    @abstractmethod
+    def find_stored(self, run: Run, options: Options) -> R | None:
+        """The result of the same evaluation of the same checkpoint, where it was stored before."""
+
+    @abstractmethod
+    def tables(self, results: Sequence[R]) -> list[TextTable]:
+        """The first result with the others beside it."""
+
+    def to_json(self, results: Sequence[R]) -> Any:
+        """The same as JSON."""
+        return [result.to_json() for result in results]
+
+    def store(self, run: Run, result: R) -> Path:
+        """Write a result into its run folder, atomically; the same evaluation gives the same file."""
+        path = run.path / result.file_name
+        atomic_write(path, json.dumps(result.to_json(), indent=1, allow_nan=False))
+        return path
+
+    def evaluate_all(self, runs: Sequence[Run], options: Options, tell: Callable[[str], None]) -> list[R]:
+        """Evaluate and store every run, all but the first without fine-tuning; `tell` is given the name of each."""
+        results = []
+        for i, run in enumerate(runs):
+            tell(run.name)
+            results.append(self.evaluate(run, options._replace(fine_tune=None) if i else options))
+            self.store(run, results[-1])
+        return results
+
+    def stored_or_evaluated(self, run: Run, options: Options) -> R:
+        """The stored result, or else a new one, which is stored."""
+        result = self.find_stored(run, options)
+        if result is None:
+            result = self.evaluate(run, options)
+            self.store(run, result)
+        return result
+
+
+class SupervisedEvaluator(Evaluator[R]):
+    """Evaluates learners on tasks with labels, which are not simulated."""
+
+    def check_options(self, options: Options) -> None:
+        if options.fine_tune is not None:
+            raise UserError("--fine-tune is for robots: of supervised tasks give --learner.test_steps in training")
+        if options.num_tasks is not None and options.num_tasks < 2:
+            raise UserError(f"--tasks is {options.num_tasks}, expected at least 2: one task has no interval")
+
+    def count(self, options: Options) -> int:
+        """How many tasks."""
+        return options.num_tasks or self.num_tasks
+
+
+def read_stored(path: Path) -> Any:
+    """The JSON of a result; None where there is none, or where it cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What making a result out of such JSON raises where another version wrote it."""

@@ -1,0 +1,52 @@
+"""The tasks of an evaluation: which random numbers draw them, and from which split."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from envs.core import TaskDistribution, Tasks
+from metarl.errors import UserError
+
+SEED = 1_000_003  # chosen: far from the seeds of training, so that no evaluation repeats the draws of one
+FINE_TUNING_SEED = 2_000_003  # chosen: far from those of training and of evaluation
+
+
+class Splits(Protocol):
+    """A distribution of tasks that has splits."""
+
+    def splits(self) -> tuple[str, ...]: ...
+
+
+def seeded(seed: int) -> torch.Generator:
+    """The random numbers of an evaluation: the tasks are drawn from it first, then everything else."""
+    return torch.Generator().manual_seed(SEED + seed)
+
+
+def check_split(family: Splits, split: str) -> None:
+    """Raise UserError where a distribution has no such split."""
+    if split not in family.splits():
+        raise UserError(f"--split is {split}, expected one of {', '.join(family.splits())}")
+
+
+def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
+    """Tasks [N] of a split, the same for every learner. Raises UserError where there is no such split."""
+    try:
+        return family.sample(num_tasks, split, generator)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def complete_tasks(family: TaskDistribution, given: dict[str, float], split: str, seed: int, count: int = 1) -> Tasks:
+    """Tasks with the `given` parameters and all others drawn from a split.
+
+    Raises UserError where a parameter is not one of the distribution, or is out of its range.
+    """
+    sampled = sample_tasks(family, count, split, seeded(seed)).to_json()
+    try:
+        tasks = Tasks.from_json([{**row, **given} for row in sampled])
+        family.check(tasks)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return tasks
