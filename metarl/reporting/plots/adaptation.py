@@ -42,9 +42,7 @@ def _continuous(family: TaskDistribution, evaluation: Evaluation) -> list[str]:
     return [name for name, distinct in values.items() if len(distinct) > MAX_CHOICES]
 
 
-def _plot_curves(
-    axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]
-) -> None:
+def _plot_curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> None:
     x = np.arange(len(evaluation.after))
     for i, group in enumerate([everything(evaluation), *parts(family, evaluation)]):
         estimates = [mean_interval(row[group.members]) for row in evaluation.returns]

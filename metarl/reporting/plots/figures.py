@@ -31,7 +31,9 @@ class Panels(NamedTuple):
 
 
 @contextmanager
-def saved_figure(target: Target, rows: int, columns: int, size: tuple[float, float], **options: Any) -> Iterator[Panels]:
+def saved_figure(
+    target: Target, rows: int, columns: int, size: tuple[float, float], **options: Any
+) -> Iterator[Panels]:
     """A figure of `size` in inches that is written to `target` when the block ends, and always closed."""
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **options)
     try:

@@ -69,5 +69,5 @@ def write_mp4(frames: Iterable[Frame], path: Path, fps: int) -> None:
 
 
 def write_video(clips: list[Clip], family: Locomotion, path: Path, columns: int, steps: int | None = None) -> None:
-    """Write clips as a video in real time; for the arguments see `render`. Raises OSError where it cannot be written."""
+    """Write clips as a video in real time; see `render` for arguments. Raises OSError where it cannot be written."""
     write_mp4(render(clips, family, columns, steps), path, fps=round(1 / family.control_step))
