@@ -1,6 +1,6 @@
 """Pages that are made from the code when the documentation is built: tasks, settings, commands, API.
 
-    python docs/generate.py FOLDER
+python docs/generate.py FOLDER
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
 from envs.task_settings import ON_THREADS, Simulation, TaskSettings
+from pydantic import Field
 
 
 class Settings(TaskSettings):

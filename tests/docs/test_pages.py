@@ -75,4 +75,6 @@ def test_every_learner_has_a_page() -> None:
     from agents.registry import LEARNERS
 
     text = "\n".join(path.read_text() for path in (DOCS / "learners").glob("*.md"))
-    assert [name for name in LEARNERS.names() if f"`learner.kind: {name}`" not in text and f"`{name}`" not in text] == []
+    assert [
+        name for name in LEARNERS.names() if f"`learner.kind: {name}`" not in text and f"`{name}`" not in text
+    ] == []

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from metarl.config.schema import Config
 
 from metarl.benchmarks import learning as bench_learn
 from metarl.config import files as settings
-from metarl.config.schema import Config
 from tests.metarl.cli.test_app import run
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from metarl.config.schema import Config
 
 from envs import rng as rng
 from metarl.cli.app import main
-from metarl.config.schema import Config
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import UserError
 from metarl.runs import checkpoint

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from metarl.config.schema import Config
 from torch import Tensor
 
 from agents.learner import Params
@@ -19,7 +20,6 @@ from envs.core import Examples
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.images import ImageSet
 from metarl.cli import app as cli
-from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.evaluation import lake as lake_runs
 from metarl.evaluation.accuracy import with_statistics
