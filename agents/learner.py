@@ -11,14 +11,13 @@ functions: the task axis is added outside by `torch.func.vmap` (`mean_over_tasks
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, NamedTuple
+from typing import Any, ClassVar, Generic
 
 import torch
 from torch import Tensor
 
 from agents.advantages import AllReduceSum
 from agents.distributions import Policy
-from agents.objectives import with_penalty
 from agents.records import (
     Data,
     Episode,
@@ -34,9 +33,6 @@ from agents.records import (
     map_tensors,
     mean_over_tasks,
 )
-from agents.settings import PolicySettings
-from envs.core import Space
-from envs.task_settings import Answers
 
 __all__ = [
     "Data",
@@ -49,7 +45,6 @@ __all__ = [
     "Objective",
     "Out",
     "Params",
-    "Problem",
     "RecurrentLearner",
     "SupervisedTask",
     "Transitions",
@@ -144,46 +139,6 @@ class RecurrentLearner(Learner[Policy]):
     def value(self, theta: Params, x: Tensor) -> Tensor:
         """Inputs of whole trials [L, B, I] -> the predicted return to go at every step [L, B]."""
         raise NotImplementedError
-
-
-class Problem(NamedTuple):
-    """Everything needed to build a learner from its settings.
-
-    objective: minimised by the outer step: the policy surrogate with an entropy bonus, or cross entropy, squared error
-        or bits of a supervised task.
-    way: outputs of a supervised task.
-    descriptor_size: number of task parameters appended to the observation, for learners that observe the task.
-    penalty, penalty_coef: KL divergence to the policy that sampled, and its weight.
-    """
-
-    answers: Answers
-    space: Space
-    objective: Objective
-    way: int = 1
-    descriptor_size: int = 0
-    penalty: Objective | None = None
-    penalty_coef: float = 0.0
-    value_coef: float = 0.5
-    policy: PolicySettings = PolicySettings()
-
-    @property
-    def is_supervised(self) -> bool:
-        return self.answers != "actions"
-
-    @property
-    def inputs(self) -> int:
-        """Width of the policy's input."""
-        return self.space.obs + self.descriptor_size
-
-    def policy_network(self, extra_inputs: int = 0) -> Any:
-        """The policy network, with `extra_inputs` inputs added by the learner."""
-        return self.policy.build(self.inputs + extra_inputs, self.space)
-
-    def penalized_objective(self) -> Objective:
-        """The objective plus the penalty, for learners that train the same policy that samples."""
-        if self.penalty is None:
-            return self.objective
-        return with_penalty(self.objective, self.penalty, self.penalty_coef)
 
 
 def adapt_rounds(learner: Learner[Any], theta: Params, support: tuple[Data, ...]) -> Params:

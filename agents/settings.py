@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from envs.settings import Count, Positive, Record
+from agents.network_settings import EmbeddingSettings, PolicySettings
+from envs.settings import Record
 from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
     from agents.nn.cores import Core
-    from agents.nn.embeddings import Conv4
-    from agents.nn.perceptrons import CategoricalMLP, GaussianMLP
-    from envs.core import Space
+    from agents.problem import Problem
 
 SUPERVISED: tuple[Answers, ...] = ("classes", "numbers", "sequences")
 EVERYTHING: tuple[Answers, ...] = ("actions", *SUPERVISED)
@@ -30,41 +29,6 @@ MemorySize = Annotated[int, Field(ge=1, le=10_000)]
 Heads = Annotated[int, Field(ge=1, le=100)]
 
 ONE_SUPPORT = "a supervised task has one support: learner.rounds is 1"
-
-
-class PolicySettings(Record):
-    """The policy network: a tanh perceptron (`agents.nn.perceptrons`).
-
-    hidden: units of each hidden layer. init_std: initial standard deviation of continuous actions, which are scaled to
-    [-1, 1].
-    """
-
-    hidden: tuple[Count, ...] = (64, 64)
-    init_std: Positive = 1.0
-
-    def build(self, inputs: int, space: Space) -> GaussianMLP | CategoricalMLP:
-        """A network from `inputs` numbers to a distribution over actions."""
-        from agents.nn.perceptrons import CategoricalMLP, GaussianMLP
-
-        if space.discrete:
-            return CategoricalMLP(inputs, space.act, self.hidden)
-        return GaussianMLP(inputs, space.act, self.hidden, self.init_std)
-
-
-class EmbeddingSettings(Record):
-    """The image embedding: four convolutional blocks (`agents.nn.embeddings.Conv4`).
-
-    channels: filters of each block. down: how a block halves the image, by 2x2 max pooling (`pool`) or by a convolution
-    of stride 2 with global average pooling at the end (`stride`).
-    """
-
-    channels: Count = 64
-    down: Literal["pool", "stride"] = "pool"
-
-    def build(self) -> Conv4:
-        from agents.nn.embeddings import Conv4
-
-        return Conv4(self.channels, self.down)
 
 
 class LearnerSettings(Record):

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from agents.learners.maml import check_estimator
-from agents.settings import Estimator, InnerSteps, LearnerSettings, PolicySettings, Rounds
+from agents.network_settings import PolicySettings
+from agents.settings import Estimator, InnerSteps, LearnerSettings, Rounds
 from envs.settings import Positive
 from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):

@@ -9,7 +9,8 @@ from pydantic import Field
 from agents.settings import GradientSettings, InnerSteps
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(GradientSettings):

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import ONE_SUPPORT, LearnerSettings, Only, PolicySettings, Rounds
+from agents.network_settings import PolicySettings
+from agents.settings import ONE_SUPPORT, LearnerSettings, Only, Rounds
 from envs.settings import Count, Positive
 from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 REGRESSION_HIDDEN = (40, 40)  # Finn et al. 2017, section 5.1
 

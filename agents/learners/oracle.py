@@ -8,7 +8,8 @@ from agents.settings import LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agents.settings import EmbeddingSettings
+from agents.network_settings import EmbeddingSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Objective, Problem
+    from agents.learner import Objective
     from agents.nn.embeddings import ConvClassifier
     from agents.nn.perceptrons import RegressionMLP
+    from agents.problem import Problem
 
 
 def classifier(problem: Problem, embedding: EmbeddingSettings | None) -> ConvClassifier | RegressionMLP:

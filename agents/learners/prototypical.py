@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from agents.network_settings import EmbeddingSettings
+from agents.settings import BatchNorm, LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only, PolicySettings
+from agents.network_settings import PolicySettings
+from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only
 from envs.settings import NonNegative, Positive
 from envs.task_settings import TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(GradientSettings):

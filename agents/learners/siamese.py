@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from agents.network_settings import EmbeddingSettings
+from agents.settings import BatchNorm, LearnerSettings
 from envs.registry import nearest
 from envs.settings import NonNegative
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):

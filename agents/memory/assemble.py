@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agents.learner import Learner, Problem
+from agents.learner import Learner
 from agents.memory.rl2 import RL2
 from agents.memory.stream import SIDE, Stream, flatten_images, identity, numbers_as_labels, one_hot_labels
 from agents.memory.transcriber import Transcriber
 from agents.nn.cores import Core
 from agents.nn.perceptrons import TanhMLP
+from agents.problem import Problem
 
 
 def build_with_core(
