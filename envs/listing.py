@@ -1,7 +1,7 @@
 """Registries whose names are listed by reading source files, without importing them.
 
 The modules behind these names import torch and mujoco, which takes a second or more. Names and one line of text on each
-are therefore read with `ast`, and a module is imported only when an item of it is asked for.
+are therefore read with `ast`, and a module is imported only when one of its items is requested.
 """
 
 from __future__ import annotations

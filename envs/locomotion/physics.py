@@ -26,7 +26,7 @@ def prepare(spec: mujoco.MjSpec, variables: Iterable[Variable]) -> None:
 
 
 def make_terrain(names: set[str], robot: type[Robot]) -> Terrain | None:
-    """The ground with a shape that one of the variables asks for."""
+    """The terrain of the variable that has one, or None."""
     for name, variation in VARIATIONS.items().items():
         if variation.terrain is not None and name in names:
             return variation.terrain(robot.is_planar())

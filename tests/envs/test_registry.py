@@ -91,7 +91,7 @@ def test_every_file_that_defines_a_robot_is_listed_under_its_own_name() -> None:
     assert list(ROBOTS) == ROBOTS.names()
     assert "ant" in ROBOTS
     assert "robot" not in ROBOTS
-    assert ROBOTS.describe()["ant"].startswith("Ant: a four-legged body")
+    assert ROBOTS.describe()["ant"].startswith("Ant: a four-legged robot")
     for name, robot in ROBOTS.items():
         assert robot.__module__ == f"envs.robots.{name}"
 
