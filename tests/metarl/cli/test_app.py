@@ -158,7 +158,7 @@ def test_mistakes_about_a_run_that_exists(trained: runs.Run, capsys: pytest.Capt
 
     before = {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()}
     assert "slope_deg=40 lies outside this family" in said("record", "quickstart", "--task.slope-deg", "40")
-    assert "parameters direction, slope_deg, friction" in said("record", "quickstart", "--task.slop", "4")
+    assert "expected direction, slope_deg, friction" in said("record", "quickstart", "--task.slop", "4")
     assert "--tasks is 0, expected at least 1" in said("evaluate", "quickstart", "--tasks", "0")
     assert "expected a file name that ends in .mp4" in said("record", "quickstart", "--out", "x.txt")
     Path("file").touch()
@@ -312,7 +312,7 @@ def test_a_few_shot_run_is_trained_resumed_evaluated_drawn_and_plotted(
         (["record", "prototypical_omniglot", "--grid", "2x2"], "--grid is for robots"),
         (["evaluate", "prototypical_omniglot", "--split", "ood"], "expected one of train, validation, test"),
         (["evaluate", "prototypical_omniglot", "--ways", "900"], "way 900 exceeds the"),
-        (["evaluate", "prototypical_omniglot", "--shots", "19"], "more than the 20 drawings"),
+        (["evaluate", "prototypical_omniglot", "--shots", "19"], "exceeds the 20 drawings"),
     ):
         code, _, err = run(words, capsys)
         assert (code, sentence in err) == (2, True), err
