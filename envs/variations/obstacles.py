@@ -27,5 +27,4 @@ VARIATIONS = Variation(
     needs=("floor",),
     options=("layout",),
     terrain=obstacles,
-    adds="terrain_",
 )

@@ -26,5 +26,4 @@ VARIATIONS = Variation(
     needs=("floor",),
     options=("layout",),
     terrain=rough,
-    adds="terrain_",
 )

@@ -34,7 +34,6 @@ VARIATIONS = (
         "stairs that rise on all sides: steps of 0.2 m times this, 0.31 m deep",
         needs=("floor",),
         terrain=stairs_up,
-        adds="terrain_",
     ),
     Variation(
         "stairs_down",
@@ -45,6 +44,5 @@ VARIATIONS = (
         "stairs that descend on all sides: steps of 0.2 m times this, 0.31 m deep",
         needs=("floor",),
         terrain=stairs_down,
-        adds="terrain_",
     ),
 )

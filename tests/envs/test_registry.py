@@ -215,6 +215,30 @@ def test_a_plugin_adds_a_definition(load: Load, monkeypatch: pytest.MonkeyPatch)
     assert named.build_family("own-hopper-vel", num_threads=1).horizon == 7
 
 
+class EntryPoint:
+    """An entry point of an installed package."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+
+    def load(self) -> ModuleType:
+        return self.module
+
+
+def test_entry_points_take_part(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {
+        "metarl.robots": [EntryPoint(load("installed_robots", ROBOT))],
+        "metarl.tasks": [EntryPoint(load("installed_variations", VARIATION)), EntryPoint(load("tasks", DEFINITION))],
+    }
+    for user in ("envs.listing", "envs.registry"):
+        monkeypatch.setattr(f"{user}.entry_points", lambda group: points[group])
+    assert "ice_cheetah" in RobotRegistry()
+    assert "own-hopper-vel" in ClassicRegistry()
+    variations = VariationRegistry()
+    assert {"wind", "mass"} <= set(variations.names())
+    assert variations["wind"].unit == "m/s"
+
+
 def test_definitions_in_a_file_are_found_without_importing_it(tmp_path: Path) -> None:
     path = tmp_path / "paper.py"
     path.write_text('import nothing_like_this\nDEFINITIONS: dict = {"a": Definition("text", x), "b": Definition(1)}\n')
