@@ -70,6 +70,7 @@ class SourceRegistry(ABC, Mapping[str, Item]):
         """The items that an imported module defines."""
 
     def names(self) -> list[str]:
+        """All names, those of the folder first."""
         return list(self._all())
 
     def describe(self) -> dict[str, str]:

@@ -36,6 +36,7 @@ class RobotFacts(NamedTuple):
 
     @property
     def touches_ground(self) -> bool:
+        """Whether it has a height over the ground."""
         return self.height_index is not None
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def stairs_up(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.boxes import BoxTerrain
     from envs.terrain.shapes import STAIRS_UP
 
@@ -18,6 +19,7 @@ def stairs_up(planar: bool) -> Terrain:
 
 
 def stairs_down(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.boxes import BoxTerrain
     from envs.terrain.shapes import STAIRS_DOWN
 
