@@ -50,7 +50,9 @@ def test_sharpening_is_a_power_made_a_distribution_again() -> None:
 
 def test_content_is_found_by_cosine_and_strength() -> None:
     """Key (1, 0) and rows (2, 0), (0, 3): cosines 1 and 0, strength 2: e^2 : 1."""
-    found = addressing.by_content(torch.tensor([[1.0, 0]]), torch.tensor([2.0]), torch.tensor([[2.0, 0], [0, 3.0]]))
+    found = addressing.content_weights(
+        torch.tensor([[1.0, 0]]), torch.tensor([2.0]), torch.tensor([[2.0, 0], [0, 3.0]])
+    )
     assert found[0].tolist() == pytest.approx([np.e**2 / (np.e**2 + 1), 1 / (np.e**2 + 1)], abs=1e-6)
 
 
