@@ -88,8 +88,9 @@ class Registry(Generic[Item]):
         if not self._offered(module):
             return False
         if module not in self._plugins:
-            if self._items is not None:
-                self._take(module, self._items)
+            items = self.items()
+            self._take(module, items)
+            self._items = items
             self._plugins.append(module)
         return True
 

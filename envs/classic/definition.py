@@ -1,4 +1,4 @@
-"""What makes a classic distribution of tasks."""
+"""What defines a classic distribution of tasks."""
 
 from __future__ import annotations
 

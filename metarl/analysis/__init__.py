@@ -1,1 +1,1 @@
-"""Gradients and estimators held against what is known exactly."""
+"""Gradients and estimators compared with exact values."""

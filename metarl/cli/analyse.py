@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from metarl.cli.common import console, images_from, no_overrides, positive, within, writable
 from metarl.errors import UserError
+from metarl.evaluation.text_table import TextTable
 
 MOST_BATCHES = 10  # of a task: the work grows with their cube
 
@@ -22,7 +23,7 @@ class Analyse:
 
     metarl analyse gradients maml_sinusoid                  at a config's initial weights
     metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
-    metarl analyse estimators                               policy-gradient estimators, beside the exact values
+    metarl analyse estimators                               estimators of a policy gradient's derivative
     """
 
     what: Annotated[
@@ -61,18 +62,16 @@ class Analyse:
         if self.alphas and (len(different) < 2 or not all(math.isfinite(a) and a > 0 for a in different)):
             given = " ".join(f"{a:g}" for a in self.alphas)
             raise UserError(f"--alphas is {given}, expected two or more different rates above 0")
-        from metarl.analysis import gradients as analyse
+        from metarl.analysis import gradient_plots, gradient_tables
+        from metarl.analysis.gradients import analyse
+        from metarl.analysis.subjects import find_subject
 
-        subject = analyse.of(self.subject, overrides)
+        subject = find_subject(self.subject, overrides)
         images_from(self.data, subject.config)
         with console.status("differentiating"):
-            found = analyse.analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
-        analyse.plot(found, out)
-        if self.json:
-            print(json.dumps(found.to_json(), indent=1))
-        else:
-            console.print(analyse.tables(found))
-            console.print(f"wrote {out}", soft_wrap=True)
+            analysis = analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
+        gradient_plots.plot(analysis, out)
+        self._tell(analysis.to_json(), gradient_tables.tables(analysis), out)
         return 0
 
     def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
@@ -81,14 +80,18 @@ class Analyse:
             raise UserError(
                 "analyse estimators has small decision processes of its own: leave out the config and --alphas"
             )
-        from metarl.analysis import estimators
+        from metarl.analysis import estimator_plots, estimators
 
-        with console.status("writing every episode down"):
-            found = estimators.measure(self.tasks, self.seed)
-        estimators.plot(found, out)
-        if self.json:
-            print(json.dumps(found.to_json(), indent=1))
-        else:
-            console.print(estimators.tables(found))
-            console.print(f"wrote {out}", soft_wrap=True)
+        with console.status("enumerating every episode"):
+            errors = estimators.measure(self.tasks, self.seed)
+        estimator_plots.plot(errors, out)
+        self._tell(errors.to_json(), estimators.tables(errors), out)
         return 0
+
+    def _tell(self, as_json: Any, tables: list[TextTable], out: Path) -> None:
+        if self.json:
+            print(json.dumps(as_json, indent=1))
+            return
+        for table in tables:
+            console.print(table.to_terminal())
+        console.print(f"wrote {out}", soft_wrap=True)

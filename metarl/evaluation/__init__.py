@@ -1,1 +1,1 @@
-"""How well a trained learner adapts to tasks it never saw."""
+"""Evaluation of trained learners on unseen tasks."""

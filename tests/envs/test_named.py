@@ -44,13 +44,13 @@ def test_draws_lie_in_their_ranges_and_splits_share_nothing(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", families.names())
 def test_a_million_draws_lie_in_their_ranges_and_splits_share_nothing(name: str) -> None:
-    """Of a family with very many numbers, fewer: as many numbers as a million tasks of four."""
+    """Fewer for families with many variables: as many numbers as a million tasks of four."""
     numbers = len(families.build_family(name, num_threads=1).names)
     draws_are_sound(name, MANY if numbers <= 8 else 4 * MANY // numbers)
 
 
 def test_the_same_seed_gives_these_tasks_everywhere() -> None:
-    """Integers over 2^31 and an integer hash: these numbers were written down once and hold on every platform."""
+    """Integers over 2^31 and an integer hash: these numbers are the same on every platform."""
     family = families.build_family("AntSlope", num_threads=1)
     row = family.sample(2, "test", torch.Generator().manual_seed(7)).values.tolist()[1]
     assert row == KNOWN
@@ -59,7 +59,7 @@ def test_the_same_seed_gives_these_tasks_everywhere() -> None:
 KNOWN = [-1.0, 5.4199107475578785, 116.40851749107242]
 
 
-def test_every_body_has_families_and_every_classic_is_there() -> None:
+def test_every_robot_has_families_and_every_classic_is_listed() -> None:
     names = families.names()
     assert set(CLASSIC) < set(names)
     for robot in ("HalfCheetah", "Hopper", "Walker2d", "Swimmer", "Ant", "Humanoid", "Quadruped"):

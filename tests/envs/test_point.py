@@ -12,7 +12,7 @@ from tests.envs.locomotion.policies import act_with
 
 
 def test_the_best_point_policy_is_to_walk_straight(generator: torch.Generator) -> None:
-    """Goal (0.35, -0.25): steps clipped to 0.1 an axis arrive after 4 steps; the return is worked out by hand."""
+    """Goal (0.35, -0.25): steps clipped to 0.1 per axis arrive after 4 steps; the return is computed by hand."""
     goal = torch.tensor([0.35, -0.25])
 
     def straight(obs: Tensor, generator: torch.Generator) -> Action:

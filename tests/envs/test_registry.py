@@ -65,7 +65,7 @@ DEFINITIONS = {"own-hopper-vel": Definition("a slow hopper, H 7", Hopper, speed_
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Import a text as a module of its own."""
+    """Import a text as a module."""
 
     def make(name: str, text: str) -> ModuleType:
         path = tmp_path / f"{name}.py"
@@ -141,7 +141,7 @@ def test_a_plugin_adds_robots_with_their_families(load: Load, monkeypatch: pytes
     assert not registry.add(load("no_robots", "x = 1"))
     monkeypatch.setattr(named, "ROBOTS", registry)
     assert {"IceCheetahSlope", "IceCheetahGaps", "RenamedDirection"} <= set(named.describe())
-    assert "RenamedGaps" not in named.describe()  # it touches no ground
+    assert "RenamedGaps" not in named.describe()  # it does not touch the ground
     family = Locomotion(registry["ice_cheetah"], (Variable("direction", ((1.0, 1.0),)),), num_threads=1)
     assert family.control_step == pytest.approx(0.02)
 

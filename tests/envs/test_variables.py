@@ -60,7 +60,7 @@ def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
         ({"direction": 1.0, "slope_deg": 40.0, "friction": 1.0}, "slope_deg=40 lies outside"),
         (
             {"direction": 1.0, "slope_deg": 1.0},
-            "needs friction: its tasks have the parameters",
+            "needs the parameter friction: expected direction",
         ),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_family_without_ood_ranges_has_no_ood_split(generator: torch.Generator
         VariableSampler((DIRECTION,)).sample(2, "ood", generator)
 
 
-def test_a_logarithmic_law_is_uniform_in_the_logarithm(generator: torch.Generator) -> None:
+def test_spacing_log_is_uniform_in_the_logarithm(generator: torch.Generator) -> None:
     """1.5^U(-3, 3): the logarithm's mean is 0 and its variance (6 ln 1.5)^2 / 12."""
     width = 6 * math.log(1.5)
     varied = VariableSampler((Variable("mass", ((1.5**-3, 1.5**3),), spacing="log"),))
@@ -83,7 +83,7 @@ def test_a_logarithmic_law_is_uniform_in_the_logarithm(generator: torch.Generato
     assert logs.var().item() == pytest.approx(width**2 / 12, rel=0.01)
 
 
-def test_an_area_law_is_uniform_over_the_disc(generator: torch.Generator) -> None:
+def test_spacing_area_is_uniform_over_the_disc(generator: torch.Generator) -> None:
     """3 sqrt(U): a quarter of the draws lie within half the radius."""
     varied = VariableSampler((Variable("goal_distance", ((0.0, 3.0),), ((3.0, 5.0),), spacing="area"),))
     inside = varied.sample(200_000, "train", generator).column("goal_distance") < 1.5
@@ -91,7 +91,7 @@ def test_an_area_law_is_uniform_over_the_disc(generator: torch.Generator) -> Non
     assert varied.sample(1000, "ood", generator).column("goal_distance").min() >= 3.0
 
 
-def test_layouts_of_training_and_testing_are_different_things(generator: torch.Generator) -> None:
+def test_training_and_testing_share_no_layout(generator: torch.Generator) -> None:
     varied = VariableSampler((Variable("layout", ((0.0, 1.0),)),))
     train, test = (varied.sample(500, s, generator).column("layout") for s in ("train", "test"))
     assert set(parity_index(train, 8).tolist()) == {0, 2, 4, 6}

@@ -20,10 +20,10 @@ from agents.optimization import LstmMetaLearner
 from agents.optimization.descent import descend
 from agents.optimization.lstm_meta_learner import preprocess, weights_of
 from envs.core import Examples
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.runs import checkpoint
-from metarl.training.trainer import FewShotTrainer
+from metarl.training.trainer import Trainer
 from tests.probes import Point, half_square, random_transitions, transitions
 
 NETWORK = RegressionMLP((2,), std=0.8)  # 7 coordinates
@@ -220,11 +220,11 @@ def test_policies_learn_through_the_same_class() -> None:
 
 def test_stop_and_resume_changes_nothing(small: Callable[..., Config], tmp_path: Path) -> None:
     config = small("lstm_meta_learner_omniglot", learner__embedding={"channels": 4}, learner__inner_steps=2)
-    straight, first = FewShotTrainer(config), FewShotTrainer(config)
+    straight, first = Trainer(config), Trainer(config)
     for _ in range(2):
         straight.iterate()
     first.iterate()
-    resumed = FewShotTrainer(config, checkpoint.load(checkpoint.save(tmp_path, first.state)))
+    resumed = Trainer(config, checkpoint.load(checkpoint.save(tmp_path, first.state)))
     resumed.iterate()
     theta = straight.state.theta
     assert all(torch.equal(theta[k], resumed.state.theta[k]) for k in theta)

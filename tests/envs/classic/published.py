@@ -44,7 +44,7 @@ class Step:
 
 
 def worlds_of(name: str, rows: list[dict[str, float]], episodes: int = 1) -> LocomotionWorlds:
-    """Worlds of these tasks, with what the rows leave out drawn at random."""
+    """Worlds of these tasks, with random values for what the rows leave out."""
     family = build_family(name, num_threads=1)
     assert isinstance(family, Locomotion)
     tasks = family.sample(len(rows), "train", torch.Generator().manual_seed(5))
@@ -54,8 +54,8 @@ def worlds_of(name: str, rows: list[dict[str, float]], episodes: int = 1) -> Loc
     return family.worlds(tasks, episodes)
 
 
-def taken(name: str, task: dict[str, float]) -> tuple[Step, float, Array]:
-    """Step, reward and observation of the last of 32 control steps; 30 gentle ones first, to end up on the ground."""
+def last_step(name: str, task: dict[str, float]) -> tuple[Step, float, Array]:
+    """Step, reward and observation of the last of 32 control steps, of which 30 have small actions, for a soft landing."""
     worlds = worlds_of(name, [task])
     family, rng = worlds.family, np.random.default_rng(1)
     worlds.reset(torch.Generator().manual_seed(2))
@@ -64,7 +64,7 @@ def taken(name: str, task: dict[str, float]) -> tuple[Step, float, Array]:
     for act in acts[:-2]:
         worlds.step(torch.from_numpy(act * family.full_action)[None, None])
     model, data = worlds.sim.mujoco_view(0)
-    for act in acts[-2:]:  # the first brings `data` to where the batch is, with fields as old as there
+    for act in acts[-2:]:  # the first brings `data`, with its derived fields, to the state of the batch
         obs, rew, *_ = worlds.step(torch.from_numpy(act * family.full_action)[None, None])
         step = Step(model, data, act, family.robot.frame_skip)
     return step, rew.item(), obs[0, 0].numpy()

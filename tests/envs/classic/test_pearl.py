@@ -10,7 +10,7 @@ from envs.locomotion.family import Locomotion
 from envs.named import build_family
 
 
-def test_one_radian_is_57_degrees_and_two_way_is_forth_and_back() -> None:
+def test_one_radian_is_57_degrees_and_two_way_is_forwards_and_backwards() -> None:
     for name, ends in (("varibad-ant-dir-one-radian", (-57.29578, 57.29578)), ("pearl-ant-dir-two-way", (0.0, 180.0))):
         tasks = build_family(name).sample(50, "train", torch.Generator().manual_seed(0))
         assert sorted(set(tasks.column("heading_deg").tolist())) == pytest.approx(ends)
@@ -18,7 +18,7 @@ def test_one_radian_is_57_degrees_and_two_way_is_forth_and_back() -> None:
 
 @pytest.mark.parametrize("name", ["pearl-walker-rand-params", "pearl-hopper-rand-params"])
 def test_random_parameters_are_log_uniform_and_independent_for_each_element(name: str) -> None:
-    """ln(base^U(-3, 3)) has deviation 3 ln(base) / sqrt(3); every number of the model is its own times its own draw."""
+    """ln(base^U(-3, 3)) has standard deviation 3 ln(base) / sqrt(3); every number of the model has its own factor."""
     family = build_family(name, num_threads=1)
     tasks = family.sample(4000, "train", torch.Generator().manual_seed(0))
     logs = tasks.values[:, 1:].log().numpy()

@@ -37,7 +37,7 @@ MOVES = [  # goal, place, action in policy units, published reward, by hand
 
 
 @pytest.mark.parametrize(("name", "goal", "place", "act", "reward"), MOVES)
-def test_a_point_earns_what_was_published(
+def test_a_point_gets_the_published_reward(
     name: str, goal: dict[str, float], place: tuple[float, float], act: tuple[float, float], reward: float
 ) -> None:
     _, rew, ended, _ = points_of(name, goal, place).step(torch.tensor([[act]], dtype=torch.float64))
@@ -45,7 +45,7 @@ def test_a_point_earns_what_was_published(
     assert not ended.item()
 
 
-def test_points_start_and_stop_where_was_published() -> None:
+def test_points_start_and_stop_at_the_published_positions() -> None:
     """Starts within +-1 (PEARL) and +-0.2 (ProMP), else 0; only MAML's stops, within 0.01 of the goal on both axes."""
     for name, half in (
         ("pearl-point", 1.0),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.envs.classic.published import Array, Step, taken
+from tests.envs.classic.published import Array, Step, last_step
 
 
 def along(v: Array, degrees: float) -> float:
@@ -79,7 +79,7 @@ REWARDS: dict[str, Reward] = {
         lambda s: ant(s, float(np.cos(1) * s.torso[0] + np.sin(1) * s.torso[1]), 0.5, 1),
     ),
     "grbal-cheetah-hfield": ({"course": 2}, lambda s: s.com_vx - 0.05 * s.work),
-    "grbal-cheetah-disabled": (  # the dead joint is masked out of the action before it is charged for
+    "grbal-cheetah-disabled": (  # the disabled joint is masked out of the action before the control cost
         {"crippled_joint": 2},
         lambda s: s.com_vx - 0.05 * (s.work - s.act[2] ** 2),
     ),
@@ -110,7 +110,7 @@ PARTS: dict[str, Callable[[Step], list[Array]]] = {
 def test_reward_is_the_published_formula(name: str) -> None:
     """Means over a step from positions as old as `mj_step` leaves them (gym); rllab's at its end, by mj_subtreeVel."""
     task, reward = REWARDS[name]
-    step, rew, _ = taken(name, task)
+    step, rew, _ = last_step(name, task)
     assert rew == pytest.approx(reward(step), abs=2e-6)
     if "ant" in name or "humanoid" in name:
         assert step.touch > 0
@@ -118,5 +118,5 @@ def test_reward_is_the_published_formula(name: str) -> None:
 
 @pytest.mark.parametrize("name", PARTS)
 def test_observation_has_the_published_parts_in_order(name: str) -> None:
-    step, _, obs = taken(name, REWARDS[name][0])
+    step, _, obs = last_step(name, REWARDS[name][0])
     assert obs == pytest.approx(np.concatenate([part.ravel() for part in PARTS[name](step)]), abs=2e-4, rel=1e-5)

@@ -31,7 +31,7 @@ def test_stable_baselines_trains_and_evaluates_on_it() -> None:
     assert model.ep_info_buffer[0]["l"] == 20  # type: ignore[index]
 
 
-def test_stable_baselines_is_told_truncation_from_termination() -> None:
+def test_stable_baselines_distinguishes_truncation_from_termination() -> None:
     env = TaskVecEnv(vector(2, "HopperVelocity", max_episode_steps=3))
     env.seed(0)
     env.reset()

@@ -17,7 +17,7 @@ from metarl.system import rendering as gl
 from tests.envs.gym.batch import TASK
 
 
-def test_the_task_sticks_until_it_is_changed() -> None:
+def test_the_task_is_kept_until_it_is_changed() -> None:
     env = gymnasium.make("metarl/HalfCheetahSlope-v0")
     _, info = env.reset(seed=0, options={"task": TASK})
     assert info["task"] == TASK
@@ -43,7 +43,7 @@ def test_a_single_environment_renders() -> None:
 
 
 class FakeViewer:
-    """Stands in for MuJoCo's window where there is no display."""
+    """Replaces MuJoCo's viewer, which needs a display."""
 
     def __init__(self) -> None:
         self.cam = mujoco.MjvCamera()
@@ -90,7 +90,7 @@ def test_set_task_changes_some_numbers_and_keeps_the_rest() -> None:
     assert info["task"] == {"direction": -1.0, "stairs_up": 0.5}
 
 
-def test_a_window_without_a_display_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_without_a_display_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """MuJoCo's viewer would end the whole process."""
     monkeypatch.setattr("glfw.init", lambda: False)
     env = gymnasium.make("metarl/HopperDirection-v0", render_mode="human")

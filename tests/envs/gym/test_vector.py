@@ -15,7 +15,7 @@ from tests.envs.gym.batch import TASK, vector
 
 
 def test_a_batch_of_worlds_equals_single_environments() -> None:
-    """Bit for bit, over an episode's length, each with a task of its own."""
+    """Bit for bit over an episode, each with its own task."""
     batch = vector(3, max_episode_steps=50)
     tasks = batch.sample_tasks(3, "test", seed=1).to_json()
     batch.reset(seed=0, options={"task": tasks})
@@ -67,7 +67,7 @@ def test_next_step_autoreset_ignores_one_action() -> None:
     assert [float(s[1][0]) == 0.0 for s in seen] == [False, False, True, False, False, True]
 
 
-def test_disabled_autoreset_wants_a_mask() -> None:
+def test_disabled_autoreset_requires_a_reset_mask() -> None:
     env = vector(2, max_episode_steps=1, autoreset_mode=AutoresetMode.DISABLED)
     env.reset(seed=0)
     act = np.zeros((2, 6), dtype=np.float32)
@@ -79,7 +79,7 @@ def test_disabled_autoreset_wants_a_mask() -> None:
     assert np.array_equal(again[1], obs[1])
 
 
-def test_a_diverged_world_is_terminated_and_told() -> None:
+def test_a_diverged_world_is_terminated_and_flagged() -> None:
     env = vector(2)
     env.reset(seed=0)
     env.worlds.sim.qvel[1] = np.nan
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_episode() -> None:
         env.reset(seed=[1, 2])
 
 
-def test_two_batches_of_one_family_do_not_touch_each_other() -> None:
+def test_two_batches_of_one_family_are_independent() -> None:
     family = build_family("HalfCheetahSlope", num_threads=1)
     one, other = gym.TaskVectorEnv(family, 2), gym.TaskVectorEnv(family, 2)
     one.reset(seed=0, options={"task": TASK})
@@ -164,7 +164,7 @@ def test_batches_of_every_kind_step_and_record_statistics(name: str) -> None:
 
 
 def test_a_new_task_of_one_world_leaves_the_physics_of_the_others() -> None:
-    """Worlds 1 and 3 begin anew with slopes of their own; gravity of every world is that of its task."""
+    """Worlds 1 and 3 restart with new slopes; gravity of every world is that of its task."""
     env = vector(4, autoreset_mode=AutoresetMode.DISABLED, new_task_each_episode=True)
     env.reset(seed=0)
     before, mask = env.tasks.values.clone(), np.array([False, True, False, True])
@@ -195,8 +195,8 @@ def test_wrong_options_are_refused(options: dict[str, object], sentence: str) ->
         vector(2).reset(options=options)
 
 
-def test_the_gymnasium_face_survives_nonsense_with_every_reset_mode() -> None:
-    """Observations stay finite and inside their space; a broken world ends its episode with reward 0."""
+def test_nan_and_infinite_actions_give_finite_observations() -> None:
+    """Observations stay inside their space; a diverged world ends its episode with reward 0."""
     env = TaskVectorEnv(build_family("HopperStairsUp", num_threads=1), 6)
     env.reset(seed=0)
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Policies that do the same everywhere."""
+"""Policies with constant actions."""
 
 from __future__ import annotations
 

@@ -23,12 +23,14 @@ from tests.envs.locomotion.policies import BOTH
         ("ant", ("direction", "mass:torsa"), "this robot has no body 'torsa', expected one of torso,"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(robot: str, names: tuple[str, ...], sentence: str) -> None:
+def test_variables_that_do_not_fit_are_refused_in_one_sentence(
+    robot: str, names: tuple[str, ...], sentence: str
+) -> None:
     with pytest.raises(ValueError, match=sentence):
         Locomotion(robot, tuple(Variable(name, ((1.0, 1.0),)) for name in names))
 
 
-def test_numbers_beyond_their_limits_are_refused() -> None:
+def test_values_outside_their_limits_are_refused() -> None:
     ahead = Variable("direction", ((1.0, 1.0),))
     with pytest.raises(ValueError, match=r"stairs_up 1.5 lies outside \[0, 1\] for Ant"):
         Locomotion("ant", (ahead, Variable("stairs_up", ((0.0, 1.5),))))
@@ -36,7 +38,7 @@ def test_numbers_beyond_their_limits_are_refused() -> None:
         Locomotion("ant", (ahead, Variable("crippled_joint", ((8.0, 8.0),))))
 
 
-def test_exactly_one_goal_is_asked_for() -> None:
+def test_exactly_one_goal_is_required() -> None:
     with pytest.raises(ValueError, match="exactly one goal"):
         Locomotion("half_cheetah", (Variable("slope_deg", ((-1.0, 1.0),)),))
     with pytest.raises(ValueError, match=r"there is no variable 'slop': did you mean slope_deg\?"):

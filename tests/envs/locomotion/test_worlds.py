@@ -44,7 +44,7 @@ def test_actions_beyond_full_torque_are_clipped(generator: torch.Generator) -> N
     assert worlds.sim.ctrl.tolist() == [[1.0] * 6]
 
 
-class Sunk(HalfCheetah):
+class TooLow(HalfCheetah):
     """Fails by a derived field, which no other of its methods reads."""
 
     @classmethod
@@ -53,15 +53,15 @@ class Sunk(HalfCheetah):
 
 
 def test_a_failure_may_be_read_from_any_field(generator: torch.Generator) -> None:
-    """A field is zero until the step after it was first asked for: it is asked for before the first step."""
-    family = Locomotion(Sunk, (BOTH,), num_threads=1)
+    """A field is zero until the step after it was first bound: it is bound before the first step."""
+    family = Locomotion(TooLow, (BOTH,), num_threads=1)
     worlds = family.worlds(family.sample(2, "train", generator), 1)
     worlds.reset(generator)
     _, _, terminated, _ = worlds.step(torch.zeros(2, 1, 6))
     assert not terminated.any()
 
 
-def test_what_a_step_returns_can_be_learned_from(generator: torch.Generator) -> None:
+def test_results_of_a_step_can_be_used_in_autograd(generator: torch.Generator) -> None:
     family = Locomotion("half_cheetah", (BOTH,), num_threads=1)
     worlds = family.worlds(family.sample(2, "train", generator), 1)
     worlds.reset(generator)

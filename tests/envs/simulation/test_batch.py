@@ -1,4 +1,4 @@
-"""Batched physics against gymnasium, a tilted floor, itself at other thread counts, and broken worlds."""
+"""Batched physics against gymnasium, a tilted floor and other thread counts; diverged worlds."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ STOCK: dict[str, dict[str, object]] = {  # what differs from the environment's o
 
 
 @pytest.mark.parametrize("robot", STOCK)
-def test_gymnasium_physics_is_gymnasium_to_the_bit(robot: str) -> None:
+def test_gymnasium_physics_equals_gymnasium_bit_for_bit(robot: str) -> None:
     """Observation without any difference, reward to 1e-10 and the same terminations, over 200 steps.
 
-    The humanoid's centre of mass is summed by MuJoCo and by numpy in another order: its reward differs by rounding.
+    The humanoid's centre of mass is summed in a different order by MuJoCo and by numpy: its reward differs by rounding.
     """
     env = gymnasium.make(ROBOTS[robot].gymnasium_id, **STOCK[robot]).unwrapped
     env.reset(seed=1)
@@ -98,7 +98,7 @@ def test_every_robot_starts_healthy_with_its_published_noise(robot: str, generat
 
 
 def test_tilted_gravity_equals_a_tilted_floor() -> None:
-    """50 physics steps with random controls, in the frame of the slope, both ways, to 1e-9 (later chaos sets in)."""
+    """50 physics steps with random controls, in the frame of the slope, both ways, to 1e-9 (later chaotic)."""
     degrees = 11.0
     ours = simulator(1)
     slope_deg(ours, torch.tensor([degrees], dtype=torch.float64))
@@ -136,7 +136,7 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     assert torch.equal(runs[0], runs[2])
 
 
-def test_worlds_keep_parameters_of_their_own() -> None:
+def test_worlds_keep_their_own_parameters() -> None:
     """A batch of three slopes and frictions equals three simulators of one world each."""
     slopes = torch.tensor([-8.0, 0.0, 5.0], dtype=torch.float64)
     grips = torch.tensor([0.3, 0.6, 1.0], dtype=torch.float64)
@@ -162,8 +162,8 @@ def test_a_masked_reset_leaves_other_worlds_untouched() -> None:
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e12])
-def test_a_diverged_world_is_seen_at_once_and_its_neighbours_go_on(poison: float, workdir) -> None:  # noqa: ANN001
-    """MuJoCo silently resets it; the flag is up in the same step, no other world changes, no log file is dropped."""
+def test_a_diverged_world_is_flagged_at_once_and_its_neighbours_are_unaffected(poison: float, workdir) -> None:  # noqa: ANN001
+    """MuJoCo silently resets it; it is flagged in the same step, no other world changes, no log file is written."""
     sim, twin = simulator(3), simulator(3)
     drive(sim, 5)
     drive(twin, 5)

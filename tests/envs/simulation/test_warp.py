@@ -32,7 +32,7 @@ def test_a_masked_reset_leaves_other_worlds_untouched() -> None:
 
 
 @pytest.mark.parametrize("breakage", ["velocity", "control"])
-def test_a_diverged_world_is_seen_and_put_back_and_its_neighbours_are_not_touched(breakage: str) -> None:
+def test_a_diverged_world_is_flagged_and_reset_and_its_neighbours_are_unaffected(breakage: str) -> None:
     sim, other = cheetahs(4), cheetahs(4)
     for s in (sim, other):
         scatter(s)
@@ -54,7 +54,7 @@ def test_a_diverged_world_is_seen_and_put_back_and_its_neighbours_are_not_touche
     assert not sim.diverged.any()
 
 
-def test_a_recorded_graph_does_what_was_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_captured_graph_equals_direct_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded, direct = cheetahs(3), cheetahs(3)
 
     def at_once(name: object, work: Callable[[], None]) -> None:
@@ -67,7 +67,7 @@ def test_a_recorded_graph_does_what_was_recorded(monkeypatch: pytest.MonkeyPatch
     assert set(recorded._graphs) == {"forward", "constants", ("step", 5)}
 
 
-def test_parameters_given_after_the_first_step_are_felt() -> None:
+def test_parameters_set_after_the_first_step_take_effect() -> None:
     late, fresh = cheetahs(2), cheetahs(2)
     drive(late, 3)
     for sim in (late, fresh):
@@ -86,7 +86,7 @@ def test_parameters_given_after_the_first_step_are_felt() -> None:
     assert torch.allclose(late.params("body_mass")[0], 2 * before[0])
 
 
-def test_deterministic_runs_are_equal_to_the_bit() -> None:
+def test_deterministic_runs_are_bit_identical() -> None:
     ends = []
     for _ in range(2):
         sim = cheetahs(3, deterministic=True)
@@ -95,7 +95,7 @@ def test_deterministic_runs_are_equal_to_the_bit() -> None:
     assert torch.equal(*ends)
 
 
-def test_a_world_is_shown_as_it_is() -> None:
+def test_mujoco_view_shows_one_world() -> None:
     sim = cheetahs(3)
     scatter(sim)
     drive(sim, 4)

@@ -10,7 +10,7 @@ import torch
 from tests.envs.simulation.warp_worlds import cheetahs, drive
 
 
-def test_contacts_without_room_are_told_and_given_room(caplog: pytest.LogCaptureFixture) -> None:
+def test_contacts_beyond_the_capacity_are_logged_and_the_capacity_is_doubled(caplog: pytest.LogCaptureFixture) -> None:
     sim = cheetahs(4, contacts=1, constraints=4)
     with caplog.at_level(logging.WARNING):
         for _ in range(6):

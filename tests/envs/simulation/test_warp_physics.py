@@ -32,7 +32,7 @@ FAMILIES = {
 
 
 def pair(family: Locomotion, count: int) -> tuple[LocomotionWorlds, LocomotionWorlds]:
-    """The same worlds on MuJoCo and on MuJoCo Warp, started alike."""
+    """The same worlds on MuJoCo and on MuJoCo Warp, in the same initial states."""
     tasks = family.sample(count, "train", torch.Generator().manual_seed(0))
     fresh = family.robot.fresh
     sims = BatchSimulator(family.model, count, 1, fresh=fresh), WarpSimulator(family.model, count, "cpu", fresh=fresh)
@@ -43,7 +43,7 @@ def pair(family: Locomotion, count: int) -> tuple[LocomotionWorlds, LocomotionWo
 
 
 def synchronize(ours: LocomotionWorlds, theirs: LocomotionWorlds) -> None:
-    """Put the worlds on MuJoCo Warp into the states of those on MuJoCo, where their solver starts too."""
+    """Copy states and solver warm starts from MuJoCo to MuJoCo Warp."""
     theirs.sim.qpos.copy_(ours.sim.qpos)
     theirs.sim.qvel.copy_(ours.sim.qvel)
     assert isinstance(ours.sim, BatchSimulator)
@@ -53,9 +53,10 @@ def synchronize(ours: LocomotionWorlds, theirs: LocomotionWorlds) -> None:
 
 @pytest.mark.parametrize("ground", FAMILIES)
 @pytest.mark.parametrize("robot", ROBOTS)
-def test_one_step_is_that_of_mujoco(robot: str, ground: str) -> None:
-    """From the same states, every world with physics of its own. The quadruped's stiffer friction (`impratio` 10) is
-    solved less sharply in single precision."""
+def test_one_step_equals_mujocos(robot: str, ground: str) -> None:
+    """From the same states, with different physics in every world. The quadruped's stiffer friction (`impratio` 10) is
+    solved less accurately in single precision.
+    """
     if ROBOTS[robot].height_index is None and ground == "boxes":
         pytest.skip("it touches nothing")
     variables = tuple(v for v in FAMILIES[ground] if v.name != "friction" or ROBOTS[robot].height_index is not None)
@@ -119,7 +120,7 @@ def test_permuted_tasks_permute_results() -> None:
 
 
 @pytest.mark.slow
-def test_returns_of_a_policy_cannot_be_told_apart() -> None:
+def test_returns_of_a_policy_have_the_same_distribution() -> None:
     """A fixed policy over 512 tasks on either backend: two-sample Kolmogorov-Smirnov test."""
     options = {"robot": "half_cheetah", "variables": (FORWARD, STEEP, *SCALED), "horizon": 200, "action_scale": 1.0}
     returns = []

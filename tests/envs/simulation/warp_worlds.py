@@ -24,7 +24,7 @@ def cheetahs(count: int, **options: bool | int) -> WarpSimulator:
 
 
 def scatter(sim: WarpSimulator, seed: int = 0) -> None:
-    """Another pose and another friction for every world."""
+    """A different pose and friction for every world."""
     sim.reset()
     sim.qpos += 0.1 * torch.randn(sim.qpos.shape, generator=torch.Generator().manual_seed(seed))
     params = Params(sim.model, sim.num_worlds)

@@ -41,7 +41,7 @@ def worlds_of(robot: str, name: str, *difficulty_and_layout: tuple[float, float]
 
 
 def heights(worlds: LocomotionWorlds, world: int, places: Floats) -> Floats:
-    """Of the ground at places [n, 2] in m, from rays that fall past the robot, which is lifted out of the way."""
+    """Height of the ground at places [n, 2] in m, by vertical rays; the robot is lifted out of the way."""
     model, data = worlds.sim.mujoco_view(world)
     data.qpos[worlds.family.robot.height_index] += 50.0
     mujoco.mj_kinematics(model, data)
@@ -53,7 +53,7 @@ def heights(worlds: LocomotionWorlds, world: int, places: Floats) -> Floats:
 
 
 def line(side: tuple[int, int], distances: Floats) -> Floats:
-    """Places along a direction; planar bodies are met 0.1 m beside the middle of their lane, as others are."""
+    """Places along a direction; 0.1 m beside the middle of the lane."""
     places: Floats = distances[:, None] * np.array(side) + 0.1 * np.array([side[0] == 0, side[1] == 0])
     return places
 

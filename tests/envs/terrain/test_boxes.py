@@ -16,8 +16,8 @@ from tests.envs.terrain.rays import BOXES, FORWARD, SIDES, heights, is_shape, wo
     [(name, x) for name in ("stairs_up", "stairs_down", "gaps") for x in (0.0, 12.0)] + [("obstacles", 3.0)],
 )
 def test_no_difficulty_moves_like_the_plane(name: str, x: float) -> None:
-    """Twenty steps of random controls on level boxes equal those on a plane but for their 1 mm: no foot touches twice,
-    once the box and once what lies below. (Where level boxes meet, it does: 1 mm in these 20 steps; not here.)
+    """Twenty steps of random controls on level boxes equal those on a plane: no foot touches both a box and the plane
+    below. (Where two level boxes meet, a foot touches both, which makes 1 mm in 20 steps; not tested here.)
     """
     worlds = worlds_of("half_cheetah", name, (0.0, 0.0))
     flat = Locomotion("half_cheetah", (FORWARD,), action_scale=1.0, num_threads=1)
@@ -38,7 +38,7 @@ def test_no_difficulty_moves_like_the_plane(name: str, x: float) -> None:
 @pytest.mark.parametrize("name", BOXES)
 @pytest.mark.parametrize("robot", SIDES)
 def test_no_box_is_without_width(robot: str, name: str) -> None:
-    """MuJoCo refuses to compile such a box, but collides with one that was made so later."""
+    """MuJoCo refuses to compile a box of size 0, but does not check sizes that are set later."""
     worlds = worlds_of(robot, name, (0.0, 0.0), (1.0, 0.0))
     model = worlds.sim.model
     shapes = [g for g in range(model.ngeom) if is_shape(model, g)]

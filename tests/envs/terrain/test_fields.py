@@ -13,7 +13,7 @@ from tests.envs.terrain.rays import FIELDS, FORWARD, SIDES, Floats, heights, wor
 
 
 def nominal(worlds: LocomotionWorlds, name: str, difficulty: float, layout: float, places: Floats) -> Floats:
-    """What the family takes for the height of the ground at places [n, 2]: one world for each."""
+    """Nominal height of the ground at places [n, 2], with one world for each."""
     task = {
         name: torch.full((len(places),), difficulty).double(),
         "layout": torch.full((len(places),), layout).double(),
@@ -34,7 +34,10 @@ def test_the_height_over_a_field_is_that_of_the_field(robot: str, name: str, cla
     between = np.random.default_rng(0).uniform(-reach, reach, (1000, 2))
     tops = []
     for w, (difficulty, layout) in enumerate(tasks):
-        at_nodes = np.round(between / 0.2) * 0.2 + [2e-5, 1e-5]  # a ray along the seam of two triangles falls through
+        at_nodes = np.round(between / 0.2) * 0.2 + [
+            2e-5,
+            1e-5,
+        ]  # a ray along the edge of two triangles passes between them
         z = heights(worlds, w, at_nodes)
         assert np.abs(z - nominal(worlds, name, difficulty, layout, at_nodes)).max() < 1e-4
         for turned in (at_nodes * [-1, 1],) if robot == "half_cheetah" else (at_nodes[:, ::-1].copy(), -at_nodes):

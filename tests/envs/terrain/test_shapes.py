@@ -16,7 +16,7 @@ from tests.envs.terrain.rays import SIDES, TREADS, Floats, heights, is_shape, li
 @pytest.mark.parametrize("robot", SIDES)
 @pytest.mark.parametrize(("name", "sign"), [("stairs_up", 1), ("stairs_down", -1)])
 def test_every_tread_has_its_height_on_all_sides(robot: str, name: str, sign: int) -> None:
-    """Step k = 1 to 12 lies at 0.2 k times the difficulty, what follows as high as the last, the pad at 0 (to 1 mm)."""
+    """Step k = 1 to 12 lies at 0.2 k times the difficulty, the rest is as high as the last, the start is at 0."""
     worlds = worlds_of(robot, name, (0.25, 0.0), (1.0, 0.0), (0.0, 0.0))
     for w, difficulty in enumerate((0.25, 1.0, 0.0)):
         expected = sign * 0.2 * difficulty * np.minimum(np.arange(1, 14), 12)
@@ -28,7 +28,7 @@ def test_every_tread_has_its_height_on_all_sides(robot: str, name: str, sign: in
 
 
 def resting(name: str, difficulty: float, places: Floats, start: Floats) -> Floats:
-    """Where balls of 5 cm end [n, 3] that are dropped 2 cm above `start` [n] at places [n, 2]; one world for each."""
+    """Final positions [n, 3] of balls of 5 cm that are dropped 2 cm above `start` [n] at places [n, 2]."""
     spec = mujoco.MjSpec()
     spec.option.timestep = 0.002
     spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1])
@@ -60,7 +60,7 @@ def test_a_ball_rests_on_every_tread(name: str, sign: int) -> None:
 
 
 def test_a_ball_falls_into_the_pit_and_rests_a_metre_below() -> None:
-    """With the pad 1 m wide on each side, the first gap is 0.6 m wide."""
+    """The start is 1 m wide on each side, the first gap 0.6 m."""
     places = np.concatenate([line(side, np.array([0.5, 1.3])) for side in SIDES["ant"][:4]])
     ended = resting("gaps", 1.0, places, np.zeros(8))
     assert ended[0::2, 2] == pytest.approx(0.05, abs=2e-3)
@@ -69,7 +69,7 @@ def test_a_ball_falls_into_the_pit_and_rests_a_metre_below() -> None:
 
 @pytest.mark.parametrize("robot", SIDES)
 @pytest.mark.parametrize("difficulty", [0.25, 1.0])
-def test_gaps_are_as_wide_and_the_pit_as_deep_as_they_say(robot: str, difficulty: float) -> None:
+def test_gaps_and_the_pit_have_the_stated_sizes(robot: str, difficulty: float) -> None:
     """Eleven gaps of 0.6 m times the difficulty between platforms of 0.6 to 1.4 m; rays every 5 mm."""
     worlds = worlds_of(robot, "gaps", (difficulty, 0.3))
     profiles = [heights(worlds, 0, line(side, np.arange(0.0025, 25.0, 0.005))) for side in SIDES[robot][:4]]
@@ -86,8 +86,8 @@ def test_gaps_are_as_wide_and_the_pit_as_deep_as_they_say(robot: str, difficulty
 
 
 @pytest.mark.parametrize("robot", SIDES)
-def test_blocks_have_the_heights_they_say_and_keep_off_the_pad(robot: str) -> None:
-    """30 to 100 % of 0.25 m times the difficulty, to 0.1 mm; they lie all around."""
+def test_blocks_have_the_stated_heights_and_leave_the_start_free(robot: str) -> None:
+    """30 to 100 % of 0.25 m times the difficulty, to 0.1 mm; on all sides."""
     worlds = worlds_of(robot, "obstacles", (1.0, 0.1), (0.4, 0.6))
     grid = np.arange(-11.0, 11.0, 0.1) + 0.05
     sides = grid if robot == "ant" else np.array([0.1])
@@ -107,7 +107,7 @@ def test_blocks_have_the_heights_they_say_and_keep_off_the_pad(robot: str) -> No
 
 
 @pytest.mark.parametrize("robot", SIDES)
-def test_no_layout_puts_a_block_on_the_pad(robot: str) -> None:
+def test_no_layout_puts_a_block_on_the_start(robot: str) -> None:
     """In 50 layouts the near side of every block is 1 m or more from the middle, along x or along y."""
     worlds = worlds_of(robot, "obstacles", *((1.0, i / 50) for i in range(50)))
     shapes = [g for g in range(worlds.sim.model.ngeom) if is_shape(worlds.sim.model, g)]

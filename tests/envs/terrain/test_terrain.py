@@ -35,7 +35,7 @@ def compiled(worlds: LocomotionWorlds, world: int) -> mujoco.MjModel:
     shapes = [g for g in range(view.ngeom) if is_shape(view, g)]
     for g in shapes:
         if view.geom_type[g] == mujoco.mjtGeom.mjGEOM_BOX and view.geom_size[g].min() < 1e-9:
-            continue  # the ring that is the pad itself has two boxes without width
+            continue  # the ring of the start itself has two boxes of no width
         geom = spec.worldbody.add_geom(
             name=view.geom(g).name, type=view.geom_type[g], pos=view.geom_pos[g], size=view.geom_size[g]
         )
@@ -82,9 +82,9 @@ def test_worlds_of_one_batch_have_grounds_of_their_own(robot: str, name: str) ->
 
 @pytest.mark.parametrize("robot", ["walker2d", "hopper", "half_cheetah", "ant", "humanoid", "quadruped"])
 @pytest.mark.parametrize(("name", "climb"), [("stairs_up", 2.4), ("stairs_down", -2.4)])
-def test_a_robot_beyond_the_stairs_feels_as_on_flat_ground(robot: str, name: str, climb: float) -> None:
-    """Twelve steps of 0.2 m up or down, in the pose of the start 5 cm above the ground, one step without control: it
-    observes the same as on the plane, and has not failed; left at the old height, bodies that can fail so have.
+def test_a_robot_beyond_the_stairs_observes_the_same_as_on_flat_ground(robot: str, name: str, climb: float) -> None:
+    """Twelve steps of 0.2 m up or down, in the start pose 5 cm above the ground, after one step without control: it
+    observes the same as on the plane, and has not failed; a copy that is left at the old height fails, if it can.
     """
     worlds = worlds_of(robot, name, (1.0, 0.0), (1.0, 0.0))
     flat = Locomotion(robot, (FORWARD,), num_threads=1).worlds(Tasks.from_json([{"direction": 1.0}]), 1)

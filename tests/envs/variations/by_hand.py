@@ -54,7 +54,7 @@ def driven(worlds: LocomotionWorlds, acts: Floats) -> Floats:
 
 
 def by_hand(robot: str, acts: Floats, edit: Edit = lambda model: None, late: int = 0) -> Floats:
-    """The same from a plain loop of physics steps, [T, nq + nv], whose controls come `late` by so many of them."""
+    """The same from a plain loop of physics steps, [T, nq + nv], with controls delayed by `late` steps."""
     model = compile_quietly(ROBOTS[robot].spec())
     edit(model)
     data = mujoco.MjData(model)
@@ -67,7 +67,7 @@ def by_hand(robot: str, acts: Floats, edit: Edit = lambda model: None, late: int
 
 
 def stepped(model: mujoco.MjModel, data: mujoco.MjData, controls: Floats, late: int = 0) -> Floats:
-    """States after every physics step; no control at all before the first arrives."""
+    """States after every physics step; controls are 0 before the first arrives."""
     states = []
     for i in range(len(controls)):
         data.ctrl[:] = controls[i - late] if i >= late else 0.0

@@ -21,7 +21,7 @@ from tests.envs.variations.by_hand import actions, by_hand, driven, worlds_of
         ("walker2d", {"crippled_joint": -1.0}, []),
     ],
 )
-def test_a_dead_motor_is_one_without_control(robot: str, task: dict[str, float], dead: list[int]) -> None:
+def test_a_disabled_motor_is_one_without_control(robot: str, task: dict[str, float], dead: list[int]) -> None:
     acts = actions(worlds_of(robot, task).sim.model.nu)
     states = driven(worlds_of(robot, task), acts)[:, 0]
     assert np.array_equal(states, by_hand(robot, acts * ~np.isin(np.arange(acts.shape[1]), dead)))
@@ -29,7 +29,7 @@ def test_a_dead_motor_is_one_without_control(robot: str, task: dict[str, float],
 
 
 @pytest.mark.parametrize("robot", ["half_cheetah", "walker2d", "ant", "humanoid", "quadruped"])
-def test_the_motors_of_a_leg_hang_on_one_branch_of_the_body(robot: str) -> None:
+def test_the_motors_of_a_leg_move_one_branch_of_the_model(robot: str) -> None:
     """Below the body that the leg's first motor moves; and every other motor of that branch is the leg's too."""
     model = compile_quietly(ROBOTS[robot].spec())
     moved = [int(model.jnt_bodyid[joint]) for joint in model.actuator_trnid[:, 0]]
@@ -40,8 +40,8 @@ def test_the_motors_of_a_leg_hang_on_one_branch_of_the_body(robot: str) -> None:
         assert {i for i, body in enumerate(moved) if body in branch} == set(leg)
 
 
-def test_a_dead_servo_applies_no_force_and_motor_scales_the_torque_limit() -> None:
-    """The dog's hips and thighs give at most 23.7 N m, its calves 35.55; targets far away ask for more than that."""
+def test_a_disabled_servo_applies_no_force_and_motor_scales_the_torque_limit() -> None:
+    """The quadruped's limits are 23.7 N m at hips and thighs, 35.55 at calves; distant targets exceed them."""
     free = {"crippled_leg": -1.0, "motor": 1.0, "crippled_joint": -1.0}
     tasks = [free, free | {"crippled_leg": 2.0}, free | {"crippled_joint": 4.0}, free | {"motor": 0.5}]
     worlds = worlds_of("quadruped", *tasks)

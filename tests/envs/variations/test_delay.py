@@ -13,7 +13,7 @@ from tests.envs.variations.by_hand import actions, by_hand, driven, worlds_of
 
 @pytest.mark.parametrize("robot", ["half_cheetah", "hopper"])
 def test_a_delay_is_a_shift_of_the_controls_by_whole_physics_steps(robot: str) -> None:
-    """None, one, a control step and more, up to the longest one, over 3 s, in which sums of time steps get inexact."""
+    """None, one, a control step and more, up to the longest, over 3 s, in which sums of time steps become inexact."""
     late = [0, 1, 3, ROBOTS[robot].frame_skip, 7, 20]
     step = compile_quietly(ROBOTS[robot].spec()).opt.timestep
     worlds = worlds_of(robot, *({"delay": n * step} for n in late))
@@ -23,15 +23,15 @@ def test_a_delay_is_a_shift_of_the_controls_by_whole_physics_steps(robot: str) -
     assert wrong == []
 
 
-def test_a_reset_forgets_the_actions_that_were_under_way() -> None:
+def test_a_reset_clears_delayed_actions() -> None:
     worlds = worlds_of("half_cheetah", {"delay": 0.2}, {"delay": 0.03})
     first = driven(worlds, actions(6))
     worlds.sim.reset(torch.tensor([True, False]))
     assert np.array_equal(driven(worlds, actions(6))[:, 0], first[:, 0])
 
 
-def test_a_delayed_dog_stands_still_until_its_first_action() -> None:
-    """Told to stand, it does the same with and without a delay: before the first action it has been standing too."""
+def test_a_delayed_quadruped_stands_until_its_first_action() -> None:
+    """With actions of 0 it moves the same with and without a delay: the buffer is filled with standing."""
     worlds = worlds_of("quadruped", {"delay": 0.0}, {"delay": 0.1})
     worlds.reset(torch.Generator().manual_seed(0))
     worlds.sim.qpos[1], worlds.sim.qvel[1] = worlds.sim.qpos[0], worlds.sim.qvel[0]

@@ -1,4 +1,4 @@
-"""Every factor against the same change made by hand in a model of its own."""
+"""Every factor against the same change made by hand in a separate model."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_a_multiplier_equals_the_model_edited_by_hand_and_leaves_its_neighbour_s
     ],
 )
 def test_each_element_has_a_factor_of_its_own(name: str, field: str, count: int) -> None:
-    """The ant's 13 bodies (4 of them nameless), 8 damped joints, 14 geoms and 8 motors, in the order of the model: the
-    world is no body with mass, and the free joint has no damping. Powers of two are exact.
+    """The ant's 13 bodies (4 without a name), 8 damped joints, 14 geoms and 8 motors, in the order of the model: the
+    world has no mass, and the free joint has no damping. Powers of two are exact.
     """
     factors = 2.0 ** np.random.default_rng(1).integers(-2, 3, count)
     each = Variable(name, ((0.1, 10.0),), per_element=True)
@@ -84,7 +84,7 @@ def test_each_element_has_a_factor_of_its_own(name: str, field: str, count: int)
 
 
 def test_factors_multiply() -> None:
-    """Mass: 2 for all times 4 for the torso, beside inertia: 0.5 for all, times 4 and 2 for a foot's."""
+    """Mass: 2 for all times 4 for the torso, and inertia: 0.5 for all, times 4 and 2 for a foot."""
     task = {"mass": 2.0, "mass:torso": 4.0, "inertia": 0.5, "inertia:bfoot": 4.0, "inertia_axes:bfoot:y": 2.0}
 
     def edit(model: mujoco.MjModel) -> None:
@@ -99,7 +99,7 @@ def test_factors_multiply() -> None:
 
 @pytest.mark.parametrize("robot", ["half_cheetah", "ant"])
 def test_tasks_that_change_back_to_stock_leave_no_trace(robot: str) -> None:
-    """Mass, motors, payload, delay, dead leg and slope come and go; then every state is that of the stock task."""
+    """After changes of mass, motors, payload, delay, crippled leg and slope, all states are those of the stock task."""
     stock = {"mass": 1.0, "friction": 1.0, "payload": 0.0, "delay": 0.0, "crippled_leg": -1.0, "slope_deg": 0.0}
     odd = {"mass": 3.0, "friction": 0.1, "payload": 1.0, "delay": 0.05, "crippled_leg": 0.0, "slope_deg": 9.0}
     worlds = worlds_of(robot, stock, odd)

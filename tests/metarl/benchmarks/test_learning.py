@@ -38,7 +38,7 @@ def test_bench_learn_reports_ratios(
 
 
 def test_gymnasiums_cheetah_is_rewarded_for_the_direction_drawn() -> None:
-    """The environment on which recurrent PPO is measured: the reward is the velocity in the direction of the episode."""
+    """Recurrent PPO is measured on it: the reward is the velocity in the direction of the episode."""
     cheetah = learning.EitherWay()
     ways = set()
     for seed in range(8):

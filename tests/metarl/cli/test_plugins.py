@@ -67,7 +67,8 @@ VARIATIONS = Variation("lightness", "dynamics", "", 0.1, 2.0, "gravity, times th
 '''
 FAMILY = '''
 """A distribution of our own."""
-from envs.classic.definition import BOTH_WAYS, Definition
+from envs.classic.definition import Definition
+from envs.locomotion.families import BOTH_WAYS
 from envs.robots.half_cheetah import HalfCheetah
 
 DEFINITIONS = {"our-cheetah": Definition("our cheetah, both ways, H 20", HalfCheetah, (BOTH_WAYS,), horizon=20)}

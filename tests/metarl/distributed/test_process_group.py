@@ -83,8 +83,8 @@ def test_a_single_process_gets_its_own_values_back() -> None:
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    """Five tasks, two and three a process: every kind of outer step, recurrent learners with minibatches of trials and of
-    episodes, the oracle, images. TRPO's linear system is ill-conditioned: it amplifies rounding the most."""
+    """Five tasks, two and three a process: every kind of outer step, recurrent learners with minibatches of trials and
+    of episodes, the oracle, images. TRPO's linear system is ill-conditioned: it amplifies rounding the most."""
     names = ["maml_point", "maml_trpo_cheetah_direction", "quickstart_oracle", "reptile_cheetah_direction"]
     names += ["gru_robot", "gru_episode_robot", "snail_bandit", "fomaml_omniglot", "ntm_copy"]
     together(names, 2, tmp_path)

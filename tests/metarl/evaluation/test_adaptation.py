@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from metarl.config.schema import Config
 from torch import Tensor
 
 from agents.baselines.joint import FineTuned, Joint
@@ -16,7 +17,6 @@ from agents.learner import Params, Transitions
 from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import policy_gradient
 from envs.core import Tasks
-from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.evaluation import evaluate
 from metarl.evaluation import fine_tuning as fine_tuning

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from metarl.config.schema import Config
+from metarl.evaluation.evaluate import Evaluation
 
 from metarl.cli import app as cli
-from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.evaluation import comparison as compare_runs
 from metarl.evaluation import evaluate, study
 from metarl.evaluation.comparison import Comparison, Entry
-from metarl.evaluation.evaluate import Evaluation
 from metarl.reporting.comparison_tables import tables
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs

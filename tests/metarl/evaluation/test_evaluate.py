@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from metarl.evaluation.evaluate import Evaluation, describe_tasks, groups
 from PIL import Image
 
 from envs.named import build_family
-from metarl.evaluation.evaluate import Evaluation, describe_tasks, groups
 from metarl.reporting.plots import plot_adaptation
 
 

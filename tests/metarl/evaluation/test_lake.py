@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from metarl.config.schema import Config
 from torch import Tensor
 
 from agents.learner import Params
@@ -19,7 +20,6 @@ from envs.core import Examples
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.images import ImageSet
 from metarl.cli import app as cli
-from metarl.config.schema import Config
 from metarl.errors import UserError
 from metarl.evaluation import lake as lake_runs
 from metarl.evaluation.accuracy import with_statistics
@@ -213,7 +213,7 @@ def test_a_gradient_learner_of_twenty_ways_can_be_asked(workdir: Path, capsys: p
 
 
 def test_a_network_without_batch_norm_cannot_be_normalised() -> None:
-    learner = Siamese(Koch(), 20, "none", "drawn")
+    learner = Siamese(Koch(), 20, "none", "normal")
     assert with_statistics(learner, None) is learner
     with pytest.raises(UserError, match="--bn is support, but this network has no batch normalisation: leave it out"):
         with_statistics(learner, "support")

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from metarl.config.experiment import Config
 
 from metarl.cli import app as cli
 from metarl.config import files as settings
+from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.runs import checkpoint, environment, folder
 from metarl.training.trainer import Trainer

@@ -1,7 +1,7 @@
-"""The bodies that ProMP, PEARL and VariBAD share: gym's, with other observations and costs.
+"""Robots that ProMP, PEARL and VariBAD share: those of gym, with other observations and costs.
 
-Contact forces are those that MuJoCo computes within the step, as versions before 2.0 always did. With MuJoCo 2.0 to 2.1
-they were zero in these codes, and with them four fifths of the ant's observation.
+Contact forces are those that MuJoCo computes within the step, as versions before 2.0 did. With MuJoCo 2.0 to 2.1 they
+were zero in these codebases, and so were four fifths of the ant's observation.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from envs.robots.humanoid import Humanoid
 from envs.robots.robot import Body, Physics, Robot, add_sensor
 
 
-class FeelsContacts(Robot):
-    """A body whose contact forces are computed."""
+class WithContactForces(Robot):
+    """A robot for which MuJoCo computes contact forces."""
 
     @classmethod
     def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
@@ -26,8 +26,8 @@ class FeelsContacts(Robot):
         return spec
 
 
-class CostlyAnt(FeelsContacts, Ant):
-    """Gym's ant: pays 0.0005 |contact forces|^2, and gets its bonus also in the step in which it fails."""
+class CostlyAnt(WithContactForces, Ant):
+    """Gym's ant: a cost of 0.0005 |contact forces|^2, and the bonus also in the step in which it fails."""
 
     pays_last_step = True
 
@@ -51,9 +51,9 @@ class GoalAnt(CostlyAnt):
         return Robot.terminated(body)
 
 
-class WholeHumanoid(FeelsContacts, Humanoid):
-    """Observation (376): qpos without x and y (22), qvel (23), cinert (140), cvel (84), motor forces (23), contact
-    forces (84), the world's rows included. Contacts cost 5e-7 |forces|^2, at most 10.
+class WholeHumanoid(WithContactForces, Humanoid):
+    """Observation (376): qpos without x and y (22), qvel (23), cinert (140), cvel (84), actuator forces (23), contact
+    forces (84), including the rows of the world body. Contacts cost 5e-7 |forces|^2, at most 10.
     """
 
     pays_last_step = True
@@ -69,5 +69,5 @@ class WholeHumanoid(FeelsContacts, Humanoid):
 
 
 def one_radian() -> float:
-    """In degrees."""
+    """One radian in degrees."""
     return float(torch.rad2deg(torch.tensor(1.0, dtype=torch.float64)))
