@@ -105,11 +105,14 @@ def _in_blocks(page: Path) -> Iterator[Command]:
 
 
 def _in_text(page: Path) -> Iterator[Command]:
-    """`metarl VERB ...` in running text, without those that leave something out (`<name>`, `...`, NAME, `a | b`)."""
+    """`metarl VERB ...` in running text, without those that leave something out (`<name>`, `...`, NAME, `a | b`), and
+    without verbs alone, which stand for a command and not for a use of it.
+    """
     text = re.sub(r"```.*?```", lambda m: "\n" * m[0].count("\n"), page.read_text(), flags=re.S)
     for found in re.finditer(r"`((?:metarl|torchrun|python -m metarl) [^`]+)`", text):
-        if not re.search(r"[<|]|\.\.\.|\b[A-Z]{3,}\b(?!=)", found[1]):
-            yield Command(_place(page, text.count("\n", 0, found.start()) + 1), shlex.split(found[1]), True)
+        words = shlex.split(found[1])
+        if len(words) > 2 and not re.search(r"[<|]|\.\.\.|\b[A-Z]{3,}\b(?!=)", found[1]):
+            yield Command(_place(page, text.count("\n", 0, found.start()) + 1), words, True)
 
 
 def _place(page: Path, number: int) -> str:
