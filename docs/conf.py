@@ -32,7 +32,6 @@ suppress_warnings = ["ref.python"]  # a name that two packages offer, as most pa
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 add_module_names = False
 
