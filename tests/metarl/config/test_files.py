@@ -112,7 +112,11 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
         ("maml_sinusoid", {"learner": {"kind": "reptile", "clip_coef": 0.2}}, "supervised tasks have no actions"),
         ("metanet_point", {"learner__channels": 8}, "learner.channels is for tasks of kind fewshot"),
         ("metanet_sinusoid", {"learner__representation": "verification"}, "representation verification needs classes"),
-        ("metanet_point", {"policy__hidden": []}, "keys in the last hidden layer: policy.hidden is empty"),
+        (
+            "metanet_point",
+            {"policy__hidden": []},
+            "takes its keys from the last hidden layer: policy.hidden must not be empty",
+        ),
         ("metanet_omniglot", {"learner__rounds": 2}, "a supervised task has one support"),
         ("metanet_point", {"outer": {"kind": "gradient"}}, "learner metanet needs outer.kind ppo or trpo"),
         ("siamese_koch", {"tasks__size": 28}, "network koch sees 105 x 105 pixels: tasks.size is 28"),
