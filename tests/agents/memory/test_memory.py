@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agents.learner import SupervisedTask, mean_over_tasks
 from agents.memory import GRU, LRUA, LSTM, NTM, Core, Stream, Transcriber
-from agents.memory.ntm import address_by
+from agents.memory.ntm import address_memory
 from agents.memory.stream import flatten_images, identity, numbers_as_labels, one_hot_labels
 from agents.nn import addressing
 from agents.nn.cores import run
@@ -77,7 +77,7 @@ def test_a_head_finds_its_place_by_content_then_gate_then_shift_then_sharpness()
     s = np.exp(rest[3:]) / np.exp(rest[3:]).sum()
     w = np.array([sum(s[d + 1] * w[(i - d) % 4] for d in (-1, 0, 1)) for i in range(4)])
     w = w ** (1 + softplus[2])
-    found = address_by(*(torch.from_numpy(a) for a in (emitted[None], before[None], memory)))
+    found = address_memory(*(torch.from_numpy(a) for a in (emitted[None], before[None], memory)))
     assert found[0].numpy() == pytest.approx(w / w.sum(), abs=1e-6)
 
 
