@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import Exploration, GradientLearner, Network, Objective, Out, post_adaptation_loss
-from agents.optimization.descent import descend
+from agents.learner import Exploration, Network, Objective, Out, post_adaptation_loss
+from agents.optimization.descent import DescentLearner, descend
 from agents.records import Data, Episode, Params, SupervisedTask, detached
 
 CONTEXT = "context"
 
 
 @dataclass(frozen=True)
-class CAVIA(GradientLearner[Out]):
+class CAVIA(DescentLearner[Out]):
     """network: takes inputs of width I + context. context: length of the vector (5 in the paper's 2-D navigation, 50 on
     the cheetah). inner_lr: 1 in the paper's 2-D navigation, 10 on the cheetah. The other options are those of MAML.
     """
@@ -49,14 +49,7 @@ class CAVIA(GradientLearner[Out]):
         like = next(iter(theta.values()))
         return {CONTEXT: like.new_zeros(self.context)}
 
-    def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
-        return self._adapt(theta, phi, support)[0]
-
-    def adapt_with_output(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
-        after, out = self._adapt(theta, phi, support)
-        return after, self.apply(theta, phi, support.x) if self.first_order else out
-
-    def _adapt(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+    def descend(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         fixed = detached(theta) if self.first_order else theta
 
         def network(context: Params, x: Tensor) -> Out:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from agents.learner import GradientLearner
 from agents.records import Data, Objective, Out, Params, detached
 
 
@@ -36,3 +37,20 @@ def descend(
         phi = {k: v - (lr[k] if isinstance(lr, Mapping) else lr) * grad[k] for k, v in phi.items()}
         outputs.append(out)
     return phi, outputs[0]
+
+
+class DescentLearner(GradientLearner[Out]):
+    """A learner that adapts by `descend`: what MAML and CAVIA share."""
+
+    first_order: bool
+
+    def descend(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+        """phi after the inner steps of one round, and the output of `descend` before them."""
+        raise NotImplementedError
+
+    def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
+        return self.descend(theta, phi, support)[0]
+
+    def adapt_with_output(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+        after, out = self.descend(theta, phi, support)
+        return after, self.apply(theta, phi, support.x) if self.first_order else out

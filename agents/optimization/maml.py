@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import Exploration, GradientLearner, Network, Objective, Out, post_adaptation_loss
-from agents.optimization.descent import descend
+from agents.learner import Exploration, Network, Objective, Out, post_adaptation_loss
+from agents.optimization.descent import DescentLearner, descend
 from agents.records import Data, Episode, Params, SupervisedTask, detached, device_of, with_prefix, without_prefix
 
 INNER_LR = "inner_lr."  # prefix in theta of the learned step sizes
@@ -30,7 +30,7 @@ LR_SCALE = "inner_lr_scale"  # in phi: factor of the step size, if it decays fro
 
 
 @dataclass(frozen=True)
-class MAML(GradientLearner[Out]):
+class MAML(DescentLearner[Out]):
     """inner, outer: objectives of the inner step and of the adapted parameters.
 
     inner_lr: alpha. inner_steps: gradient steps on each batch of support data. rounds: batches of support data.
@@ -73,14 +73,7 @@ class MAML(GradientLearner[Out]):
         phi = self._adapted(without_prefix(INNER_LR, theta))
         return phi if self.inner_lr_decay == 1.0 else phi | {LR_SCALE: torch.ones((), device=device_of(phi))}
 
-    def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
-        return self._adapt(theta, phi, support)[0]
-
-    def adapt_with_output(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
-        after, out = self._adapt(theta, phi, support)
-        return after, self.apply(theta, phi, support.x) if self.first_order else out
-
-    def _adapt(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
+    def descend(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
         scale, weights = phi.get(LR_SCALE), without_prefix(LR_SCALE, phi)
         lr = {k: theta[INNER_LR + k] if self.learn_inner_lr else self.inner_lr for k in weights}
         if scale is not None:
