@@ -37,12 +37,12 @@ def by_loops(theta: Params, x: Tensor) -> Tensor:
                 made.append(torch.cat([row, out[:2].sigmoid() * out[2:].tanh()]))
             rows = made
         w, b = theta[f"attention{block}.weight"], theta[f"attention{block}.bias"]
-        told = [w @ row + b for row in rows]
+        projected = [w @ row + b for row in rows]
         made = []
         for t, row in enumerate(rows):
             near = range(max(0, t - 3), t + 1)
-            odds = torch.stack([told[t][:4] @ told[s][4:8] / math.sqrt(4) for s in near]).exp()
-            picked = sum(p * told[s][8:] for p, s in zip(odds / odds.sum(), near, strict=True))
+            odds = torch.stack([projected[t][:4] @ projected[s][4:8] / math.sqrt(4) for s in near]).exp()
+            picked = sum(p * projected[s][8:] for p, s in zip(odds / odds.sum(), near, strict=True))
             made.append(torch.cat([row, torch.as_tensor(picked)]))
         rows = made
     return torch.stack(rows)

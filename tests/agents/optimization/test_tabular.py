@@ -138,8 +138,8 @@ def test_maml_with_exploration_credit_sums_to_the_exact_gradient(mdp: Tabular, t
         query = mdp.episodes(phi)
         q = mdp.likelihood(phi, query)
 
-        def loss(at: Params, asked: Transitions, one: Transitions = one) -> Tensor:
-            return learner.loss(at, Episode((one,), asked))
+        def loss(at: Params, query: Transitions, one: Transitions = one) -> Tensor:
+            return learner.loss(at, Episode((one,), query))
 
         each = vmap(grad(loss), in_dims=(None, 0))(theta, query)["logits"]
         total += p[i] * torch.einsum("m,msa->sa", q, each)
