@@ -2,11 +2,13 @@
 # make test         run the tests
 # make check        formatting, lint, types
 # make audit        known holes in the pinned packages, by pip-audit
+# make docs         build the documentation into build/docs
+# make doc-commands run or parse every metarl command of README and docs
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check audit clean
+.PHONY: quickstart test check audit docs doc-commands clean
 
 quickstart: .venv/installed
 	$(BIN)/metarl quickstart
@@ -24,6 +26,13 @@ audit: .venv/installed
 	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "open build/docs/index.html"
+
+doc-commands: .venv/installed
+	$(BIN)/python docs/check_commands.py
+
 # torch comes first and by its exact version: the build that this names is the one that later requirements keep
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -33,6 +42,10 @@ audit: .venv/installed
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""Credit of each action: a linear baseline fitted in closed form, and generalised advantage estimation.
+"""Advantages: a linear baseline fitted in closed form, and generalised advantage estimation (GAE).
 
 All functions see one task: rew, alive, terminated [T, E], obs [T, E, O].
 """
@@ -15,11 +15,11 @@ MAX_OBS = 10.0  # rllab's LinearFeatureBaseline clips observations to +-10
 
 
 AllReduceSum = Callable[[Tensor], Tensor]
-"""A sum over all who have a part of the data, given that of one's own."""
+"""The sum over all processes of their local tensors."""
 
 
 def no_reduce(x: Tensor) -> Tensor:
-    """The total where nobody else has any."""
+    """The sum over a single process."""
     return x
 
 
@@ -41,32 +41,32 @@ def baseline_features(obs: Tensor) -> Tensor:
 
 
 def fit_linear_baseline(obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
-    """Value of every step by ridge regression of the returns on the features, [T, E] float64.
+    """Values by ridge regression of the returns on the features, [T, E] float64.
 
-    With fewer than some ten steps a feature (2 O + 4 of them) the fit follows the returns themselves and little is
-    left to learn from: ten episodes of a hundred steps are plenty for a cheetah, one is not.
+    With fewer than about ten steps for each of the 2 O + 4 features the fit overfits the returns, and the advantages
+    become noise: ten episodes of a hundred steps are plenty for a cheetah, one is too few.
     """
     features = baseline_features(obs)
     weighted = torch.where(alive[..., None], features, 0.0).flatten(0, 1)  # [T*E, F]
     gram = weighted.T @ weighted
     gram = gram + RIDGE * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     right = weighted.T @ ret.double().flatten()
-    weights: Tensor = torch.linalg.solve_ex(gram, right)[0]  # [F]; nobody waits to hear that the matrix is regular
+    weights: Tensor = torch.linalg.solve_ex(gram, right)[0]  # [F]; solve_ex does not synchronise with the GPU
     return features @ weights
 
 
 def gae(rew: Tensor, value: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float) -> Tensor:
     """Generalised advantage estimation (Schulman et al. 2016, eq. 16), [T, E].
 
-    The horizon is part of the task here, so the value after the last step is zero, as it is after a termination.
+    The horizon is part of the task: the value after the last step is zero, as it is after a termination.
     """
-    following = torch.cat([value[1:], torch.zeros_like(value[:1])])
-    delta = rew + gamma * following * ~terminated - value
+    next_value = torch.cat([value[1:], torch.zeros_like(value[:1])])
+    delta = rew + gamma * next_value * ~terminated - value
     return discounted(delta * alive, gamma * gae_lambda)
 
 
 def normalized_advantages(adv: Tensor, alive: Tensor, all_reduce_sum: AllReduceSum = no_reduce) -> Tensor:
-    """Zero mean and unit variance over the steps taken, zero elsewhere; `total` sums over all who have such steps."""
+    """Zero mean and unit variance over the alive steps of all processes, zero elsewhere."""
     count = all_reduce_sum(alive.sum()).clamp_min(1)
     centred = torch.where(alive, adv - all_reduce_sum((adv * alive).sum()) / count, 0.0)
     return centred / ((all_reduce_sum(centred.square().sum()) / count).sqrt() + 1e-8)
@@ -75,7 +75,7 @@ def normalized_advantages(adv: Tensor, alive: Tensor, all_reduce_sum: AllReduceS
 def advantages(
     obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float
 ) -> tuple[Tensor, Tensor]:
-    """Standardised advantages of one task against a baseline fitted on the same task's data, and returns, [T, E]."""
+    """Normalised advantages of one task, with a linear baseline fitted on the same data, and returns, [T, E] each."""
     rew = rew.double()
     ret = discounted(rew, gamma)
     value = fit_linear_baseline(obs, ret, alive)
@@ -85,10 +85,10 @@ def advantages(
 def trial_advantages(
     rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float, all_reduce_sum: AllReduceSum = no_reduce
 ) -> tuple[Tensor, Tensor]:
-    """Standardised advantages and lambda-returns of trials [L, B] whose steps taken come first, against given values.
+    """Normalised advantages and lambda-returns of trials [L, B] whose alive steps come first, given predicted values.
 
-    The end of an episode is nothing special: credit flows across it, back to what was found out before. With the end of
-    the trial all is over.
+    The end of an episode is not a termination: exploration in one episode is credited with the rewards of the next.
+    Only the end of the trial is.
     """
     value = torch.where(alive, value, 0.0)
     raw = gae(rew, value, torch.zeros_like(alive), alive, gamma, gae_lambda)

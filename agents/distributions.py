@@ -1,4 +1,7 @@
-"""What a policy is at one observation: a distribution over actions."""
+"""Distributions over actions, as records of tensors that pass through `vmap`.
+
+Axes: `A` action.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from envs.rng import normal, uniform
 
@@ -19,7 +23,7 @@ class Gaussian(NamedTuple):
 
 
 class Categorical(NamedTuple):
-    """One of `A` actions, each a row of zeros and a one. It is kept like a Gaussian: logits as mean, no deviation."""
+    """One of `A` discrete actions, a one-hot vector. Stored like a Gaussian: mean = logits, log_std = 0."""
 
     logits: Tensor  # [..., A]
 
@@ -35,9 +39,9 @@ class Categorical(NamedTuple):
 Policy = Gaussian | Categorical
 
 
-def like(out: Policy, mean: Tensor, log_std: Tensor) -> Policy:
-    """The policy of the kind of `out` that was kept as `mean` and `log_std`."""
-    return Gaussian(mean, log_std) if isinstance(out, Gaussian) else Categorical(mean)
+def from_stored(kind: Policy, mean: Tensor, log_std: Tensor) -> Policy:
+    """The distribution stored as `mean` and `log_std`, of the same class as `kind`."""
+    return Gaussian(mean, log_std) if isinstance(kind, Gaussian) else Categorical(mean)
 
 
 def log_prob(out: Policy, act: Tensor) -> Tensor:
@@ -49,7 +53,7 @@ def log_prob(out: Policy, act: Tensor) -> Tensor:
 
 
 def kl_divergence(p: Policy, q: Policy) -> Tensor:
-    """KL(p || q) in nats, [...]; of two policies of one kind."""
+    """KL(p || q) in nats, [...]; p and q are of the same class."""
     if isinstance(p, Categorical):
         logs = p.logits.log_softmax(-1)
         return (logs.exp() * (logs - q.mean.log_softmax(-1))).sum(-1)
@@ -67,16 +71,16 @@ def entropy_of(out: Policy) -> Tensor:
 
 
 def mode(out: Policy) -> Tensor:
-    """The likeliest action of every policy, [..., A]."""
+    """The greedy action, [..., A]."""
     if isinstance(out, Categorical):
-        return torch.nn.functional.one_hot(out.logits.argmax(-1), out.logits.shape[-1]).to(out.logits)
+        return one_hot(out.logits.argmax(-1), out.logits.shape[-1]).to(out.logits)
     return out.mean
 
 
-def draw(out: Policy, generator: torch.Generator) -> Tensor:
-    """An action of every policy, [..., A]."""
+def sample(out: Policy, generator: torch.Generator) -> Tensor:
+    """A sampled action, [..., A]."""
     if isinstance(out, Categorical):
-        noise = -torch.log(-uniform(out.logits.shape, generator).clamp_min(1e-20).log())  # Gumbel's
-        best = (out.logits + noise).argmax(-1)
-        return torch.nn.functional.one_hot(best, out.logits.shape[-1]).to(out.logits)
+        gumbel = -torch.log(-uniform(out.logits.shape, generator).clamp_min(1e-20).log())
+        best = (out.logits + gumbel).argmax(-1)
+        return one_hot(best, out.logits.shape[-1]).to(out.logits)
     return out.mean + out.log_std.exp() * normal(out.mean.shape, generator)

@@ -1,6 +1,6 @@
-"""What a learner minimises, inside and outside, and how actions get their credit.
+"""Objectives of the inner and the outer step.
 
-Every objective is `(out, data) -> scalar`, a mean over the steps that were really taken.
+Every objective is `(out, data) -> scalar`. Those of policies are means over the alive steps.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.distributions import Policy, entropy_of, kl_divergence, like, log_prob
-from agents.learner import Objective, Transitions
+from agents.distributions import Policy, entropy_of, from_stored, kl_divergence, log_prob
+from agents.records import Objective, Transitions
 from envs.core import Examples
 
-SMALL = 1e-8
+SMALL = 1e-8  # added to a standard deviation before dividing by it
 
 
 def mean_alive(values: Tensor, data: Transitions) -> Tensor:
-    """Mean over the steps taken, scalar; whatever stands at the others, NaN too, is left out."""
+    """Mean of values [T, E] over the alive steps, scalar; other values are ignored, even if they are NaN."""
     return torch.where(data.alive, values, 0.0).sum() / data.alive.sum().clamp_min(1)
 
 
 def likelihood_ratio(out: Policy, data: Transitions) -> Tensor:
-    """pi(a|s) / pi_sampling(a|s), [T, E]; 1 where no step was taken."""
+    """pi(a|s) / pi_sampling(a|s), [T, E]; 1 where not alive."""
     return torch.where(data.alive, log_prob(out, data.act) - data.logp, 0.0).exp()
 
 
@@ -38,57 +38,60 @@ def policy_gradient(out: Policy, data: Transitions) -> Tensor:
     return -mean_alive(likelihood_ratio(out, data) * data.adv, data)
 
 
-def _weighed(out: Policy, data: Transitions) -> tuple[Tensor, Tensor]:
-    """log pi(a|s), and its likelihood ratio without a derivative; 0 and 1 where no step was taken."""
+def _logp_and_ratio(out: Policy, data: Transitions) -> tuple[Tensor, Tensor]:
+    """log pi(a|s), and its likelihood ratio, detached, [T, E] each; 0 and 1 where not alive."""
     logp = torch.where(data.alive, log_prob(out, data.act), 0.0)
     return logp, torch.where(data.alive, logp - data.logp, 0.0).exp().detach()
 
 
 def score_function(out: Policy, data: Transitions) -> Tensor:
-    """-E[log pi * A] (Williams 1992). As an inner objective it loses the credit of the actions taken before adaptation:
-    of the Hessian of the return only E[A Hess log pi] is left (Foerster et al. 2018, arXiv 1802.05098, section 3.1).
+    """-E[log pi * A] (Williams 1992).
 
-    Of a policy that has moved since it sampled, as in later epochs, an action counts by its likelihood ratio.
+    As an inner objective it loses the credit of the actions taken before adaptation: only E[A Hess log pi] remains of
+    the Hessian of the return (Foerster et al. 2018, arXiv 1802.05098, section 3.1). Actions are weighted by their
+    likelihood ratio, for policies that have changed since sampling, as in later epochs.
     """
-    logp, weight = _weighed(out, data)
-    return -mean_alive(logp * weight * data.adv, data)
+    logp, ratio = _logp_and_ratio(out, data)
+    return -mean_alive(logp * ratio * data.adv, data)
 
 
 def dice(out: Policy, data: Transitions) -> Tensor:
     """The infinitely differentiable estimator, with advantages in place of returns (Foerster et al. 2018, arXiv
     1802.05098, eq. 4; Farquhar et al. 2019, arXiv 1909.10549, eq. 12 with lambda 1).
 
-    Each advantage is weighed by how likely the actions up to it are, less how likely those before it: every derivative
-    is unbiased if the advantages are, and of high variance. Episodes are along the second axis. Of a policy that has
-    moved since it sampled an action counts by its likelihood ratio, as in `policy_gradient`.
+    The weight of an advantage depends on the probability of all actions of its episode up to it, minus that of the
+    actions before it: every derivative is unbiased if the advantages are, and has high variance. Episodes are along
+    the second axis. Actions are weighted by their likelihood ratio, as in `score_function`.
     """
-    logp, weight = _weighed(out, data)
+    logp, ratio = _logp_and_ratio(out, data)
     logp = logp.cumsum(0)
     magic = (logp - logp.detach()).exp()
     before = torch.cat([torch.ones_like(magic[:1]), magic[:-1]])
-    return -mean_alive((magic - before) * weight * data.adv, data)
+    return -mean_alive((magic - before) * ratio * data.adv, data)
 
 
 def exploration_credit(out: Policy, support: Transitions, query: Transitions, normalise: bool = True) -> Tensor:
-    """-E[log pi(support) * (return after adaptation - b)]: the actions before adaptation are paid by what came after it
-    (Stadie et al. 2018, E-MAML, arXiv 1803.01118, eq. 3).
+    """-E[log pi(support) * (return after adaptation - b)]: credits the actions before adaptation with the return after
+    it (Stadie et al. 2018, E-MAML, arXiv 1803.01118, eq. 3).
 
-    An episode's b is the mean return of the other support episodes, which its own actions do not touch; with a single
-    one it is zero. Episodes that broke down count nowhere. normalise: in deviations of all these returns, as advantages
-    are; otherwise as it is. Of a policy that has moved since it sampled an action counts by its likelihood ratio.
+    The baseline b of an episode is the mean return of the other support episodes, which do not depend on its actions;
+    it is zero for a single episode. Episodes that are not alive at their first step (diverged) are ignored.
+
+    normalise: divide by the standard deviation of all these returns, so that the scale is that of advantages. Actions
+    are weighted by their likelihood ratio, as in `score_function`.
     """
-    logp, weight = _weighed(out, support)
-    logp = (logp * weight).sum(0)  # [E]
-    whole = torch.cat([support.alive[0], query.alive[0]]).to(support.ret)  # [2 E], 1 where an episode counts
-    returns = torch.cat([support.ret[0], query.ret[0]]) * whole
-    before, there = returns[: len(logp)], whole[: len(logp)]
-    others = (before.sum() - before) / (there.sum() - 1).clamp_min(1)
-    credit = returns[len(logp) :].sum() / whole[len(logp) :].sum().clamp_min(1) - others
+    logp, ratio = _logp_and_ratio(out, support)
+    logp = (logp * ratio).sum(0)  # [E]
+    valid = torch.cat([support.alive[0], query.alive[0]]).to(support.ret)  # [2 E], 1 for episodes that count
+    returns = torch.cat([support.ret[0], query.ret[0]]) * valid
+    before, valid_before = returns[: len(logp)], valid[: len(logp)]
+    baseline = (before.sum() - before) / (valid_before.sum() - 1).clamp_min(1)
+    credit = returns[len(logp) :].sum() / valid[len(logp) :].sum().clamp_min(1) - baseline
     if normalise:
-        usual = returns.sum() / whole.sum().clamp_min(1)
-        spread = ((returns - usual) * whole).square().sum() / whole.sum().clamp_min(1)
-        credit = credit / (spread.sqrt() + SMALL)
-    steps = support.alive.sum().clamp_min(1) / len(logp)  # of an episode: objectives are means over steps
+        mean = returns.sum() / valid.sum().clamp_min(1)
+        variance = ((returns - mean) * valid).square().sum() / valid.sum().clamp_min(1)
+        credit = credit / (variance.sqrt() + SMALL)
+    steps = support.alive.sum().clamp_min(1) / len(logp)  # per episode, because objectives are means over steps
     return -(logp * credit.detach()).sum() / steps
 
 
@@ -114,7 +117,7 @@ def mse(out: Tensor, data: Examples) -> Tensor:
 
 
 def bits(logits: Tensor, data: Examples) -> Tensor:
-    """Binary cross-entropy in bits, mean over the answers: logits and y in {0, 1} of one shape."""
+    """Binary cross-entropy in bits, mean over all elements: logits and y in {0, 1} have the same shape."""
     return F.binary_cross_entropy_with_logits(logits, data.y) / math.log(2)
 
 
@@ -127,9 +130,9 @@ def with_penalty(objective: Objective, penalty: Objective, coef: float) -> Objec
 
 def kl_to_sampling(out: Policy, data: Transitions) -> Tensor:
     """E[KL(pi_sampling || pi)], nats."""
-    return mean_alive(kl_divergence(like(out, data.mean, data.log_std), out), data)
+    return mean_alive(kl_divergence(from_stored(out, data.mean, data.log_std), out), data)
 
 
 def entropy(out: Policy, data: Transitions) -> Tensor:
-    """Entropy of the policy averaged over the steps taken, nats."""
+    """Mean entropy of the policy, nats."""
     return mean_alive(entropy_of(out), data)

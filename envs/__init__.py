@@ -1,1 +1,1 @@
-"""What there is to learn: distributions of tasks, and the worlds that supply their experience."""
+"""Distributions of tasks, and the simulated worlds in which they are learned."""

@@ -1,8 +1,7 @@
-"""Bandits: the smallest tasks with something to find out, and with a known best way to do it.
+"""Bernoulli bandits: the smallest tasks that need exploration, with a known optimum.
 
-Each arm pays 1 with a probability of its own, uniform in [0, 1], or nothing. Nobody is told the probabilities; an
-episode is a number of pulls. With the prior known, the best policy is too: it looks ahead over what it could come to
-believe (Duan et al. 2016, arXiv 1611.02779, section 3.1).
+Each arm pays 1 with its own hidden probability, uniform in [0, 1], and otherwise 0; an episode is a number of pulls
+(Duan et al. 2016, arXiv 1611.02779, section 3.1). The best policy follows by dynamic programming over beliefs.
 """
 
 from __future__ import annotations
@@ -19,52 +18,54 @@ from envs.variables import VariableSampler
 
 
 class BernoulliBandit(VariableSampler):
-    """`arms` to choose from, `pulls` times; an action is a row of zeros and a one. There is nothing to observe."""
+    """`arms` to choose from, `pulls` times; an action is a one-hot row, the observation is always 0."""
 
     def __init__(self, arms: int = 5, pulls: int = 10) -> None:
         if arms < 2 or pulls < 1:
-            raise ValueError(f"{arms} arms and {pulls} pulls, expected at least 2 and 1")
+            raise ValueError(f"got {arms} arms and {pulls} pulls, expected at least 2 arms and 1 pull")
         super().__init__(tuple(Variable(f"arm{i}", ((0.0, 1.0),)) for i in range(arms)))
         self.space = Space(obs=1, act=arms, discrete=True)
         self.horizon = pulls
 
     def worlds(self, tasks: Tasks, episodes: int) -> BanditWorlds:
-        """`len(tasks)` bandits, each played `episodes` times side by side."""
+        """`len(tasks)` bandits, each played `episodes` times in parallel."""
         self.check_names(tasks)
         return BanditWorlds(tasks, episodes, self.horizon)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        """Roll out `policy` for `episodes` episodes of every task."""
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 
 
 class BanditWorlds:
-    """`N` bandits times `E` players."""
+    """`N` bandits times `E` episodes."""
 
     def __init__(self, tasks: Tasks, episodes: int, pulls: int) -> None:
-        self.odds = tasks.values.float()[:, None].expand(-1, episodes, -1)  # [N, E, arms]
+        self.probabilities = tasks.values.float()[:, None].expand(-1, episodes, -1)  # [N, E, arms]
         self.pulls, self.t = pulls, 0
         self.uniforms = torch.empty(0)
 
     def reset(self, generator: torch.Generator) -> Tensor:
-        """Nothing to observe, [N, E, 1] zeros."""
-        self.odds = self.odds.to(generator.device)
-        self.uniforms = rng.uniform((self.pulls, *self.odds.shape[:2]), generator, axis=1)
+        """Start the episodes; obs [N, E, 1], all zeros."""
+        self.probabilities = self.probabilities.to(generator.device)
+        self.uniforms = rng.uniform((self.pulls, *self.probabilities.shape[:2]), generator, axis=1)
         self.t = 0
-        return torch.zeros_like(self.odds[..., :1])
+        return torch.zeros_like(self.probabilities[..., :1])
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pull the arm of the largest element of act [N, E, arms]."""
         chosen = act.argmax(-1, keepdim=True)
-        rew = (self.uniforms[self.t] < self.odds.gather(-1, chosen)[..., 0]).float()
+        rew = (self.uniforms[self.t] < self.probabilities.gather(-1, chosen)[..., 0]).float()
         self.t += 1
         no = torch.zeros_like(rew, dtype=torch.bool)
         return torch.zeros_like(rew)[..., None], rew, no, act.isnan().any(-1)
 
 
 def best_return(arms: int, pulls: int) -> float:
-    """What the best policy can expect from an episode, by looking ahead over every belief (Gittins 1979 for the
-    discounted case; here by dynamic programming). Beliefs differ by their counts, not by the order of the arms."""
+    """Expected return of the best policy over an episode, by dynamic programming over beliefs (for the discounted case
+    see Gittins 1979). A belief is the counts of wins and losses of each arm, in any order.
+    """
 
     @cache
     def value(belief: tuple[tuple[int, int], ...], left: int) -> float:
@@ -73,13 +74,13 @@ def best_return(arms: int, pulls: int) -> float:
         best = 0.0
         for i in range(arms):
             if i and belief[i] == belief[i - 1]:
-                continue  # an arm just like the one before it
+                continue  # the same as the arm before it
             won, lost = belief[i]
             p = (won + 1) / (won + lost + 2)
             rest = belief[:i] + belief[i + 1 :]
-            lucky = value(tuple(sorted((*rest, (won + 1, lost)))), left - 1)
-            unlucky = value(tuple(sorted((*rest, (won, lost + 1)))), left - 1)
-            best = max(best, p * (1 + lucky) + (1 - p) * unlucky)
+            after_win = value(tuple(sorted((*rest, (won + 1, lost)))), left - 1)
+            after_loss = value(tuple(sorted((*rest, (won, lost + 1)))), left - 1)
+            best = max(best, p * (1 + after_win) + (1 - p) * after_loss)
         return best
 
     return value(((0, 0),) * arms, pulls)

@@ -1,4 +1,4 @@
-"""Records and protocols that every floor shares, and nothing else.
+"""Records and protocols that all three packages share.
 
 Axes: `N` tasks, `T` time steps, `E` episodes (worlds) of a task, `O` observation, `A` action, `P` task
 parameters, `W = N * E` worlds of a simulator, task-major. The task axis is always first.
@@ -37,7 +37,7 @@ Task = Mapping[str, Tensor]
 
 
 class Space(NamedTuple):
-    """Sizes of what a policy sees and does; discrete: an action is one of `act`, a row of zeros and a one."""
+    """Sizes of observations and actions; discrete: an action is one of `act`, as a one-hot row."""
 
     obs: int
     act: int
@@ -45,7 +45,7 @@ class Space(NamedTuple):
 
 
 class Action(NamedTuple):
-    """What a policy did, and the Gaussian it was drawn from (kept for likelihood ratios and KL)."""
+    """Actions, and the Gaussian they were sampled from (kept for likelihood ratios and KL)."""
 
     act: Tensor  # [N, E, A]
     logp: Tensor  # [N, E]
@@ -54,14 +54,14 @@ class Action(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Supervised data."""
+    """Inputs and targets of supervised tasks."""
 
     x: Tensor  # [N, S, ...]
     y: Tensor  # [N, S, ...]
 
 
 class Trajectories(NamedTuple):
-    """Episodes of fixed horizon; `alive` marks the steps that were really taken."""
+    """Episodes of fixed horizon; `alive` marks the steps before the episode ended."""
 
     obs: Tensor  # [N, T, E, O]
     act: Tensor  # [N, T, E, A]
@@ -71,11 +71,11 @@ class Trajectories(NamedTuple):
     rew: Tensor  # [N, T, E], zero where not alive
     alive: Tensor  # [N, T, E] bool
     terminated: Tensor  # [N, T, E] bool
-    diverged: Tensor  # [N, E] bool: the simulation of this world broke down during the episode
+    diverged: Tensor  # [N, E] bool: the simulation of this world diverged during the episode
 
     @property
     def returns(self) -> Tensor:
-        """Undiscounted return of each episode, [N, E]; NaN where the simulation broke down, for nobody knows it."""
+        """Undiscounted return of each episode, [N, E]; NaN where the simulation diverged."""
         return torch.where(self.diverged, torch.nan, self.rew.sum(1))
 
 
@@ -85,17 +85,17 @@ Policy = Callable[[Tensor, torch.Generator], Action]
 
 @runtime_checkable
 class FeedbackPolicy(Protocol):
-    """A policy that is told what came of its actions."""
+    """A policy that observes the rewards of its actions, such as a recurrent one."""
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         """obs [N, E, O] -> Action."""
 
     def observe_reward(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
-        """Of the step just taken: the reward, whether it was really taken, whether the episode ended, all [N, E]."""
+        """Reward of the last step, whether the episode was still alive, and whether it ended then, all [N, E]."""
 
 
 class Tasks(NamedTuple):
-    """`N` tasks as plain numbers: one column a name. Reads from and writes to JSON."""
+    """`N` tasks as numbers, one column per name; to and from JSON."""
 
     names: tuple[str, ...]
     values: Tensor  # [N, P] float64
@@ -108,18 +108,20 @@ class Tasks(NamedTuple):
         return self.values[:, self.names.index(name)]
 
     def chosen(self, which: Tensor | slice) -> Tasks:
-        """Some of them: by index, or by true and false."""
+        """A selection, by index or by mask."""
         return Tasks(self.names, self.values[which])
 
     def to_json(self) -> list[dict[str, float]]:
+        """One dict per task."""
         return [dict(zip(self.names, row, strict=True)) for row in self.values.tolist()]
 
     @classmethod
     def from_json(cls, rows: Sequence[dict[str, float]]) -> Tasks:
+        """The inverse of `to_json`. Raises ValueError for tasks with different parameters."""
         names = tuple(rows[0])
         for row in rows:
             if set(row) != set(names):
-                raise ValueError(f"tasks differ in their parameters: {', '.join(row)} beside {', '.join(names)}")
+                raise ValueError(f"tasks have different parameters: got {', '.join(row)}, expected {', '.join(names)}")
         return cls(names, torch.tensor([[row[n] for n in names] for row in rows], dtype=torch.float64))
 
 
@@ -129,27 +131,27 @@ class TaskDistribution(Protocol):
     space: Space
     names: tuple[str, ...]
     variables: tuple[Variable, ...]
-    descriptor_names: tuple[str, ...]  # the parameters that `descriptor` holds: those that really vary
+    descriptor_names: tuple[str, ...]  # the parameters in `descriptor`: those that vary
     horizon: int
 
     def splits(self) -> tuple[str, ...]:
         """The splits this family can sample from."""
 
     def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-        """Draw tasks; `train` and `test` never share a continuous draw."""
+        """Sample tasks; `train` and `test` never share a value of a continuous variable."""
 
     def check(self, tasks: Tasks) -> None:
-        """Raise ValueError, in one sentence, if a task lies outside the family."""
+        """Raise ValueError if a task lies outside the family."""
 
     def descriptor(self, tasks: Tasks) -> Tensor:
-        """True parameters scaled to about [-1, 1], [N, P] float32: for the oracle and nobody else."""
+        """True parameters scaled to about [-1, 1], [N, P] float32: for the oracle, the teacher and the critic."""
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
-        """What `policy` lives through in `episodes` episodes of every task."""
+        """Roll out `policy` for `episodes` episodes of every task."""
 
 
 class SupervisedTasks(Protocol):
-    """A family of supervised tasks, which need no policy to become data."""
+    """A family of supervised tasks, whose data does not depend on a policy."""
 
     space: Space
     names: tuple[str, ...]
@@ -159,14 +161,14 @@ class SupervisedTasks(Protocol):
         """The splits this family can sample from."""
 
     def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-        """Draw tasks."""
+        """Sample tasks."""
 
     def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
-        """Support and query of every task, a function of its numbers."""
+        """Support and query of every task, determined by its numbers."""
 
 
 class Worlds(Protocol):
-    """`N` tasks times `E` episodes that run side by side."""
+    """`N` tasks times `E` episodes that run in parallel."""
 
     def reset(self, generator: torch.Generator) -> Tensor:
         """Start every episode; obs [N, E, O]."""

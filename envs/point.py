@@ -1,4 +1,4 @@
-"""2-D navigation in pure torch: the smallest family, with a known optimum.
+"""2-D navigation of a point in pure torch: the smallest family, with a known optimum.
 
 The default is MAML's point robot (Finn et al. 2017, section 5.3): start at the origin, observation is the position, the
 action is a displacement of at most 0.1 along each axis, reward is minus the distance to a goal that is not observed,
@@ -36,24 +36,25 @@ Reward = Callable[[Move], Tensor]
 
 
 def distance(move: Move) -> Tensor:
-    """Minus the distance that is left."""
-    left: Tensor = (move.after - move.goal).norm(dim=-1)
-    return -left
+    """Minus the distance to the goal, [N, E] m."""
+    remaining: Tensor = (move.after - move.goal).norm(dim=-1)
+    return -remaining
 
 
 def inside(move: Move) -> Tensor:
-    """1 - distance within 0.2 m of the goal, else nothing."""
-    left = (move.after - move.goal).norm(dim=-1)
-    return torch.where(left <= INSIDE, 1 - left, 0.0)
+    """1 - distance within 0.2 m of the goal, else 0, [N, E]."""
+    remaining = (move.after - move.goal).norm(dim=-1)
+    return torch.where(remaining <= INSIDE, 1 - remaining, 0.0)
 
 
 class PointNavigation(VariableSampler):
-    """Goals in m, by `goal_x` and `goal_y` or by `goal_distance` and `goal_heading_deg`.
+    """A point that moves to a goal; observation [2] is its position in m, action [2] its displacement.
 
-    By default goals lie in a square of 1 m, and `ood` ones up to 0.2 m above it.
-    action_scale: policy units that mean a displacement of 1 m. step: the largest displacement along an axis, m.
-    start: half width of the square in which episodes start, m. reached: an episode ends this close to the goal along
-    both axes, m; None for never.
+    variables: of the goal, `goal_x` and `goal_y` or `goal_distance` and `goal_heading_deg`. By default goals lie in a
+        square of side 1 m, and `ood` ones up to 0.2 m above it.
+    action_scale: policy units of a displacement of 1 m. step: the largest displacement along an axis, m.
+    start: half width of the square in which episodes start, m.
+    reached: an episode ends this close to the goal along both axes, m; None for never.
     """
 
     space = Space(obs=2, act=2)
@@ -77,15 +78,16 @@ class PointNavigation(VariableSampler):
 
     @property
     def full_action(self) -> float:
-        """What the largest action is in policy units."""
+        """The largest action, in policy units."""
         return self.action_scale * self.step
 
     def worlds(self, tasks: Tasks, episodes: int, *, share: bool = True) -> PointWorlds:
-        """`len(tasks)` goals times `episodes` points, which share nothing either way."""
+        """`len(tasks)` goals times `episodes` points; `share` has no effect."""
         self.check_names(tasks)
         return PointWorlds(self, tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        """Roll out `policy` for `episodes` episodes of every task."""
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 
@@ -99,7 +101,7 @@ class PointWorlds:
         self.position = torch.zeros_like(self.goal)
 
     def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
-        """Give every point the goal of its task."""
+        """Set the goal of every point."""
         if "goal_distance" in tasks.names:
             goal = tasks.column("goal_distance")[:, None] * unit_vector(tasks.column("goal_heading_deg"))
         else:
@@ -107,7 +109,7 @@ class PointWorlds:
         self.goal = goal[:, None].expand(-1, self.episodes, 2).float()  # [N, E, 2]
 
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
-        """Start the episodes of `mask` [N, E], or all; positions [N, E, 2]."""
+        """Start the episodes of `mask` [N, E] bool, or all; returns positions [N, E, 2]."""
         device = generator.device
         self.goal, self.position = self.goal.to(device), self.position.to(device)
         fresh = torch.zeros_like(self.position)
@@ -117,7 +119,7 @@ class PointWorlds:
         return self.position
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Move; an action that is not a number leaves the point where it is, and is told as a divergence."""
+        """Move by actions [N, E, 2]; a NaN action leaves the point where it is and is flagged as diverged."""
         family = self.family
         diverged = act.isnan().any(-1)
         moved = (act / family.action_scale).nan_to_num(0.0).clamp(-family.step, family.step).float()

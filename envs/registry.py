@@ -1,11 +1,10 @@
-"""A folder is a registry: what lies in it is known by name, and nothing else has to be told.
+"""A folder is a registry: adding a file to it is all it takes to add an item.
 
-Every module of a folder offers one thing under a fixed name, for example `Settings`. Modules of a registry import
-neither torch nor mujoco, so that names are listed and settings are checked at once; what is heavy they import when they
-build.
+Every module of the folder offers its items under a fixed attribute, for example `Settings`. These modules import
+neither torch nor mujoco, so that items can be listed and checked quickly; they import heavy libraries when they build.
 
-Other people's packages take part in two ways: an entry point of the group names a module, or a module is given by name
-(`add_plugin`, the command line's `--plugin`). A run folder never names code to import.
+Other packages take part in two ways: by an entry point of the group that names a module, or by `add` (`--plugin MODULE`
+on the command line). A run folder never names code to import.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Item = TypeVar("Item")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """'did you mean X?' when something close is known, else the list of what is known."""
+    """'did you mean X?' if a known word is close, else the list of known words."""
     known = sorted(known)
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
@@ -34,11 +33,11 @@ def first_line(item: object) -> str:
 
 
 class Registry(Generic[Item]):
-    """Things by name, out of the modules of `package` and of plugins.
+    """Items by name, from the modules of `package`, from entry points and from plugins.
 
-    what: how one of them is called in a sentence. attribute: the name under which a module offers them, one, or several
-    as a tuple. name_of: the name of a thing. group: of the entry points of other packages. base: of what class they
-    are, or are subclasses; whatever else a module offers under that name is none of this registry's.
+    what: what one item is called in error messages. attribute: the name under which a module offers one item, or a
+    tuple of them. name_of: the name of an item. group: the group of entry points. base: the class of which items are
+    instances or subclasses; anything else under that name is ignored.
     """
 
     def __init__(
@@ -56,21 +55,23 @@ class Registry(Generic[Item]):
         self._plugins: list[ModuleType] = []
 
     def items(self) -> dict[str, Item]:
-        """Everything that is known, by name, in the order of the names."""
+        """All items by name, in alphabetical order."""
         if self._items is None:
-            self._items = {}
+            found: dict[str, Item] = {}
             for module in (*self._own_modules(), *self._entry_points(), *self._plugins):
-                self._take(module)
+                self._take(module, found)
+            self._items = found
         return dict(sorted(self._items.items()))
 
     def names(self) -> list[str]:
+        """All names, in alphabetical order."""
         return list(self.items())
 
     def __contains__(self, name: str) -> bool:
         return name in self.items()
 
     def __getitem__(self, name: str) -> Item:
-        """Raises ValueError, with the nearest name, for one that is not known."""
+        """Raises ValueError, with the nearest name, for an unknown one."""
         items = self.items()
         if name not in items:
             raise ValueError(f"there is no {self.what} named {name!r}: {nearest(name, items)}")
@@ -81,16 +82,17 @@ class Registry(Generic[Item]):
         return {name: first_line(item) for name, item in self.items().items()}
 
     def add(self, module: ModuleType) -> bool:
-        """Take what a plugin's module offers; False where it offers nothing of this kind.
+        """Register the items of a plugin's module; False if it has none.
 
         Raises ValueError for a name that is taken.
         """
         if not self._offered(module):
             return False
         if module not in self._plugins:
+            items = self.items()
+            self._take(module, items)
+            self._items = items
             self._plugins.append(module)
-            if self._items is not None:
-                self._take(module)
         return True
 
     def _own_modules(self) -> Iterator[ModuleType]:
@@ -104,16 +106,20 @@ class Registry(Generic[Item]):
             yield found if isinstance(found, ModuleType) else importlib.import_module(found.__module__)
 
     def _offered(self, module: ModuleType) -> list[Item]:
-        """What of this registry's kind a module offers."""
+        """The items of a module."""
         offered: Any = getattr(module, self.attribute, ())
         several: tuple[Any, ...] = offered if isinstance(offered, tuple) else (offered,)
-        return [x for x in several if isinstance(x, self.base) or (isinstance(x, type) and issubclass(x, self.base))]
+        return [x for x in several if _is_one(x, self.base)]
 
-    def _take(self, module: ModuleType) -> None:
-        assert self._items is not None
+    def _take(self, module: ModuleType, items: dict[str, Item]) -> None:
         for item in self._offered(module):
             name = self.name_of(item)
-            known = self._items.get(name)
+            known = items.get(name)
             if known is not None and known is not item:
                 raise ValueError(f"{module.__name__} offers the {self.what} {name!r}, a name that is taken: rename it")
-            self._items[name] = item
+            items[name] = item
+
+
+def _is_one(item: Any, base: type) -> bool:
+    """Whether it is an instance, or a subclass."""
+    return isinstance(item, base) or (isinstance(item, type) and issubclass(item, base))

@@ -1,4 +1,4 @@
-"""Chance: what every draw of a rollout is made by, so that tasks can be shared out among processes."""
+"""Random numbers of rollouts, drawn so that a task gets the same ones in whichever process it runs."""
 
 from __future__ import annotations
 
@@ -9,48 +9,46 @@ from torch import Tensor
 
 
 class ShardGenerator(torch.Generator):
-    """The chance of tasks `first` to `last` of `total`, made by `share_of`.
+    """A generator for tasks `first` to `last` (exclusive) of `total`, made by `shard_generator`.
 
-    What `uniform` and `normal` draw by it is drawn for all tasks, and the share of those is given: a task has the same
-    luck whichever process lives through it. Everything else draws by it as by any generator.
+    `uniform` and `normal` draw numbers for all tasks with it and return those of its own. Other functions use it as an
+    ordinary generator.
     """
 
     first: int
-    last: int  # the first that is not its own
+    last: int  # exclusive
     total: int
 
 
 def shard_generator(generator: torch.Generator, first: int, last: int, total: int) -> ShardGenerator:
     """A generator in the same state, on the same device, for tasks `first` to `last` (exclusive) of `total`."""
-    share = ShardGenerator(generator.device)
-    share.set_state(generator.get_state())
-    share.first, share.last, share.total = first, last, total
-    return share
+    shard = ShardGenerator(generator.device)
+    shard.set_state(generator.get_state())
+    shard.first, shard.last, shard.total = first, last, total
+    return shard
 
 
 def on_device(device: torch.device, generator: torch.Generator) -> torch.Generator:
-    """The generator itself where it is there already, else one there that it seeds."""
+    """The generator itself if it is on the device, else a new one there that is seeded from it."""
     if generator.device.type == device.type:
         return generator
-    there = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    return (
-        shard_generator(there, generator.first, generator.last, generator.total)
-        if isinstance(generator, ShardGenerator)
-        else there
-    )
+    new = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    if isinstance(generator, ShardGenerator):
+        return shard_generator(new, generator.first, generator.last, generator.total)
+    return new
 
 
 def uniform(
     shape: Sequence[int], generator: torch.Generator, *, axis: int = 0, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Numbers in [0, 1) on the device of the generator; `axis` is that of tasks, or of worlds, task-major."""
+    """Numbers in [0, 1) on the device of the generator; `axis` is the axis of tasks, or of worlds, task-major."""
     return _draw(torch.rand, shape, generator, axis, dtype)
 
 
 def normal(
     shape: Sequence[int], generator: torch.Generator, *, axis: int = 0, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Numbers of mean 0 and deviation 1; otherwise as `uniform`."""
+    """Numbers with mean 0 and standard deviation 1; otherwise as `uniform`."""
     return _draw(torch.randn, shape, generator, axis, dtype)
 
 
@@ -64,6 +62,6 @@ def _draw(
     options = {"generator": generator, "device": generator.device, "dtype": dtype}
     if not isinstance(generator, ShardGenerator):
         return kind(shape, **options)
-    each, whole = shape[axis] // (generator.last - generator.first), list(shape)
-    whole[axis] = each * generator.total
-    return kind(whole, **options).narrow(axis, each * generator.first, shape[axis])
+    per_task, full = shape[axis] // (generator.last - generator.first), list(shape)
+    full[axis] = per_task * generator.total
+    return kind(full, **options).narrow(axis, per_task * generator.first, shape[axis])

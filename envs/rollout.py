@@ -1,4 +1,4 @@
-"""The one loop over time: a policy acts in worlds that all start and stop together."""
+"""The rollout loop: a policy acts in worlds that all start and stop together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from envs.core import FeedbackPolicy, Policy, Space, Trajectories, Worlds
 def rollout(
     worlds: Worlds, policy: Policy, space: Space, shape: tuple[int, int, int], generator: torch.Generator
 ) -> Trajectories:
-    """Episodes of `shape = (N, T, E)`; a terminated or diverged world is masked from its next step on.
+    """Roll out episodes of `shape = (N, T, E)`; a terminated or diverged world is masked from its next step on.
 
-    The reward of the step in which a simulation diverged is masked too: its state is no longer the robot's.
-    Everything is kept on the device of the generator, and the policy asked there, wherever the worlds are.
+    The reward of the step in which a simulation diverged is masked too. The policy runs, and the data is stored, on the
+    device of the generator, wherever the worlds are.
     """
     num_tasks, horizon, episodes = shape
     device = generator.device

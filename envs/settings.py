@@ -1,4 +1,4 @@
-"""What settings are made of: frozen records, and numbers within limits."""
+"""Building blocks of settings: frozen records, and numbers within limits."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ Range = tuple[Number, Number]
 
 
 class Record(BaseModel):
-    """Frozen, and closed to keys it does not know."""
+    """A frozen record that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Drawing tasks: what every family does with its variables."""
+"""Sampling tasks: what every family does with its variables."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 from envs.core import SPLITS, Spacing, Tasks, Variable
 
-DRAW_BITS = 31  # a draw is k / 2^31 of the way through its range: finer than any effect on a robot
+DRAW_BITS = 31  # a draw is a whole number k of 2^31 steps through the range
 
 
 class VariableSampler:
-    """Tasks as numbers that vary: the half of a `TaskDistribution` that knows nothing of worlds."""
+    """Samples, checks and describes tasks: the part of a `TaskDistribution` that does not depend on worlds."""
 
     def __init__(self, variables: tuple[Variable, ...]) -> None:
         self.variables = variables
@@ -22,19 +22,19 @@ class VariableSampler:
         self.descriptor_names = tuple(v.name for v in self._varying)
 
     def splits(self) -> tuple[str, ...]:
-        """`ood` exists where a variable has a range for it."""
+        """`train` and `test`, and `ood` if a variable has a range for it."""
         return SPLITS if any(v.ood for v in self.variables) else SPLITS[:2]
 
     def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-        """Draw `num_tasks` tasks of a split.
+        """Sample `num_tasks` tasks of a split.
 
-        Train and test are disjoint by construction: a draw is an integer over 2^31, even for train and odd for
-        test and ood. A variable of finitely many choices is shared by both, because nothing of it can be held out.
+        Train and test are disjoint by construction: a draw is k / 2^31, with k even for train and odd for test and ood.
+        Choices are shared by both. Raises ValueError for an unknown split, and for ood without an ood range.
         """
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         if split not in self.splits():
-            raise ValueError("this family has no ood split: give a variable an 'ood' range to make one")
+            raise ValueError("this family has no ood split: give a variable an 'ood' range")
         columns = [_draw(v, num_tasks, split, generator) for v in self.variables]
         return Tasks(self.names, torch.stack(columns, 1))
 
@@ -48,32 +48,32 @@ class VariableSampler:
                     raise ValueError(f"{variable.name}={value:g} lies outside this family of tasks ({family})")
 
     def check_names(self, tasks: Tasks) -> None:
-        """Raise ValueError if a task lacks a parameter of this family or has another."""
+        """Raise ValueError if a task lacks a parameter of this family or has an unknown one."""
         if strange := set(tasks.names) ^ set(self.names):
-            wrong = "does not know" if strange & set(tasks.names) else "needs"
+            wrong = "has no parameter" if strange & set(tasks.names) else "needs the parameter"
             named = ", ".join(sorted(strange & set(tasks.names) or strange))
-            raise ValueError(f"this family {wrong} {named}: its tasks have the parameters {', '.join(self.names)}")
+            raise ValueError(f"this family {wrong} {named}: expected {', '.join(self.names)}")
 
     def descriptor(self, tasks: Tasks) -> Tensor:
-        """Parameters that vary, centred and scaled by the training range, [N, P] float32."""
+        """The parameters that vary, centred and scaled by their training range, [N, P] float32."""
         columns = [_centred(v, tasks.column(v.name)) for v in self._varying]
         return torch.stack(columns, 1).float() if columns else torch.empty(len(tasks), 0)
 
 
 def parity_index(values: Tensor, count: int) -> Tensor:
-    """One of `count` (even) things for each draw [N] from [0, 1]: even ones for training draws, odd ones for others."""
+    """An index below `count` (even) for each draw [N] in [0, 1]: even for training draws, odd for others, [N]."""
     index: Tensor = draw_number(values) % count
     return index
 
 
 def draw_number(values: Tensor) -> Tensor:
-    """The whole number k of each draw k / 2^31 from [0, 1], [N]."""
+    """The whole number k of each draw k / 2^31 in [0, 1], [N]."""
     k: Tensor = (values * 2**DRAW_BITS).round().long()
     return k
 
 
 def hashed_uniforms(seeds: Tensor, count: int) -> Tensor:
-    """`count` numbers in [0, 1) for each whole seed [N], [N, count]: an integer hash, the same on every platform."""
+    """`count` numbers in [0, 1) for each integer seed [N]: a hash, the same on every platform, [N, count]."""
     x = (seeds[:, None] * 1_000_003 + torch.arange(count)[None]).bitwise_and_(0xFFFFFFFF)
     for _ in range(2):  # Wellons' 32-bit mixer "lowbias32", twice
         x.bitwise_xor_(x >> 16).mul_(0x7FEB352D).bitwise_and_(0xFFFFFFFF)
@@ -95,7 +95,7 @@ def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) ->
 
 
 def _centred(variable: Variable, values: Tensor) -> Tensor:
-    """Values [N] by centre and half width of the training range, both under the variable's law."""
+    """Values [N] centred and divided by half the training range, in the spacing of the variable."""
     to, _ = _SPACINGS[variable.spacing]
     ends = to(torch.tensor(variable.train, dtype=torch.float64))
     low, high = ends.min(), ends.max()
@@ -104,7 +104,7 @@ def _centred(variable: Variable, values: Tensor) -> Tensor:
 
 
 _Map = Callable[[Tensor], Tensor]
-_SPACINGS: dict[Spacing, tuple[_Map, _Map]] = {  # there and back: what is uniform, and the variable itself
+_SPACINGS: dict[Spacing, tuple[_Map, _Map]] = {  # from the variable to what is uniform, and back
     "uniform": (torch.clone, torch.clone),
     "log": (torch.log, torch.exp),
     "area": (torch.square, torch.sqrt),

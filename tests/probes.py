@@ -57,8 +57,10 @@ def random_transitions(num_tasks: int, obs: int, act: int, generator: torch.Gene
 
 
 class Guess(VariableSampler):
-    """Guess a number, +1 or -1, in one step: the reward is minus the squared error. The best return is -1 without knowing
-    the number, 0 with it."""
+    """Guess a number, +1 or -1, in one step; the reward is minus the squared error.
+
+    The best return is 0 where the number is known, and -1 where it is not.
+    """
 
     space = Space(obs=1, act=1)
     horizon = 1

@@ -1,4 +1,4 @@
-"""CAVIA: only a context vector is adapted."""
+"""CAVIA: adapts only a context vector."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from agents.learners.maml import check_estimator
-from agents.settings import Estimator, InnerSteps, LearnerSettings, PolicySettings, Rounds
+from agents.network_settings import PolicySettings
+from agents.settings import Estimator, InnerSteps, LearnerSettings, Rounds
 from envs.settings import Positive
 from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """CAVIA (Zintgraf et al. 2019): a vector of `context` numbers beside the input is all that is adapted."""
+    """CAVIA (Zintgraf et al. 2019): adapts only a context vector that is concatenated to the input.
+
+    context: length of the vector. inner_lr, inner_steps: step size and number of gradient steps on each batch of
+    support data. rounds: batches of support data, each adapted on in turn. estimator: how the policy gradient of an
+    inner step is differentiated, as in `maml`.
+    """
 
     kind: Literal["cavia"] = "cavia"
     context: Annotated[int, Field(ge=1, le=10_000)] = 5

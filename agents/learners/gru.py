@@ -1,4 +1,4 @@
-"""GRU: the core of RL^2."""
+"""GRU: the recurrent core of RL^2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Settings(MemorySettings):
-    """A plain GRU, the core of RL^2 (Duan et al. 2016)."""
+    """GRU (Cho et al. 2014), the recurrent core of RL^2 (Duan et al. 2016).
+
+    hidden: units.
+    """
 
     kind: Literal["gru"] = "gru"
     hidden: Count = 200

@@ -1,4 +1,4 @@
-"""Joint training, the baseline of every learner that adapts."""
+"""Joint training, the baseline without adaptation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from agents.settings import LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """Baseline: one policy for all tasks, no adaptation."""
+    """Baseline: one policy for all tasks, without adaptation."""
 
     kind: Literal["joint"] = "joint"
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)

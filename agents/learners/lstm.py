@@ -1,4 +1,4 @@
-"""LSTM: the plain recurrent baseline of the memories."""
+"""LSTM: the baseline of the memory-augmented networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Settings(MemorySettings):
-    """A plain LSTM (Hochreiter et al. 2001), the baseline of the memories."""
+    """LSTM (Hochreiter et al. 2001), the baseline of the memory-augmented networks.
+
+    hidden: units.
+    """
 
     kind: Literal["lstm"] = "lstm"
     hidden: Count = 200

@@ -1,4 +1,4 @@
-"""The LSTM meta-learner: a recurrent network in place of the optimiser."""
+"""The LSTM meta-learner: a recurrent network replaces the optimiser."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import Field
 from agents.settings import GradientSettings, InnerSteps
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(GradientSettings):
-    """The LSTM meta-learner (Ravi and Larochelle 2017): a recurrent network in place of the optimiser.
+    """LSTM meta-learner (Ravi and Larochelle 2017): a recurrent network replaces the optimiser.
 
-    hidden: its units. input_bias: of its input gate at the start, +- 0.5; the sigmoid of it is the first step size.
-    Of images: the embedding (stride 2 by default). Of supervised tasks: test_steps updates in evaluation (inner_steps
-    by default).
+    inner_steps: updates on each batch of support data. hidden: units of the LSTM. input_bias: initial bias of the input
+    gate, +- 0.5; its sigmoid is the first step size. test_steps: updates in evaluation, inner_steps by default.
     """
 
     kind: Literal["lstm_meta_learner"] = "lstm_meta_learner"
@@ -32,7 +32,7 @@ class Settings(GradientSettings):
 
         supervised = problem.is_supervised
         network = classifier(problem, self.embedding) if supervised else problem.policy_network()
-        own = {} if supervised else {"rounds": self.rounds} | penalty_options(problem)
+        options = {} if supervised else {"rounds": self.rounds} | penalty_options(problem)
         learner = LstmMetaLearner(
             network,
             problem.objective if supervised else policy_gradient,
@@ -40,7 +40,7 @@ class Settings(GradientSettings):
             self.inner_steps,
             hidden=self.hidden,
             input_bias=self.input_bias,
-            **own,
+            **options,
         )
         if not supervised:
             return learner

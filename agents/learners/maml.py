@@ -1,4 +1,4 @@
-"""MAML and its kin: FOMAML, Meta-SGD, ANIL, E-MAML, with ProMP's outer step."""
+"""MAML and its variants: FOMAML, Meta-SGD, ANIL, E-MAML, with ProMP's outer step."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import Estimator, GradientSettings, InnerSteps, Only, PolicySettings
+from agents.network_settings import PolicySettings
+from agents.settings import Estimator, GradientSettings, InnerSteps, Only
 from envs.settings import Positive
 from envs.task_settings import TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(GradientSettings):
     """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD, adapted_params `head` is ANIL.
 
-    estimator: of policies, how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019),
-    `loglik` (the usual one, which loses a part of it), `dice` (Foerster et al. 2018), `emaml` (Stadie et al. 2018), or
-    `first_order`, not at all. inner_lr_decay: factor of the inner rate from round to round. each_round: the objective
-    counts after each of the rounds, not only after the last.
-    Of images: the embedding (stride 2 by default), and test_steps gradient steps in evaluation (3 by default).
+    inner_lr, inner_steps: step size and number of gradient steps on each batch of support data. inner_lr_decay: factor
+    of the step size from round to round. each_round: the outer objective is averaged over all rounds, not only that
+    after the last.
+    first_order: the gradient is not differentiated through the inner steps. learn_inner_lr: a learned step size for
+    every parameter. adapted_params: `all` parameters are adapted, or those of the last layer (`head`).
+    estimator: how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019), `loglik`
+    (differentiates log-probabilities, which loses a part of the gradient), `dice` (Foerster et al. 2018), `emaml`
+    (Stadie et al. 2018), or `first_order` (not at all).
+    test_steps: gradient steps in evaluation, 3 by default.
     """
 
     kind: Literal["maml"] = "maml"
@@ -38,7 +44,7 @@ class Settings(GradientSettings):
         "inner_lr_decay": (("actions",), "learner.inner_lr_decay is for policies: a supervised task has one round"),
         "estimator": (
             ("actions",),
-            "learner.estimator is for policies: of supervised tasks choose learner.first_order",
+            "learner.estimator is for policies: for supervised tasks use learner.first_order",
         ),
     }
 
@@ -56,7 +62,7 @@ class Settings(GradientSettings):
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
         check_estimator(self.estimator, outer, train.episodes)
         if outer.last_round_only and self.each_round:
-            raise ValueError(f"learner.each_round is for outer.kind ppo: {outer.kind} counts the last round alone")
+            raise ValueError(f"learner.each_round is for outer.kind ppo: {outer.kind} uses the last round only")
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.learners.parts import classifier, inner_objective, post_adaptation_options
@@ -64,7 +70,7 @@ class Settings(GradientSettings):
 
         supervised = problem.is_supervised
         network = classifier(problem, self.embedding) if supervised else problem.policy_network()
-        own = {} if supervised else {"rounds": self.rounds} | post_adaptation_options(problem, self.estimator)
+        options = {} if supervised else {"rounds": self.rounds} | post_adaptation_options(problem, self.estimator)
         learner = MAML(
             network,
             problem.objective if supervised else inner_objective(self.estimator),
@@ -76,7 +82,7 @@ class Settings(GradientSettings):
             adapted_params=network.head if self.adapted_params == "head" else (),
             inner_lr_decay=self.inner_lr_decay,
             each_round=self.each_round,
-            **own,
+            **options,
         )
         return Supervised(learner, problem.way, self.test_steps or 3, self.bn) if supervised else learner
 
@@ -87,4 +93,4 @@ def check_estimator(estimator: str, outer: Any, episodes: int) -> None:
         raise ValueError("learner.estimator emaml compares episodes with each other: train.episodes is 1")
     if estimator == "emaml" and outer.last_round_only:
         reason = f"outer.kind {outer.kind} leaves it out"
-        raise ValueError(f"learner.estimator emaml rewards what was done before adaptation: {reason}")
+        raise ValueError(f"learner.estimator emaml credits the actions before adaptation: {reason}")

@@ -1,12 +1,12 @@
-"""MANN: a memory with least recently used access."""
+"""MANN: an external memory with least recently used access."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from agents.settings import MemorySettings
+from agents.settings import Heads, MemorySettings, MemorySize
 from envs.settings import Count, Fraction
 
 if TYPE_CHECKING:
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 
 
 class Settings(MemorySettings):
-    """Memory with least recently used access (Santoro et al. 2016); see `agents.memory.mann.LRUA`."""
+    """MANN (Santoro et al. 2016): an external memory with least recently used access.
+
+    hidden: units of the LSTM controller. locations, width: rows and columns of the memory. reads: read heads. decay:
+    decay of the usage of a location per step. write: whether the key is written (`key`, the paper) or a vector of its
+    own (`add`). strength: whether the cosine of content addressing has a learned strength. address: whether read heads
+    address the memory before (`old`) or after (`new`) this step's write.
+    """
 
     kind: Literal["mann"] = "mann"
     hidden: Count = 200
-    locations: Annotated[int, Field(ge=1, le=10_000)] = 128
-    width: Annotated[int, Field(ge=1, le=10_000)] = 40
-    reads: Annotated[int, Field(ge=1, le=100)] = 4
+    locations: MemorySize = 128
+    width: MemorySize = 40
+    reads: Heads = 4
     decay: Fraction = 0.95
     write: Literal["key", "add"] = "key"
     strength: bool = False
@@ -29,7 +35,7 @@ class Settings(MemorySettings):
     @model_validator(mode="after")
     def _writes_fit(self) -> Self:
         if self.reads > self.locations:
-            raise ValueError(f"{self.reads} reads write to as many locations, and there are {self.locations}")
+            raise ValueError(f"{self.reads} reads need at least as many locations, but there are {self.locations}")
         return self
 
     def build_core(self, inputs: int) -> Core:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
-
-from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from agents.network_settings import EmbeddingSettings
+from agents.settings import BatchNorm, Heads, LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """Matching networks (Vinyals et al. 2016); fce is their full context embedding, with so many reads."""
+    """Matching networks (Vinyals et al. 2016): attention over the support.
+
+    distance: what attention is computed from, `cosine` similarity or `l2` distance. fce: full context embeddings.
+    reads: steps of attention over the support in the full context embedding of a query. bn: statistics of batch
+    normalisation, of the batch (`transductive`), of the `support`, or `running` ones measured after training.
+    embedding: the image embedding.
+    """
 
     kind: Literal["matching"] = "matching"
     bn: BatchNorm = "running"
     distance: Literal["cosine", "l2"] = "cosine"
     fce: bool = False
-    reads: Annotated[int, Field(ge=1, le=100)] = 5
+    reads: Heads = 5
     embedding: EmbeddingSettings = EmbeddingSettings()
     accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
 

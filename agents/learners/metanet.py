@@ -1,4 +1,4 @@
-"""Meta networks: fast weights made of gradients."""
+"""Meta networks: fast weights generated from gradients."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import LearnerSettings, Only, PolicySettings, Rounds
+from agents.network_settings import PolicySettings
+from agents.settings import ONE_SUPPORT, LearnerSettings, Only, Rounds
 from envs.settings import Count, Positive
 from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
-WAVE_HIDDEN = (40, 40)  # Finn et al. 2017, section 5.1
+REGRESSION_HIDDEN = (40, 40)  # Finn et al. 2017, section 5.1
 
 
 class Settings(LearnerSettings):
-    """Meta networks (Munkhdalai and Yu 2017): a memory of fast weights, made of the support's gradients.
+    """Meta networks (Munkhdalai and Yu 2017): a memory of fast weights generated from the support's gradients.
 
-    Of images: channels of each block (64 by default). representation: the loss of the network that gives the keys,
-    that of the task, or of images also the verification of pairs. slices: parts in which the support is read.
-    log_range: gradients below exp(-log_range) are given by their size alone. hidden: units of what makes fast weights,
-    and fast_gain the size of those at the start. attention_scale: factor of the cosine.
+    channels: filters of each convolutional block, 64 by default. representation: loss of the network that computes the
+    keys, that of the `task`, or `verification` of pairs of images. slices: parts in which the support is read.
+    log_range: gradients below exp(-log_range) are scaled linearly. hidden: units of the networks that generate fast
+    weights. fast_gain: initial scale of their outputs. attention_scale: factor of the cosine similarity before the
+    softmax. rounds: batches of support episodes (policies only).
     """
 
     kind: Literal["metanet"] = "metanet"
@@ -36,31 +39,31 @@ class Settings(LearnerSettings):
     rounds: Rounds = 1
     accepts: ClassVar[tuple[Answers, ...]] = ("actions", "classes", "numbers")
     only: ClassVar[Only] = {
-        "rounds": (("actions",), "a supervised task has one support: learner.rounds is 1"),
+        "rounds": (("actions",), ONE_SUPPORT),
         "channels": (("classes",), "learner.channels is for tasks of kind fewshot"),
         "representation": (
             ("classes",),
-            "learner.representation verification wants classes: tasks of kind fewshot",
+            "learner.representation verification needs classes: tasks of kind fewshot",
         ),
     }
 
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
         if not policy.hidden:
-            raise ValueError("learner metanet has its keys in the last hidden layer: policy.hidden is empty")
+            raise ValueError(
+                "learner metanet takes its keys from the last hidden layer: policy.hidden must not be empty"
+            )
 
     def build(self, problem: Problem) -> Learner[Any]:
-        from agents.memory import MetaNet, as_it_is, conv_network, dense_network, gaussian
+        from agents.memory import MetaNet, conv_network, dense_network, gaussian_head, identity_head
         from agents.objectives import score_function
 
         options = self.model_dump(exclude={"kind", "channels"})
         if problem.answers == "actions":
             policy = problem.policy
-            network = dense_network(
-                problem.inputs, problem.space.act, policy.hidden, last_gain=0.1
-            )  # at first it stays
+            network = dense_network(problem.inputs, problem.space.act, policy.hidden, last_gain=0.1)  # small actions
             outer = problem.penalized_objective()
-            return MetaNet(network, network, gaussian, score_function, outer, init_std=policy.init_std, **options)
-        network = dense_network(1, 1, WAVE_HIDDEN)
+            return MetaNet(network, network, gaussian_head, score_function, outer, init_std=policy.init_std, **options)
+        network = dense_network(1, 1, REGRESSION_HIDDEN)
         if problem.answers == "classes":
             network = conv_network(problem.way, self.channels or 64)
-        return MetaNet(network, network, as_it_is, problem.objective, problem.objective, problem.way, **options)
+        return MetaNet(network, network, identity_head, problem.objective, problem.objective, problem.way, **options)

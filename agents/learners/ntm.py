@@ -1,12 +1,10 @@
-"""Neural Turing machine: a memory addressed by content and by location."""
+"""Neural Turing machine: an external memory addressed by content and by location."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from agents.settings import MemorySettings
+from agents.settings import Heads, MemorySettings, MemorySize
 from envs.settings import Count
 
 if TYPE_CHECKING:
@@ -14,14 +12,18 @@ if TYPE_CHECKING:
 
 
 class Settings(MemorySettings):
-    """Neural Turing machine (Graves et al. 2014); see `agents.memory.ntm.NTM`."""
+    """Neural Turing machine (Graves et al. 2014): an external memory addressed by content and by location.
+
+    hidden: units of the controller. locations, width: rows and columns of the memory. reads, writes: read and write
+    heads. controller: an `lstm`, or a `feedforward` layer without a state of its own.
+    """
 
     kind: Literal["ntm"] = "ntm"
     hidden: Count = 100
-    locations: Annotated[int, Field(ge=1, le=10_000)] = 128
-    width: Annotated[int, Field(ge=1, le=10_000)] = 20
-    reads: Annotated[int, Field(ge=1, le=100)] = 1
-    writes: Annotated[int, Field(ge=1, le=100)] = 1
+    locations: MemorySize = 128
+    width: MemorySize = 20
+    reads: Heads = 1
+    writes: Heads = 1
     controller: Literal["lstm", "feedforward"] = "lstm"
 
     def build_core(self, inputs: int) -> Core:

@@ -1,4 +1,4 @@
-"""The oracle, which observes the task."""
+"""The oracle, which observes the task parameters."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from agents.settings import LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """Baseline: one policy that observes the true task parameters, which no other learner does."""
+    """Baseline: one policy that observes the true task parameters, an upper bound for learners that do not."""
 
     kind: Literal["oracle"] = "oracle"
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)

@@ -1,19 +1,20 @@
-"""Parts that the settings of several learners put together."""
+"""Parts that several learners are built from."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agents.settings import EmbeddingSettings
+from agents.network_settings import EmbeddingSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Objective, Problem
+    from agents.learner import Objective
     from agents.nn.embeddings import ConvClassifier
     from agents.nn.perceptrons import RegressionMLP
+    from agents.problem import Problem
 
 
 def classifier(problem: Problem, embedding: EmbeddingSettings | None) -> ConvClassifier | RegressionMLP:
-    """The network of a gradient learner: images to classes, or a number to a number."""
+    """The network of a gradient learner: an image classifier, or a regression from one number to one number."""
     from agents.nn.embeddings import ConvClassifier
     from agents.nn.perceptrons import RegressionMLP
 
@@ -23,17 +24,17 @@ def classifier(problem: Problem, embedding: EmbeddingSettings | None) -> ConvCla
 
 
 def inner_objective(estimator: str) -> Objective:
-    """The objective of an inner step, which decides how the policy gradient is differentiated."""
+    """The inner objective of a policy gradient estimator, which decides how the inner step is differentiated."""
     from agents.objectives import dice, policy_gradient, score_function
 
-    known: dict[str, Objective] = {
+    objectives: dict[str, Objective] = {
         "lvc": policy_gradient,
         "loglik": score_function,
         "dice": dice,
         "emaml": score_function,
         "first_order": policy_gradient,
     }
-    return known[estimator]
+    return objectives[estimator]
 
 
 def penalty_options(problem: Problem) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def penalty_options(problem: Problem) -> dict[str, Any]:
 
 
 def post_adaptation_options(problem: Problem, estimator: str) -> dict[str, Any]:
-    """That penalty, and E-MAML's credit of what was done before adaptation."""
+    """The penalty, and E-MAML's credit of the actions before adaptation, as options of a learner."""
     from agents.objectives import exploration_credit
 
     return {"exploration": exploration_credit if estimator == "emaml" else None} | penalty_options(problem)

@@ -1,18 +1,23 @@
-"""Prototypical networks: the nearest class mean."""
+"""Prototypical networks: classification by the nearest class mean."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from agents.network_settings import EmbeddingSettings
+from agents.settings import BatchNorm, LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """Prototypical networks (Snell et al. 2017)."""
+    """Prototypical networks (Snell et al. 2017): classification by the nearest class mean.
+
+    bn: statistics of batch normalisation, as in `matching`. embedding: the image embedding.
+    """
 
     kind: Literal["prototypical"] = "prototypical"
     bn: BatchNorm = "running"

@@ -1,4 +1,4 @@
-"""Relation networks: a learned comparison."""
+"""Relation networks: a learned similarity."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from agents.settings import BatchNorm, LearnerSettings
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """Relation networks (Sung et al. 2018), with their own embedding."""
+    """Relation networks (Sung et al. 2018): a learned similarity, with its own embedding.
+
+    bn: statistics of batch normalisation, as in `matching`.
+    """
 
     kind: Literal["relation"] = "relation"
     bn: BatchNorm = "running"

@@ -1,4 +1,4 @@
-"""Reptile: towards the weights that ordinary training on a task leads to."""
+"""Reptile: moves the initial weights towards those after training on a task."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only, PolicySettings
+from agents.network_settings import PolicySettings
+from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only
 from envs.settings import NonNegative, Positive
 from envs.task_settings import TaskSettings
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(GradientSettings):
-    """Reptile (Nichol et al. 2018). Of images: as for MAML, with 50 steps in evaluation.
+    """Reptile (Nichol et al. 2018): moves the initial weights towards those after training on a task.
 
-    clip_coef: of policies, inner steps on PPO's clipped objective; 0: on the policy gradient itself.
-    minibatch: examples of a gradient step, of supervised tasks; by default all of the support, then all of the query.
-    inner_optimizer: of the inner steps; `adam` is without momentum (Nichol et al. 2018).
+    inner_lr, inner_steps: step size and number of gradient steps on each batch of data. inner_optimizer: `sgd`, or
+    `adam` without momentum, as in the paper. minibatch: examples of a gradient step on supervised tasks; 0 takes all of
+    the support, then all of the query. clip_coef: of PPO's clipped objective in the inner steps of policies; 0 uses the
+    policy gradient itself. test_steps: gradient steps in evaluation, 50 by default.
     """
 
     kind: Literal["reptile"] = "reptile"
@@ -30,13 +33,15 @@ class Settings(GradientSettings):
     inner_optimizer: Literal["sgd", "adam"] = "sgd"
     outers: ClassVar[tuple[str, ...]] = ("gradient",)
     only: ClassVar[Only] = GradientSettings.only | {
-        "minibatch": (SUPERVISED, "learner.minibatch is for supervised tasks: an episode is no example"),
+        "minibatch": (SUPERVISED, "learner.minibatch is for supervised tasks: it counts examples, not episodes"),
         "clip_coef": (("actions",), "learner.clip_coef is for policies: supervised tasks have no actions"),
     }
 
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
         if self.inner_optimizer == "adam" and getattr(outer, "optimizer", "") != "sgd":
-            raise ValueError("learner.inner_optimizer adam is carried by plain steps: outer.optimizer has to be sgd")
+            raise ValueError(
+                "learner.inner_optimizer adam keeps its statistics in theta: outer.optimizer has to be sgd"
+            )
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.learners.parts import classifier

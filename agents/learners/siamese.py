@@ -1,4 +1,4 @@
-"""Siamese networks: pairs of the same class, or not."""
+"""Siamese networks: verification of pairs of images."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.settings import BatchNorm, EmbeddingSettings, LearnerSettings
+from agents.network_settings import EmbeddingSettings
+from agents.settings import BatchNorm, LearnerSettings
 from envs.registry import nearest
 from envs.settings import NonNegative
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner, Problem
+    from agents.learner import Learner
+    from agents.problem import Problem
 
 
 class Settings(LearnerSettings):
-    """Siamese networks (Koch et al. 2015), trained on the pairs of an episode.
+    """Siamese networks (Koch et al. 2015): verification of the pairs of an episode.
 
-    network: Koch's own, for images of 105 x 105 and without batch normalisation, or the embedding of the others.
-    l2: the penalty on the squared weights of a layer, by layer.
+    network: the embedding of the other learners (`conv4`), or Koch's own for images of 105 x 105 pixels, without batch
+    normalisation (`koch`). bn: statistics of batch normalisation, as in `matching`; `running` by default. l2:
+    coefficient of the penalty on the squared weights of a layer, by the layer's name. embedding: the image embedding of
+    `conv4`.
     """
 
     kind: Literal["siamese"] = "siamese"
@@ -32,11 +36,13 @@ class Settings(LearnerSettings):
     @model_validator(mode="after")
     def _fits_network(self) -> Self:
         if self.network == "koch" and (self.bn is not None or self.embedding != EmbeddingSettings()):
-            raise ValueError("network koch has an embedding of its own, not normalised: leave embedding and bn out")
+            raise ValueError(
+                "network koch has its own embedding without batch normalisation: leave out embedding and bn"
+            )
         layers = ["conv0", "conv1", "conv2", "conv3", "distance", *(["dense"] if self.network == "koch" else [])]
         for layer in self.l2:
             if layer not in layers:
-                raise ValueError(f"l2 names the layer {layer!r}; {nearest(layer, layers)}")
+                raise ValueError(f"l2 has no layer {layer!r}; {nearest(layer, layers)}")
         return self
 
     @property
@@ -53,5 +59,5 @@ class Settings(LearnerSettings):
 
         l2 = tuple((layer if layer == "distance" else f"{layer}.weight", coef) for layer, coef in self.l2.items())
         if self.network == "koch":
-            return Siamese(Koch(), problem.way, "none", "drawn", l2)
-        return Siamese(self.embedding.build(), problem.way, self.bn or "running", "near", l2)
+            return Siamese(Koch(), problem.way, "none", "normal", l2)
+        return Siamese(self.embedding.build(), problem.way, self.bn or "running", "scaled", l2)

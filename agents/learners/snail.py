@@ -1,4 +1,4 @@
-"""SNAIL: temporal convolutions and attention."""
+"""SNAIL: temporal convolutions and causal attention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class Settings(MemorySettings):
-    """Temporal convolutions and attention (Mishra et al. 2018); see `agents.memory.snail.SNAIL`."""
+    """SNAIL (Mishra et al. 2018): temporal convolutions and causal attention.
+
+    filters: of each convolution. keys: width of the attention's keys and values. blocks: each is a stack of
+    convolutions and an attention. length: number of steps that attention looks back.
+    """
 
     kind: Literal["snail"] = "snail"
     filters: Count = 32

@@ -1,7 +1,7 @@
 """Learners that keep what they met."""
 
 from agents.memory.mann import LRUA
-from agents.memory.metanet import MetaNet, as_it_is, gaussian
+from agents.memory.metanet import MetaNet, gaussian_head, identity_head
 from agents.memory.ntm import NTM
 from agents.memory.rl2 import RL2
 from agents.memory.snail import SNAIL
@@ -21,8 +21,8 @@ __all__ = [
     "MetaNet",
     "Stream",
     "Transcriber",
-    "as_it_is",
     "conv_network",
     "dense_network",
-    "gaussian",
+    "gaussian_head",
+    "identity_head",
 ]

@@ -25,9 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
 from agents.nn import addressing
-from agents.nn.cells import init_lstm, lstm_at_rest, lstm_step, project
+from agents.nn.cells import init_lstm, lstm_initial_state, lstm_step, project
+from agents.records import Params
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class LRUA:
 
     def initial_state(self, theta: Params) -> Params:
         like = theta["heads.bias"]
-        start = addressing.empty(like, self.locations, self.width, self.reads)
-        return start | lstm_at_rest(like, self.hidden) | {"usage": start["read_weights"][0]}
+        start = addressing.initial_memory(like, self.locations, self.width, self.reads)
+        return start | lstm_initial_state(like, self.hidden) | {"usage": start["read_weights"][0]}
 
     def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
@@ -81,7 +81,7 @@ class LRUA:
         written = to_write.mT @ (vector.tanh() if self.write == "add" else key)
         stored = memory["memory"] * (1 - free[..., None]) + written
         sure = F.softplus(strength[..., 0]) if self.strength else torch.ones_like(key[..., 0])
-        to_read = addressing.by_content(key, sure, memory["memory"] if self.address == "old" else stored)
+        to_read = addressing.content_weights(key, sure, memory["memory"] if self.address == "old" else stored)
         usage = self.decay * memory["usage"] + (to_read + to_write).sum(-2)  # eq. 5
         found = (to_read @ stored).flatten(-2)
         new = {"h": h, "c": c, "memory": stored, "read": found, "read_weights": to_read, "usage": usage}

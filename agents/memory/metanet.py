@@ -157,12 +157,12 @@ class MetaNet(Learner[Out]):
         return self.outer(self.apply(theta, phi, episode.query.x), episode.query)
 
 
-def as_it_is(theta: Params, out: Tensor) -> Tensor:
+def identity_head(theta: Params, out: Tensor) -> Tensor:
     """Logits, or numbers."""
     return out
 
 
-def gaussian(theta: Params, out: Tensor) -> Gaussian:
+def gaussian_head(theta: Params, out: Tensor) -> Gaussian:
     """A mean and a free log standard deviation, which is no fast weight."""
     return Gaussian(out, theta[LOG_STD].clamp_min(MIN_LOG_STD).expand_as(out))
 

@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
 from agents.nn import addressing
-from agents.nn.cells import init_lstm, lstm_at_rest, lstm_step, project
+from agents.nn.cells import init_lstm, lstm_initial_state, lstm_step, project
+from agents.records import Params
 
 SHIFTS = 3  # one step back, none, one step on
 
@@ -67,9 +67,9 @@ class NTM:
 
     def initial_state(self, theta: Params) -> Params:
         like = theta["heads.bias"]
-        start = addressing.empty(like, self.locations, self.width, self.reads)
+        start = addressing.initial_memory(like, self.locations, self.width, self.reads)
         if self.controller == "lstm":
-            start |= lstm_at_rest(like, self.hidden)
+            start |= lstm_initial_state(like, self.hidden)
         return start | {"write_weights": start["read_weights"][:1].expand(self.writes, -1)}
 
     def project_input(self, theta: Params, x: Tensor) -> Tensor:
@@ -103,6 +103,6 @@ def address_by(emitted: Tensor, before: Tensor, memory: Tensor) -> Tensor:
     width = memory.shape[-1]
     key, rest = emitted[..., :width].tanh(), emitted[..., width:]
     strength, gate, gamma = F.softplus(rest[..., 0]), rest[..., 1].sigmoid(), 1 + F.softplus(rest[..., 2])
-    content = addressing.by_content(key, strength, memory)
+    content = addressing.content_weights(key, strength, memory)
     weights = addressing.interpolate(content, before, gate)
     return addressing.sharpen(addressing.shift(weights, rest[..., 3:].softmax(-1)), gamma)

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
+from agents.records import Params
 
 AGE = "age"
 NEVER = -1e9  # of what was not yet, before the softmax

@@ -1,4 +1,4 @@
-"""Learners that compare: what is new is judged by its likeness to the support."""
+"""Metric learners: queries are classified by their similarity to the support."""
 
 from agents.metric.matching import Matching
 from agents.metric.prototypical import Prototypical

@@ -1,99 +1,95 @@
-"""Siamese networks: G. Koch, R. Zemel, R. Salakhutdinov, 2015, ICML deep learning workshop.
+"""Siamese networks: G. Koch, R. Zemel, R. Salakhutdinov, 2015, Siamese neural networks for one-shot image recognition,
+ICML deep learning workshop.
 
-Carried from task to task: an embedding and the weights of a distance. Formed within one task: the embedded support.
-Trained on pairs that are half of the same class; a query gets the label of the support item that is most surely of its
-class, averaged over the shots by the mean of the log-odds.
+Carried from task to task: an embedding and the weights of a distance. Formed within one task: the embedded support. The
+network is trained to verify pairs, half of which are of the same class; a query gets the class whose support items have
+the largest logits of being of the same class, averaged over the shots.
 
-A step learns from the pairs of an episode: each query with the support of its class and with that of every other, the
-unlike pairs weighed down to one half in all. That is what one unlike pair for each query gives in expectation, with
-less noise and no further image to embed.
+Each step learns from the pairs of an episode: every query with the support of its class and with that of every other,
+the pairs of different classes weighted to one half in total. In expectation this equals one pair of different classes
+for each query, with less noise and no further image to embed.
 
-Departures: the outer step is Adam, or SGD without momentum, at one rate for all layers, which are not decayed by the
-epoch; the embedding is the one given, Koch's own or a smaller one; quarter turns of training characters are characters
-too, as in the other learners.
+Departures: the outer step is Adam, or SGD without momentum, at one learning rate for all layers, which is not decayed
+by the epoch; the embedding is configurable, Koch's own or a smaller one; rotations of training characters by quarter
+turns are additional classes, as in the other learners.
+
+Axes: `S` support images, `Q` query images, `C` classes, `D` embedding.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Learner, Params, SupervisedTask
-from agents.metric.support import BN_CHOICES, embed_query, embed_support, embed_task, measure, one_hot
+from agents.metric.support import MetricLearner, embed_query, embed_support, embed_task, one_hot
 from agents.nn.embeddings import BatchNorm, Embedding
-from agents.nn.koch import DENSE, draw_biases
+from agents.nn.koch import DENSE_STD, sample_biases
+from agents.records import Params, SupervisedTask
 from envs.core import Examples
 
-Start = Literal["near", "drawn"]
-STEEP = 10.0  # chosen: normalised features are about one half apart, and with 1 the first thousand steps teach little
+DistanceInit = Literal["scaled", "normal"]
+SLOPE = 10.0  # chosen: normalised features differ by about one half; with 1 the first thousand steps learn little
 
 
 @dataclass(frozen=True)
-class Siamese(Learner[Tensor]):
-    """`way` classes a task.
+class Siamese(MetricLearner):
+    """way: classes of a task. bn: statistics of batch normalisation (`agents.nn.embeddings`).
 
-    start: the odds start as 10 times one half less the mean of |z1 - z2|, so that alike means near from the first step
-        (`near`, ours), or are drawn like every other layer (`drawn`, Koch's).
-    l2: weights of theta by name, each with the coefficient of its penalty (section 3.2).
+    distance_init: initial weights of the distance. `scaled` (chosen): logits of 10 * (1/2 - mean |z1 - z2|), so that
+        similar embeddings mean the same class from the first step. `normal`: random like every other layer (Koch).
+    l2: names of weights in theta, each with the coefficient of its penalty (section 3.2).
     """
 
     embedding: Embedding
     way: int
     bn: BatchNorm = "running"
-    start: Start = "near"
+    distance_init: DistanceInit = "scaled"
     l2: tuple[tuple[str, float], ...] = ()
-    bn_choices: ClassVar[tuple[str, ...]] = BN_CHOICES
 
     def init(self, generator: torch.Generator) -> Params:
         theta, d = self.embedding.init(generator), self.embedding.dim
-        if self.start == "near":
-            return theta | {"distance": torch.full((d,), -STEEP / d), "offset": torch.tensor(STEEP / 2)}
-        distance = DENSE * torch.randn(d, generator=generator)
-        return theta | {"distance": distance, "offset": draw_biases(1, generator)[0]}
-
-    def initial_state(self, theta: Params) -> Params:
-        return {}
+        if self.distance_init == "scaled":
+            return theta | {"distance": torch.full((d,), -SLOPE / d), "offset": torch.tensor(SLOPE / 2)}
+        distance = DENSE_STD * torch.randn(d, generator=generator)
+        return theta | {"distance": distance, "offset": sample_biases(1, generator)[0]}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
+        """The support as memory: embeddings [S, D] and one-hot labels [S, C]."""
         z, stats = embed_support(self.embedding, theta, support.x, self.bn)
-        return self._remember(z, support.y) | stats
+        return self._memory(z, support.y) | stats
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Mean log-odds of being the same, over the support items of each class, [Q, C]."""
-        return self._of_classes(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
+        """Logits [Q, C]: pair logits averaged over the support items of each class."""
+        return self._class_logits(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
 
-    def same(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Log-odds [Q, S] that a query and a support item are of one class."""
-        return self._odds(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
+    def pair_logits(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
+        """Logits [Q, S] that a query and a support item are of the same class."""
+        return self._pair_logits(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
 
-    def _remember(self, z: Tensor, y: Tensor) -> Params:
+    def _memory(self, z: Tensor, y: Tensor) -> Params:
         return {"memory": z, "labels": one_hot(y, self.way, z)}
 
-    def _odds(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
-        """sum_j a_j |z_j - z'_j| + b for features [Q, D], [Q, S]."""
-        apart = (z[:, None] - phi["memory"][None]).abs()  # [Q, S, D]
-        return apart @ theta["distance"] + theta["offset"]
+    def _pair_logits(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
+        """sum_j a_j |z_j - z'_j| + b for embeddings [Q, D], [Q, S]."""
+        difference = (z[:, None] - phi["memory"][None]).abs()  # [Q, S, D]
+        return difference @ theta["distance"] + theta["offset"]
 
-    def _of_classes(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
-        return self._odds(theta, phi, z) @ phi["labels"] / phi["labels"].sum(0)
-
-    def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
-        """Statistics of batch normalisation on a training task."""
-        return measure(self.embedding, theta, task)
+    def _class_logits(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
+        return self._pair_logits(theta, phi, z) @ phi["labels"] / phi["labels"].sum(0)
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
-        """Binary cross-entropy over pairs, half of them alike, and the penalty (section 3.2)."""
+        """Binary cross-entropy over pairs, half of them of the same class, plus the penalty (section 3.2)."""
         z, queries = embed_task(self.embedding, theta, episode, self.bn)
-        odds = self._of_classes(theta, self._remember(z, episode.support[0].y), queries)  # [Q, C]
-        alike = one_hot(episode.query.y, self.way, odds)
-        weight = torch.where(alike > 0, 0.5, 0.5 / (self.way - 1))  # of a query's pairs, 1 in all
-        wrong = F.binary_cross_entropy_with_logits(odds, alike, weight, reduction="none").sum(-1)
-        return wrong.mean() + self.penalty(theta)
+        logits = self._class_logits(theta, self._memory(z, episode.support[0].y), queries)  # [Q, C]
+        same = one_hot(episode.query.y, self.way, logits)
+        weight = torch.where(same > 0, 0.5, 0.5 / (self.way - 1))  # the pairs of a query sum to 1
+        losses = F.binary_cross_entropy_with_logits(logits, same, weight, reduction="none").sum(-1)
+        return losses.mean() + self.penalty(theta)
 
     def penalty(self, theta: Params) -> Tensor:
-        """sum_j lambda_j |w_j|^2 over the weights that `l2` names."""
+        """sum_j lambda_j |w_j|^2 over the weights named by `l2`."""
         return sum((coef * theta[name].square().sum() for name, coef in self.l2), theta["offset"].new_zeros(()))

@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from agents.learner import Params
 from agents.nn.cells import gru_step, init_gru, init_lstm, lstm_step, project
+from agents.records import Params
 
 KERNEL = (True, 1, 0.0, True, False, False)  # biases, layers, dropout, training, both ways, batch first
 

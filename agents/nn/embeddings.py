@@ -1,12 +1,12 @@
 """Embeddings of images as pure functions of a dict of tensors, all safe under `vmap`.
 
-Batch normalisation keeps nothing between calls: it normalises by the batch it is given, or by statistics that it is
-given, and tells those it used. Which of them a learner uses is a named choice:
+Batch normalisation has no state: it normalises by the statistics of its batch, or by statistics passed to it, and can
+return those of its batch. Which of them a learner uses is a setting, `bn`:
 
-    transductive    the queries' own batch (MAML, Finn et al. 2017; what is told of one query depends on the others)
+    transductive    the queries' own batch (MAML, Finn et al. 2017); the output for a query depends on the others
     support         the statistics of the support images
     running         statistics of training images, measured after training
-    none            there is nothing to normalise (Koch et al. 2015)
+    none            the network has no batch normalisation (Koch et al. 2015)
 
 Axes: `S` images, `H` x `H` pixels, `D` features.
 """
@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
 from agents.nn.batch_norm import EPS, batch_norm
 from agents.nn.pooling import max_pool
+from agents.records import Params, select_prefix
 
 BatchNorm = Literal["transductive", "support", "running", "none"]
 Down = Literal["pool", "stride"]
@@ -29,9 +29,9 @@ RUNNING = "running."  # prefix in theta of statistics measured after training
 
 
 class Embedded(NamedTuple):
-    """Features, and on request the statistics of their batch."""
+    """Features, and on request the batch statistics."""
 
-    z: Tensor  # [S, D], or [S, channels, h, h] where an embedding keeps its maps
+    z: Tensor  # [S, D], or feature maps [S, channels, h, h]
     stats: Params
 
 
@@ -42,26 +42,26 @@ class Embedding(Protocol):
 
     def init(self, generator: torch.Generator) -> Params: ...
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
-        """Features of x; `measures`: and the statistics of this batch."""
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
+        """Features of x, normalised by `stats` if given; return_stats: also the statistics of this batch."""
 
 
 class Conv4:
-    """Four blocks of 3x3 convolution, batch normalisation and ReLU.
+    """Four blocks of 3x3 convolution, batch normalisation and ReLU for images of `size` x `size` pixels.
 
-    `pool`: each block ends in a 2x2 maximum (Vinyals et al. 2016, Snell et al. 2017); 64 features for 28 x 28 pixels.
-    `stride`: convolutions of stride 2 and a mean over what is left (Finn et al. 2017).
+    `pool`: each block ends in 2x2 max pooling (Vinyals et al. 2016, Snell et al. 2017); 64 features for 28 x 28 pixels.
+    `stride`: convolutions of stride 2, and global average pooling at the end (Finn et al. 2017).
     """
 
     def __init__(self, channels: int = 64, down: Down = "pool", size: int = 28, blocks: int = 4) -> None:
         self.channels, self.down, self.blocks = channels, down, blocks
-        left = size
+        side = size
         for _ in range(blocks):
-            left = left // 2 if down == "pool" else (left + 1) // 2
-        self.dim = channels if down == "stride" else channels * left * left
+            side = side // 2 if down == "pool" else (side + 1) // 2
+        self.dim = channels if down == "stride" else channels * side * side
 
     def init(self, generator: torch.Generator) -> Params:
-        """Xavier-uniform filters, no bias (normalisation takes it off), scale 1 and shift 0."""
+        """Xavier-uniform filters without bias (normalisation would cancel it), scale 1 and shift 0."""
         params: Params = {}
         for i in range(self.blocks):
             weight = torch.empty(self.channels, 1 if i == 0 else self.channels, 3, 3)
@@ -70,19 +70,21 @@ class Conv4:
             params[f"conv{i}.scale"], params[f"conv{i}.shift"] = torch.ones(self.channels), torch.zeros(self.channels)
         return params
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         """x [S, 1, H, H] -> z [S, D]."""
         used: Params = {}
         for i in range(self.blocks):
             x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
-            x, mine = normalise(x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}", measures)
-            used |= mine
-            x = F.relu(max_pool(x) if self.down == "pool" else x)  # a maximum may be cut off after it is found
+            x, block_stats = normalise(
+                x, params[f"conv{i}.scale"], params[f"conv{i}.shift"], stats, f"conv{i}", return_stats
+            )
+            used |= block_stats
+            x = F.relu(max_pool(x) if self.down == "pool" else x)  # ReLU and maximum commute; this order is cheaper
         return Embedded(x.mean((2, 3)) if self.down == "stride" else x.flatten(1), used)
 
 
 class ConvClassifier:
-    """An embedding and a linear layer to `way` logits; normalised by each batch, which is transductive."""
+    """An embedding and a linear layer to `way` logits; each batch is normalised by itself (`transductive`)."""
 
     head = ("last.weight", "last.bias")
 
@@ -90,7 +92,7 @@ class ConvClassifier:
         self.embedding, self.way = embedding, way
 
     def init(self, generator: torch.Generator) -> Params:
-        """The last layer starts at zero, so that no class is likelier than another; chosen."""
+        """The last layer starts at zero, so that all classes are equally probable; chosen."""
         last = {"last.weight": torch.zeros(self.way, self.embedding.dim), "last.bias": torch.zeros(self.way)}
         return self.embedding.init(generator) | last
 
@@ -100,14 +102,14 @@ class ConvClassifier:
 
 
 def normalise(
-    x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str, measures: bool = False
+    x: Tensor, scale: Tensor, shift: Tensor, stats: Params | None, name: str, return_stats: bool = False
 ) -> tuple[Tensor, Params]:
-    """Batch normalisation of maps [S, channels, h, h] by given statistics, or by those of the batch.
+    """Batch normalisation of feature maps [S, channels, h, h] by `stats`, or by those of the batch if it is None.
 
-    measures: also tell the statistics of the batch, which costs a pass of its own.
+    return_stats: also return the statistics of the batch under `name`, at the cost of another pass over the maps.
     """
     used: Params = {}
-    if measures:
+    if return_stats:
         var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
         used = {f"{name}.mean": mean, f"{name}.var": var}
     if stats is None:
@@ -118,6 +120,5 @@ def normalise(
 
 
 def running_stats(theta: Params) -> Params | None:
-    """The statistics measured after training that `theta` holds, if it does."""
-    found = {k.removeprefix(RUNNING): v for k, v in theta.items() if k.startswith(RUNNING)}
-    return found or None
+    """The statistics measured after training, if theta contains them."""
+    return select_prefix(RUNNING, theta) or None

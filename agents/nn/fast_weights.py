@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
+from agents.records import Params
 
 Kind = Literal["conv", "dense"]
 FILTER = 3  # pixels

@@ -1,7 +1,7 @@
-"""GrBAL's tasks (Nagabandi et al. 2019, github.com/iclavera/learning_to_adapt): ramps, a dead joint, a lost leg.
+"""GrBAL's tasks (Nagabandi et al. 2019, github.com/iclavera/learning_to_adapt): ramps, a disabled joint or leg.
 
-All on rllab's environments. The ant's model is not public; rllab's is taken, of which it is a descendant. Ramps are
-drawn once, 32 for training and 32 for testing, instead of anew each episode, and a plane lies 1 cm below them.
+All on rllab's environments. The ant's model is not public; here it is rllab's, from which it was derived. Ramps are
+sampled once, 32 for training and 32 for testing, instead of in every episode, and a plane lies 1 cm below them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from envs.variables import parity_index
 from envs.variations.variation import Motion
 
 COLUMNS = 500  # of the height field, over 100 m
-ROWS = 53  # of 528, as far apart as these: the cheetah stays in the middle
+ROWS = 53  # of 528, with the same spacing: the cheetah stays in the middle
 REACH = (50.0, 5.0 * (ROWS - 1) / 527)  # m
 PROFILES = 64  # random ramps: even ones for training, odd ones for testing
 TEST_WALLS = range(250, 326, 15)
@@ -41,7 +41,7 @@ def forwards(motion: Motion, task: Task) -> Tensor:
 
 
 def ramps(height: float, starts: range, width: int, rises: Floats) -> Floats:
-    """A profile along x, [columns] in m: from each start a ramp of `width` columns, all scaled to `height`."""
+    """A profile along x, [columns] in m: a ramp of `width` columns from each start, scaled to `height` in total."""
     profile = np.zeros(COLUMNS)
     for start, rise in zip(starts, rises, strict=True):
         profile[start : start + width] += rise * np.arange(1, width + 1)
@@ -52,7 +52,7 @@ def ramps(height: float, starts: range, width: int, rises: Floats) -> Floats:
 
 
 def random_ramps(seed: int) -> Floats:
-    """Six ramps of 2 m from x = 1.1 m on, the first two upwards, 0.2 to 1 m high in all."""
+    """Six ramps of 2 m from x = 1.1 m on, the first two upwards, 0.2 to 1 m high in total."""
     rng = np.random.Generator(np.random.PCG64(seed))
     signs = rng.choice([-1.0, 1.0], 6)
     signs[:2] = 1.0
@@ -73,7 +73,7 @@ def ground() -> FieldTerrain:
 
 
 class DroppedCheetah(RllabCheetah):
-    """Starts with its torso at 1 m. Its height is observed as it is, not over the ground."""
+    """Starts with its torso at 1 m. Observes its global height, not that over the ground."""
 
     height_index = None
 
@@ -85,7 +85,7 @@ class DroppedCheetah(RllabCheetah):
 
 
 class CrippledAnt(RllabAnt):
-    """Observation (41): qpos (15), qvel (14), attitude of the torso (9), centre of mass (3). Never fails."""
+    """Observation (41): qpos (15), qvel (14), orientation of the torso (9), centre of mass (3). Never fails."""
 
     ctrl_cost = 0.0
 
@@ -103,12 +103,12 @@ class CrippledAnt(RllabAnt):
 
 
 class ShortenedLeg:
-    """Halves the thickness and length of the crippled leg's two lower geoms and draws the last one in."""
+    """Halves the thickness and length of the two lower geoms of the crippled leg, and moves the last one inwards."""
 
     LEGS = ((3, 4), (6, 7), (9, 10), (12, 13))  # leg and ankle geom of each leg
 
     def prepare(self, spec: mujoco.MjSpec) -> None:
-        """The model stays."""
+        """Changes nothing in the model."""
 
     def apply(self, params: Params, task: Task) -> None:
         size, pos = params["geom_size"], params["geom_pos"]
@@ -119,11 +119,12 @@ class ShortenedLeg:
             pos[:, ankle] = torch.where(mine, pos[:, leg], pos[:, ankle])
 
     def surface(self, task: Task) -> Surface | None:
-        """The floor stays."""
+        """The ground is flat."""
         return None
 
 
 def choices(*values: float) -> tuple[tuple[float, float], ...]:
+    """Choices as intervals of length zero."""
     return tuple((v, v) for v in values)
 
 
@@ -143,14 +144,14 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
         terrain=ground,
     ),
     "grbal-cheetah-disabled": Definition(
-        "GrBAL's cheetah with a dead joint; ood: the back thigh's, H 1000",
+        "GrBAL's cheetah with a disabled joint; ood: the back thigh, H 1000",
         RllabCheetah,
         (Variable("crippled_joint", choices(1, 2, 3, 4, 5), choices(0)),),
         1000,
         reward=forwards,
     ),
     "grbal-ant-crippled": Definition(
-        "GrBAL's ant with a dead and shortened leg; ood: the fourth, H 1000",
+        "GrBAL's ant with a disabled and shortened leg; ood: the fourth, H 1000",
         CrippledAnt,
         (Variable("crippled_leg", choices(0, 1, 2), choices(3)),),
         1000,

@@ -1,10 +1,10 @@
 """The task sets of PEARL (Rakelly et al. 2019, github.com/katerakelly/oyster) and VariBAD (Zintgraf et al. 2020,
 github.com/lmzintgraf/varibad).
 
-PEARL drew fixed sets once (two for directions, 100 and 30 for speeds, 150 and 30 for places, 40 and 10 for
-random parameters); here tasks are drawn afresh, as in VariBAD. VariBAD charged for actions before they were clipped.
-PEARL's sparse point returned the dense reward and kept the sparse one aside for training; here the sparse one is paid.
-Random parameters (github.com/dennisl88/rand_param_envs) left MuJoCo's derived constants as they were; here they follow.
+PEARL sampled fixed sets once (two directions, 100 and 30 speeds, 150 and 30 goals, 40 and 10 random parameters); here
+tasks are sampled afresh, as in VariBAD. VariBAD computed the control cost before clipping actions. PEARL's sparse point
+returned the dense reward and used the sparse one for training; here the reward is the sparse one. Random parameters
+(github.com/dennisl88/rand_param_envs) did not update MuJoCo's derived constants; here they are updated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from envs.classic.definition import (
     cat,
     speed_range,
 )
-from envs.classic.gym_bodies import CostlyAnt, GoalAnt, WholeHumanoid, one_radian
+from envs.classic.gym_robots import CostlyAnt, GoalAnt, WholeHumanoid, one_radian
 from envs.core import Variable
 from envs.locomotion.families import ANY_HEADING, BOTH_WAYS, FORWARDS
 from envs.point import distance, inside
@@ -33,17 +33,17 @@ LIMIT = 3.0  # exponents of the multipliers lie within +-3
 
 
 class PearlCheetah(HalfCheetah):
-    """Observation (20): qpos without x (8), qvel (9), place of the torso's frame as of the last substep (3)."""
+    """Observation (20): qpos without x (8), qvel (9), position of the torso's frame as of the last substep (3)."""
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
         return cat(super().observe(body), body.field("xpos")[:, TORSO])
 
 
-class Coarse(Robot):
-    """The random-parameter bodies: control step 4 x 0.004 s, so that 200 steps are 3.2 s.
+class RandParams(Robot):
+    """The robots with random parameters: control step 4 x 0.004 s, so that 200 steps are 3.2 s.
 
-    The code's last form swallows the walker's own frame skip of 5, and results were published with that form.
+    The latest version of the code ignores the walker's frame skip of 5, and results were published with that version.
     """
 
     frame_skip = 4
@@ -56,18 +56,18 @@ class Coarse(Robot):
         return spec
 
 
-class RandParamsWalker(Coarse, Walker2d):
-    """Gym's first walker, whose right foot grips less than the left."""
+class RandParamsWalker(RandParams, Walker2d):
+    """The walker of early gym versions, whose right foot has less friction than the left."""
 
     model_file = "walker2d.xml"
 
 
-class RandParamsHopper(Coarse, Hopper):
+class RandParamsHopper(RandParams, Hopper):
     """Gym's hopper."""
 
 
 def multiplier(name: str, base: float) -> Variable:
-    """base^U(-3, 3) for each element on its own; the original draws some for root joints too, whose damping is 0."""
+    """base^U(-3, 3) for each element; the original also samples some for root joints, whose damping is 0."""
     return Variable(name, ((base**-LIMIT, base**LIMIT),), spacing="log", per_element=True)
 
 
@@ -88,7 +88,7 @@ UNIT_SQUARE = tuple(Variable(name, ((-1.0, 1.0),)) for name in ("goal_x", "goal_
 
 DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "pearl-cheetah-dir": Definition(
-        "PEARL's and VariBAD's cheetah, both ways: place of the torso observed, H 200", PearlCheetah, (BOTH_WAYS,)
+        "PEARL's and VariBAD's cheetah, both ways: position of the torso observed, H 200", PearlCheetah, (BOTH_WAYS,)
     ),
     "pearl-cheetah-vel": Definition(
         "PEARL's and VariBAD's cheetah, speeds 0 to 3 m/s, H 200", PearlCheetah, speed_range(0, 3)
@@ -96,7 +96,7 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
     "pearl-ant-dir": Definition("PEARL's ant, any heading: 27 numbers observed, H 200", CostlyAnt, (ANY_HEADING,)),
     "pearl-ant-dir-two-way": Definition("PEARL's ant, forwards and backwards, H 200", CostlyAnt, (TWO_HEADINGS,)),
     "pearl-ant-goal": Definition(
-        "PEARL's and VariBAD's ant, places within 3 m: contact forces observed, never fails, H 200", GoalAnt, WITHIN_3_M
+        "PEARL's and VariBAD's ant, goals within 3 m: contact forces observed, never fails, H 200", GoalAnt, WITHIN_3_M
     ),
     "pearl-humanoid-dir": Definition(
         "PEARL's and VariBAD's humanoid, any heading, H 200", WholeHumanoid, (ANY_HEADING,)
@@ -116,18 +116,18 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
         {"variables": UNIT_SQUARE, "start": 1.0, "reached": None, "horizon": 20},
     ),
     "pearl-point-sparse": PointDefinition(
-        "PEARL's point: goals on a half circle, paid within 0.2 m of them, H 20",
+        "PEARL's point: goals on a half circle, rewarded within 0.2 m of them, H 20",
         HALF_CIRCLE | {"reward": inside, "horizon": 20},
     ),
     "varibad-ant-dir-one-radian": Definition(
         "VariBAD's ant as published: the two headings are +1 and -1 radian, H 200", CostlyAnt, (ONE_RADIAN,)
     ),
     "varibad-point": PointDefinition(
-        "VariBAD's point: goals on a half circle, paid by the distance, H 100",
+        "VariBAD's point: goals on a half circle, -distance, H 100",
         HALF_CIRCLE | {"reward": distance, "horizon": 100},
     ),
     "varibad-point-sparse": PointDefinition(
-        "VariBAD's point: goals on a half circle, paid within 0.2 m of them, H 100",
+        "VariBAD's point: goals on a half circle, rewarded within 0.2 m of them, H 100",
         HALF_CIRCLE | {"reward": inside, "horizon": 100},
     ),
 }

@@ -1,4 +1,4 @@
-"""ProMP's tasks (Rothfuss et al. 2019, github.com/jonasrothfuss/ProMP). Ten policy units are full torque.
+"""ProMP's tasks (Rothfuss et al. 2019, github.com/jonasrothfuss/ProMP). An action of 10 policy units is full torque.
 
 Its random parameters are those of `envs.classic.pearl`. Left out: points with momentum and between walls.
 """
@@ -16,7 +16,7 @@ from envs.classic.definition import (
     contact_forces,
     speed_range,
 )
-from envs.classic.gym_bodies import CostlyAnt, GoalAnt, WholeHumanoid
+from envs.classic.gym_robots import CostlyAnt, GoalAnt, WholeHumanoid
 from envs.core import Task, Variable
 from envs.locomotion.families import ANY_HEADING, BOTH_WAYS
 from envs.point import Move, distance
@@ -28,7 +28,7 @@ from envs.robots.walker2d import Walker2d
 from envs.variations.variation import Motion
 from envs.variations.velocity import velocity_reward
 
-MIDDLE = 0.5  # m in the 1-norm: within it the corners pay nothing
+MIDDLE = 0.5  # m in the 1-norm: within it the reward is 0
 CORNERS = torch.tensor([[-2.0, -2.0], [2.0, -2.0], [-2.0, 2.0], [2.0, 2.0]])  # m
 
 
@@ -46,7 +46,7 @@ class PrompAnt(CostlyAnt):
 
 
 class PrompWalker(Walker2d):
-    """Gym's first walker, whose right foot grips less than the left; control step 8 x 0.002 s."""
+    """The walker of early gym versions, whose right foot has less friction; control step 8 x 0.002 s."""
 
     model_file = "walker2d.xml"
     frame_skip = 8
@@ -59,7 +59,7 @@ def missed_velocity(motion: Motion, task: Task) -> Tensor:
 
 
 def corner_progress(move: Move) -> Tensor:
-    """How much nearer to the goal's corner the step came, where that corner is the nearest and the middle is left."""
+    """Decrease of the distance to the goal, if its corner is nearest and the point outside the middle; else 0."""
     goal, after = move.goal, move.after
     to_corners = (after[..., None, :] - CORNERS.to(after)).norm(dim=-1)  # [N, E, 4]
     to_goal = (after - goal).norm(dim=-1)
@@ -83,14 +83,14 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
         "ProMP's cheetah, speeds 0 to 3 m/s, H 200", HalfCheetah, speed_range(0, 3), action_scale=10.0
     ),
     "promp-ant-dir": Definition(
-        "ProMP's ant, both ways: contact forces observed, fails above 1 m and below 0, H 200",
+        "ProMP's ant, both ways: contact forces observed, fails above 1 m and below 0 m, H 200",
         PrompAnt,
         (BOTH_WAYS,),
         action_scale=10.0,
     ),
     "promp-ant-dir-2d": Definition("ProMP's ant, any heading, H 200", PrompAnt, (ANY_HEADING,), action_scale=10.0),
     "promp-ant-goal": Definition(
-        "ProMP's ant, places within 3 m, never fails, H 200", GoalAnt, WITHIN_3_M, action_scale=10.0
+        "ProMP's ant, goals within 3 m, never fails, H 200", GoalAnt, WITHIN_3_M, action_scale=10.0
     ),
     "promp-humanoid-dir": Definition(
         "ProMP's humanoid, both ways: 376 numbers observed, H 200", WholeHumanoid, (BOTH_WAYS,), action_scale=10.0
@@ -108,18 +108,20 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
         action_scale=10.0,
     ),
     "promp-swimmer-vel-wrong-sign": Definition(
-        "ProMP's swimmer as published: paid for missing its speed, H 200",
+        "ProMP's swimmer as published: the reward is the speed error, H 200",
         Swimmer,
         speed_range(0.1, 0.2),
         action_scale=10.0,
         reward=missed_velocity,
     ),
     "promp-swimmer-vel": Definition(
-        "the same with the sign put right, H 200", Swimmer, speed_range(0.1, 0.2), action_scale=10.0
+        "ProMP's swimmer with the sign corrected, H 200", Swimmer, speed_range(0.1, 0.2), action_scale=10.0
     ),
     "promp-point-corner": PointDefinition(
-        "ProMP's point, four corners: paid by progress only once outside the middle, H 100",
+        "ProMP's point, four corners: rewarded by progress, only outside the middle, H 100",
         CORNER | {"reward": corner_progress},
     ),
-    "promp-point-corner-dense": PointDefinition("the same paid by the distance, H 100", CORNER | {"reward": distance}),
+    "promp-point-corner-dense": PointDefinition(
+        "ProMP's point, four corners: -distance, H 100", CORNER | {"reward": distance}
+    ),
 }

@@ -1,7 +1,7 @@
 """MAML's own task set (Finn et al. 2017, github.com/cbfinn/maml_rl), on rllab's environments.
 
-One physics step a control step; velocities are those of the centre of mass at the end of the step, not means over it.
-The ant's motors are written as 150 x [-1, 1] here and as [-150, 150] there, which is the same torque.
+One physics step per control step; velocities are those of the centre of mass at the end of the step, not means over it.
+The ant's motors have gear 150 and range [-1, 1] here, gear 1 and range [-150, 150] there: the same torque.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TORSO = 1
 
 
 class CentreOfMass(Robot):
-    """Place and velocity are those of the whole robot's centre of mass, after the step."""
+    """Position and velocity are those of the centre of mass of the robot, after the step."""
 
     frame_skip = 1
     reset_noise = 0.01
@@ -56,10 +56,10 @@ class RllabCheetah(CentreOfMass, HalfCheetah):
 
 
 class RllabAnt(CentreOfMass, Ant):
-    """Observation (125): qpos (15), qvel (14), contact forces (84), attitude of the torso (9), centre of mass (3).
+    """Observation (125): qpos (15), qvel (14), contact forces (84), orientation of the torso (9), centre of mass (3).
 
-    Control step 0.02 s; starts at 0.55 m with bent ankles. Contact forces are those that acted during the step; rllab
-    computed them anew at its end.
+    Control step 0.02 s; starts at 0.55 m with bent ankles. Contact forces are those during the step; rllab recomputed
+    them at its end.
     """
 
     start = (0.0, 0.0, 0.55, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0)
@@ -112,7 +112,7 @@ DEFINITIONS: dict[str, Definition | PointDefinition] = {
         reward=with_bonus(velocity_reward, 1.0),
     ),
     "rllab-ant-goal": Definition(
-        "MAML's ant, places in a square of 6 m: 4 - |xy - goal|_1, H 200",
+        "MAML's ant, goals in a square of 6 m: 4 - |xy - goal|_1, H 200",
         RllabAnt,
         SQUARE,
         reward=with_bonus(position_reward, 4.0),

@@ -1,1 +1,1 @@
-"""Few-shot tasks: images of characters, and sinusoids."""
+"""Supervised few-shot tasks: images of characters, sinusoids, sequences to copy."""

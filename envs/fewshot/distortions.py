@@ -1,8 +1,8 @@
 """Affine distortions of drawings (Koch, Zemel, Salakhutdinov 2015, section 3.2).
 
-A drawing is turned, sheared along x and along y, scaled along x and along y, and moved along both, about its middle;
-each of the seven with probability one half. The paper gives its shear without a unit: it is a slope here, so that 0.3
-moves the edge by 0.3 of its distance from the middle. It gives its moves in pixels of 105, which are scaled with the
+A drawing is rotated, sheared along x and y, scaled along x and y, and translated along x and y, about its centre; each
+of the seven with probability one half. The paper gives the shear without a unit: here it is a slope, so that 0.3 moves
+the edge by 0.3 of its distance from the centre. It gives translations in pixels of 105, which are scaled with the
 drawing.
 
 Axes: `M` drawings, `H` x `H` pixels.
@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ANGLE, SHEAR, SCALE, MOVE = math.radians(10), 0.3, 0.2, 2 / 105  # rad, slope, share, share of the side
-COMPONENTS = 7  # angle, two shears, two scales, two moves
+ANGLE, SHEAR, SCALE, MOVE = math.radians(10), 0.3, 0.2, 2 / 105  # rad, slope, fraction, fraction of the side
+COMPONENTS = 7  # angle, two shears, two scales, two translations
 
 
-def draw_components(uniforms: Tensor) -> Tensor:
+def sample_components(uniforms: Tensor) -> Tensor:
     """Numbers in [0, 1) [M, 7] to angle, shear x, shear y, scale x, scale y, move x, move y, [M, 7].
 
-    The lower half of a uniform leaves a component out; the upper half says how much of it, from -1 to 1.
+    A uniform below 0.5 leaves a component out; above, it is mapped to an amount from -1 to 1.
     """
     amount = torch.where(uniforms < 0.5, 0.0, 4 * uniforms - 3)
     reach = torch.tensor([ANGLE, SHEAR, SHEAR, SCALE, SCALE, MOVE, MOVE], dtype=uniforms.dtype)
@@ -32,9 +32,9 @@ def draw_components(uniforms: Tensor) -> Tensor:
 
 
 def to_matrices(components: Tensor) -> Tensor:
-    """Components [M, 7] to [M, 2, 3]: first the scale, then the shear, the turn and the move; y points down.
+    """Components [M, 7] to [M, 2, 3]: first the scale, then shear, rotation and translation; y points down.
 
-    A move of 1 is the whole side, which is 2 in the coordinates of a picture from -1 to 1.
+    A translation of 1 is the whole side, which is 2 in image coordinates from -1 to 1.
     """
     angle, shear_x, shear_y, scale_x, scale_y, move_x, move_y = components.unbind(-1)
     one = torch.ones_like(angle)
@@ -45,7 +45,7 @@ def to_matrices(components: Tensor) -> Tensor:
 
 
 def distort(x: Tensor, matrices: Tensor) -> Tensor:
-    """Drawings [M, 1, H, H], each under its own map [M, 2, 3]; what comes from outside is blank."""
+    """Drawings [M, 1, H, H], each with its own map [M, 2, 3]; pixels from outside are 0."""
     linear, move = matrices[..., :2], matrices[..., 2:]
     back = torch.linalg.inv(linear)  # where a pixel of the result comes from
     grid = F.affine_grid(torch.cat([back, -back @ move], -1).to(x), list(x.shape), align_corners=False)

@@ -1,8 +1,8 @@
 """N-way K-shot episodes from a set of images.
 
-A task is numbers like every other: which classes in which rotation, in the order of their labels, and a number that
-decides which drawings are support and which are query. Support and query never share a drawing of a class; a character
-may come in two of its turns, which are two classes.
+A task is a row of numbers: its classes and their rotations, in the order of their labels, and a seed that decides
+which drawings are support and which are query. Support and query never share a drawing of a class. Two rotations of one
+character are two classes, and may occur in one task.
 
 Axes: `N` tasks, `way` classes, `S = way * shot` support items, `Q = way * query` query items.
 """
@@ -17,15 +17,16 @@ from envs.fewshot import distortions
 from envs.fewshot.images import SPLITS, ImageSet
 from envs.variables import DRAW_BITS, hashed_uniforms
 
-QUARTERS = 4  # a character turned by 90 degrees is another class (Santoro et al. 2016, Vinyals et al. 2016)
+QUARTERS = 4  # a character rotated by 90 degrees is another class (Santoro et al. 2016, Vinyals et al. 2016)
 
 
 class FewShotImages:
-    """`way` classes a task, `shot` support and `query` query drawings of each.
+    """`way` classes per task, `shot` support and `query` query drawings of each.
 
-    turns: the splits in which characters turned by quarters count as classes of their own.
-    distort: drawings of training classes are distorted, each in its own way; those of other splits never are.
-    Raises ValueError where there are fewer classes or drawings than asked for.
+    turns: the splits in which characters rotated by quarter turns count as classes of their own.
+    distort: whether drawings of training classes are distorted at random; drawings of other splits never are.
+
+    Raises ValueError if there are too few classes or drawings.
     """
 
     horizon = 1
@@ -45,10 +46,12 @@ class FewShotImages:
         self.turns, self.distort = turns, distort
         drawings, size = images.pixels.shape[1], images.pixels.shape[-1]
         if shot + query > drawings:
-            raise ValueError(f"{shot} shots and {query} queries are more than the {drawings} drawings of a class")
+            raise ValueError(
+                f"shot {shot} + query {query} exceeds the {drawings} drawings of a class: reduce one of them"
+            )
         fewest = min(len(images.classes(split)) * self._quarters(split) for split in self.splits())
         if way > fewest:
-            raise ValueError(f"{way} ways are more than the {fewest} classes of the smallest split")
+            raise ValueError(f"way {way} exceeds the {fewest} classes of the smallest split: reduce it")
         self._classes = {split: images.classes(split) for split in self.splits()}
         self._flat = images.pixels.flatten(0, 1).flatten(1)  # [C * J, H * H]
         grid = torch.arange(size * size).view(size, size)
@@ -60,7 +63,7 @@ class FewShotImages:
         return QUARTERS if split in self.turns else 1
 
     def splits(self) -> tuple[str, ...]:
-        """Those that have classes; classes of one split never occur in another."""
+        """The splits that have classes; they share none."""
         return tuple(split for split in SPLITS if len(self.images.classes(split)))
 
     def sample(self, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
@@ -83,35 +86,35 @@ class FewShotImages:
         support, query = (slice(0, self.shot), slice(self.shot, self.shot + self.query))
         mixed = hashed_uniforms(seeds + 2**DRAW_BITS, self.way * self.shot).argsort(-1)  # [N, S]
         picked = self._pictures(classes, order[..., : self.shot + self.query])  # [N, way, shot + query, 1, H, H]
-        x, asked = (self._ink(picked[:, :, part]) for part in (support, query))
+        x, query_x = (self._ink(picked[:, :, part]) for part in (support, query))
         y = labels[..., support].reshape(n, -1)
         if self.distort:
-            both = self._distorted(torch.cat([x, asked], 1), classes, seeds)
-            x, asked = both[:, : x.shape[1]], both[:, x.shape[1] :]
+            both = self._distorted(torch.cat([x, query_x], 1), classes, seeds)
+            x, query_x = both[:, : x.shape[1]], both[:, x.shape[1] :]
         x = torch.take_along_dim(x, mixed[:, :, None, None, None], 1)
         return (
             Examples(x, torch.take_along_dim(y, mixed, 1)),
-            Examples(asked, labels[..., query].reshape(n, -1)),
+            Examples(query_x, labels[..., query].reshape(n, -1)),
         )
 
     def _distorted(self, x: Tensor, classes: Tensor, seeds: Tensor) -> Tensor:
-        """x [N, M, 1, H, H] with the drawings of those tasks distorted whose classes [N, way] are training classes."""
+        """x [N, M, 1, H, H] with distorted drawings in the tasks whose classes [N, way] are training classes."""
         known = self.images.split[classes // QUARTERS] == SPLITS.index("train")
         which = known.all(1)  # classes of one task are all of one split
         n, m = int(which.sum()), x.shape[1]
         if n:
             uniforms = hashed_uniforms(seeds[which] + 2 ** (DRAW_BITS - 1), m * distortions.COMPONENTS)
-            maps = distortions.to_matrices(distortions.draw_components(uniforms.view(n * m, -1)))
+            maps = distortions.to_matrices(distortions.sample_components(uniforms.view(n * m, -1)))
             x[which] = distortions.distort(x[which].flatten(0, 1), maps).view(n, m, *x.shape[2:])
         return x
 
     def _pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
-        """classes [N, way] and drawings [N, way, k] -> [N, way, k, 1, H, H] uint8, each class in its turn."""
+        """classes [N, way] and drawings [N, way, k] -> [N, way, k, 1, H, H] uint8, rotated."""
         character, turn = classes // QUARTERS, classes % QUARTERS
         count, *size = self.images.pixels.shape[1:]
         which = (count * character[..., None] + drawings).flatten()
         picked = self._flat.index_select(0, which).view(*drawings.shape, -1)  # [N, way, k, H * H] uint8
-        turned = picked.gather(-1, self._turned[turn][..., None, :].expand_as(picked))  # an index of its own is slower
+        turned = picked.gather(-1, self._turned[turn][..., None, :].expand_as(picked))  # faster than indexing
         return turned.view(*drawings.shape, 1, *size)
 
     def _ink(self, picked: Tensor) -> Tensor:
@@ -121,5 +124,5 @@ class FewShotImages:
 
 
 def _choose(rows: int, count: int, k: int, generator: torch.Generator) -> Tensor:
-    """k different numbers below `count` for each row, in random order, [rows, k]."""
+    """k distinct integers below `count` for each row, in random order, [rows, k]."""
     return torch.rand(rows, count, generator=generator).topk(k, dim=1).indices

@@ -1,8 +1,8 @@
-"""Glyphs: alphabets drawn by our own strokes, for a first run and for tests on a machine without data.
+"""Glyphs: synthetic alphabets, for a first run and for tests without a download.
 
-A character is two to four strokes, each a quadratic curve between points of a small grid; an alphabet shares a taste
-for some points. A drawing moves the points a little, and tilts, scales and shifts the whole. All of it is a function of
-a seed.
+A character is two to four strokes, each a quadratic curve between points of a small grid; the characters of an alphabet
+prefer the same points. A drawing perturbs the points, and rotates, scales and shifts the whole. All of it is determined
+by a seed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ WIDTH = 1.1  # pixels, half width of a stroke
 Points = NDArray[np.float64]
 
 
-@lru_cache(maxsize=4)  # drawing takes a second, and an evaluation asks for it several times
+@lru_cache(maxsize=4)  # drawing takes a second, and an evaluation loads it several times
 def load(num_alphabets: int = 20, seed: int = 0, size: int = SIZE) -> ImageSet:
     """`num_alphabets` alphabets of 20 characters; 60 % for training, 10 % for validation, 30 % for testing.
 
-    Drawn with 28 x 28 pixels; at another `size` each pixel of that is the nearest of these.
+    Drawn with 28 x 28 pixels, and resized to `size` by the nearest pixel.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     classes = [_drawings(strokes, rng) for _ in range(num_alphabets) for strokes in _alphabet(rng)]
@@ -43,15 +43,15 @@ def load(num_alphabets: int = 20, seed: int = 0, size: int = SIZE) -> ImageSet:
 def _alphabet(rng: np.random.Generator) -> list[Points]:
     """Characters of one alphabet, each [strokes, 3 points, (x, y)] in the unit square."""
     grid = np.stack(np.meshgrid(np.linspace(0.15, 0.85, 4), np.linspace(0.15, 0.85, 4)), -1).reshape(-1, 2)
-    taste = rng.dirichlet(np.full(len(grid), 0.7))
+    weights = rng.dirichlet(np.full(len(grid), 0.7))
     return [
-        grid[rng.choice(len(grid), size=(rng.integers(2, 5), 3), p=0.7 * taste + 0.3 / len(grid))]
+        grid[rng.choice(len(grid), size=(rng.integers(2, 5), 3), p=0.7 * weights + 0.3 / len(grid))]
         for _ in range(PER_ALPHABET)
     ]
 
 
 def _drawings(strokes: Points, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """[DRAWINGS, SIZE, SIZE], each by another hand."""
+    """Perturbed drawings of a character, [DRAWINGS, SIZE, SIZE]."""
     t = np.linspace(0, 1, 24)[:, None]
     pictures = []
     for _ in range(DRAWINGS):
@@ -65,7 +65,7 @@ def _drawings(strokes: Points, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _ink(points: Points) -> NDArray[np.uint8]:
-    """Pixels whose middle lies within the pen's width of a point."""
+    """Pixels whose centre lies within `WIDTH` of a point, [SIZE, SIZE]."""
     middle = np.arange(SIZE) + 0.5
     near = (points[:, 0, None, None] - middle[None, None]) ** 2 + (
         points[:, 1, None, None] - middle[None, :, None]

@@ -1,7 +1,7 @@
 """Omniglot: 1623 characters of 50 alphabets, 20 drawings each (Lake, Salakhutdinov, Tenenbaum 2015, Science 350).
 
-Read from one packed file of numbers. Its 28 x 28 images are those of the papers: every 105 x 105 image at the pixels
-floor((i + 0.5) 105 / 28), because PIL resizes one-bit images by the nearest pixel whatever filter is asked for.
+Read from one packed file of arrays. Its 28 x 28 images are those of the papers: every 105 x 105 image at the pixels
+floor((i + 0.5) 105 / 28), because PIL resizes one-bit images by the nearest pixel, whatever the filter.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ class Runs(NamedTuple):
 
     support: Tensor  # [20, 20, 2]
     query: Tensor  # [20, 20, 2]
-    label: Tensor  # [20, 20] which support shows the query's character
+    label: Tensor  # [20, 20] index of the support that has the query's character
 
 
 def cache_folder() -> Path:
-    """Where `metarl data omniglot` puts the packed files."""
+    """The folder to which `metarl data omniglot` writes the packed files."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "metarl"
 
 
 def packed_in(place: Path) -> Path | None:
-    """The file itself, or the packed file in a folder or in its subfolder omniglot."""
+    """The file itself, or the packed file in a folder or its subfolder omniglot; None if there is none."""
     candidates = (place, *(folder / name for folder in (place, place / "omniglot") for name in FILES))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def find_file(given: str | None = None) -> Path:
-    """The packed file: as given, in the folder METARL_DATA or below it, or in the user's cache.
+    """The packed file: as given, in the folder METARL_DATA or its subfolder, or in the user's cache.
 
-    Raises FileNotFoundError, with what to do, where there is none.
+    Raises FileNotFoundError if there is none.
     """
     places = [Path(p) for p in (given, os.environ.get("METARL_DATA")) if p] + ([] if given else [cache_folder()])
     for found in map(packed_in, places):
@@ -80,14 +80,14 @@ def load(
 
 
 def one_shot_runs(given: str | None = None) -> Runs:
-    """The 400 trials on which Koch et al. 2015 report."""
+    """The 400 trials of Koch et al. 2015."""
     with _Packed(find_file(given)) as file:
         names = ("oneshot_support", "oneshot_query", "oneshot_label")
         return Runs(*(torch.from_numpy(file[name].astype(np.int64)) for name in names))
 
 
 class _Packed:
-    """A packed file whose arrays are checked for kind and shape before they are read; never a pickle."""
+    """A packed file whose arrays are checked for type and shape; pickles are refused."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -108,7 +108,7 @@ class _Packed:
             raise ValueError(f"{self.path} holds no {name!r}: it is not a packed Omniglot, or one without large images")
         try:
             array: NDArray[np.uint8] = self.file[name]
-        except Exception as error:  # zipfile and numpy raise a dozen kinds for damaged members
+        except Exception as error:  # zipfile and numpy raise many kinds of errors for damaged members
             raise ValueError(f"{self.path} is damaged: {name!r} could not be read ({type(error).__name__})") from None
         expected = _SHAPES[name]
         if array.shape != expected or array.dtype.kind not in "iu":

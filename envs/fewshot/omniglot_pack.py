@@ -1,10 +1,10 @@
 """Lake's two archives of Omniglot to the packed files that `envs.fewshot.omniglot` reads.
 
-images_background.zip and images_evaluation.zip hold 32460 pictures of 105 x 105 pixels and one bit:
-`images_background/<alphabet>/character<number>/<image>_<drawer>.png`. What the pictures do not say lies beside this
-module in omniglot.json: which characters there are, Vinyals' split, and Lake's small sets and one-shot runs.
+images_background.zip and images_evaluation.zip hold 32460 images of 105 x 105 pixels and one bit:
+`images_background/<alphabet>/character<number>/<image>_<drawer>.png`. The metadata is in omniglot.json beside this
+module: the characters, Vinyals' split, and Lake's small sets and one-shot runs.
 
-Pictures are read by their names and nowhere unpacked: whatever else an archive holds is never touched.
+Images are read by name, without unpacking the archive; anything else in it is ignored.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ PIXELS = {  # SHA-256 of the packed arrays
     "images28": "8746af6fe1391ee082bbeb38a00f848f4a806baa36ecd49b82b4096d21cea12a",
     "images105": "43f3e5e604f5d4ba93a120ae07a0525c7b3513d558c5952e9e531bc7fc798ce3",
 }
-MOST_BYTES = 10_000  # of one picture: its bits are 1470 bytes
+MOST_BYTES = 10_000  # of one image: its bits are 1470 bytes
 SMALL_PIXELS = (2 * np.arange(SMALL) + 1) * LARGE // (2 * SMALL)  # floor((i + 0.5) 105 / 28)
 Arrays = dict[str, NDArray[Any]]
 _UNREADABLE = (BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError, NotImplementedError)
 
 
 def facts() -> Arrays:
-    """Everything but the pictures, classes in the order of the archives and then of the alphabets."""
-    told = _told()
-    names, characters, firsts, parts, splits = zip(*told["alphabets"], strict=True)
+    """The metadata arrays; classes are ordered by archive, then by alphabet."""
+    metadata = read_metadata()
+    names, characters, firsts, parts, splits = zip(*metadata["alphabets"], strict=True)
     number = np.concatenate([np.arange(1, n + 1) for n in characters])  # [C]
     start = dict(zip(names, np.cumsum((0, *characters[:-1])), strict=True))
     return {
@@ -48,25 +48,26 @@ def facts() -> Arrays:
         "image_id": (np.repeat(firsts, characters) + number - 1).astype(np.uint16),
         "split_lake": np.repeat([list(ARCHIVES).index(p) for p in parts], characters).astype(np.uint8),
         "split_vinyals": np.concatenate([np.repeat([0, 1, 2], counts) for counts in splits]).astype(np.uint8),
-        **_one_shot(told["one_shot"], start),
-        "license": np.array(told["license"]),
-        **{k: np.array([names.index(name) for name in told[k]], np.uint8) for k in ("small1", "small2")},
+        **_one_shot(metadata["one_shot"], start),
+        "license": np.array(metadata["license"]),
+        **{k: np.array([names.index(name) for name in metadata[k]], np.uint8) for k in ("small1", "small2")},
     }
 
 
-def _told() -> Any:
+def read_metadata() -> Any:
+    """The content of omniglot.json."""
     return json.loads(Path(__file__).with_name("omniglot.json").read_text(encoding="utf-8"))
 
 
 def _one_shot(alphabets: list[dict[str, Any]], start: dict[str, int]) -> Arrays:
-    """Lake's runs: the drawer of the supports, the drawer of the queries, and the characters that are asked for."""
+    """Lake's runs: the drawer of the supports, the drawer of the queries, and the characters of the queries."""
     supports, queries, labels = [], [], []
     for given in alphabets:
         classes = [start[given["alphabet"]] + c - 1 for c in given["characters"]]
-        for shown_by, asked_by, asked in given["runs"]:
-            label = [given["characters"].index(c) for c in asked]
-            supports.append([(c, shown_by - 1) for c in classes])
-            queries.append([(classes[i], asked_by - 1) for i in label])
+        for support_drawer, query_drawer, query_characters in given["runs"]:
+            label = [given["characters"].index(c) for c in query_characters]
+            supports.append([(c, support_drawer - 1) for c in classes])
+            queries.append([(classes[i], query_drawer - 1) for i in label])
             labels.append(label)
     return {
         "oneshot_support": np.array(supports, np.int16),
@@ -76,15 +77,15 @@ def _one_shot(alphabets: list[dict[str, Any]], start: dict[str, int]) -> Arrays:
 
 
 def members(part: str) -> Iterator[str]:
-    """The pictures of `background` or `evaluation` by their names, class by class, drawer by drawer."""
-    for alphabet, characters, first, of_part, _ in _told()["alphabets"]:
+    """Names of the images of `background` or `evaluation`, class by class, drawer by drawer."""
+    for alphabet, characters, first, of_part, _ in read_metadata()["alphabets"]:
         for i in range(characters if of_part == part else 0):
             folder = f"{ARCHIVES[part].removesuffix('.zip')}/{alphabet}/character{i + 1:02d}"
             yield from (f"{folder}/{first + i:04d}_{drawer:02d}.png" for drawer in range(1, DRAWINGS + 1))
 
 
 def pack(archives: Mapping[str, bytes], read: Callable[[int], None]) -> Arrays:
-    """Every array of the packed file; `archives` by part, `read` is told of each class that was read.
+    """Every array of the packed file; `archives` by part, `read` is called with the number of classes read.
 
     Raises ValueError for archives that are damaged or not those of Omniglot.
     """
@@ -98,12 +99,12 @@ def pack(archives: Mapping[str, bytes], read: Callable[[int], None]) -> Arrays:
     }
     for name in PIXELS:
         if not _is_known(name, packed[name]):
-            raise ValueError(f"the pictures are not Omniglot's: the checksum of {name} is another one")
+            raise ValueError(f"the checksum of {name} differs from that of Omniglot: download the archives again")
     return packed
 
 
 def _pictures(part: str, content: bytes, read: Callable[[int], None]) -> Iterator[NDArray[np.bool_]]:
-    """Ink [105, 105], picture after picture."""
+    """The images one by one, [105, 105] bool, ink is True."""
     name = member = ARCHIVES[part]
     try:
         with ZipFile(io.BytesIO(content)) as archive:
@@ -134,13 +135,13 @@ def _is_known(name: str, array: NDArray[Any]) -> bool:
 
 
 def contents(packed: Arrays) -> dict[str, Arrays]:
-    """What goes into each of the two files."""
+    """The arrays of each of the two files."""
     full, small = FILES
     return {full: packed, small: {k: v for k, v in packed.items() if k != "images105"}}
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a packed file is there, with every picture and number as it should be."""
+    """Whether a packed file exists and all its arrays are correct."""
     wanted = facts()
     pictures = [name for name in PIXELS if path.name == FILES[0] or name == "images28"]
     try:
@@ -148,5 +149,5 @@ def is_whole(path: Path) -> bool:
             return all(_is_known(name, file[name]) for name in pictures) and all(
                 np.array_equal(file[name], array) for name, array in wanted.items()
             )
-    except Exception:  # zipfile and numpy raise a dozen kinds for damaged members: whatever it is, it is not whole
+    except Exception:  # zipfile and numpy raise many kinds of errors for damaged members
         return False

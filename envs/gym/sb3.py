@@ -18,11 +18,14 @@ from envs.gym.vector import TaskVectorEnv
 
 
 class TaskVecEnv(VecEnv):
-    """Observations and rewards in float32; terminated and truncated are told apart by `TimeLimit.truncated`."""
+    """Observations and rewards are float32; `TimeLimit.truncated` distinguishes truncated from terminated episodes.
+
+    Raises ValueError for another environment or autoreset mode.
+    """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         if not isinstance(env, TaskVectorEnv):
-            raise ValueError(f"got {type(env).__name__}, expected the plain batch that gymnasium.make_vec gives")
+            raise ValueError(f"got {type(env).__name__}, expected the result of gymnasium.make_vec, without wrappers")
         if env.autoreset_mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"autoreset_mode is {env.autoreset_mode.name}, but Stable-Baselines3 expects SAME_STEP")
         self.env = env
@@ -32,7 +35,7 @@ class TaskVecEnv(VecEnv):
         self._actions = np.zeros((env.num_envs, env.family.space.act), dtype=np.float32)
 
     def reset(self) -> NDArray[np.float32]:
-        """Start all worlds; `set_options` may give each a task of its own, `seed` seeds the batch."""
+        """Start all worlds; `set_options` may set a task for each, `seed` seeds the batch."""
         options: dict[str, Any] | None = None
         if any(self._options):
             options = {"task": [o.get("task", {}) for o in self._options]}
@@ -47,13 +50,12 @@ class TaskVecEnv(VecEnv):
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         obs, rew, terminated, truncated, infos = self.env.step(self._actions)
         done = terminated | truncated
-        nothing: dict[str, Any] = {"TimeLimit.truncated": False}
-        each = [dict(nothing) for _ in range(self.num_envs)]
+        step_infos: list[dict[str, Any]] = [{"TimeLimit.truncated": False} for _ in range(self.num_envs)]
         for i in np.flatnonzero(done):
-            each[i]["terminal_observation"] = infos["final_obs"][i].astype(np.float32)
-            each[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
-            each[i]["diverged"] = bool(infos["diverged"][i])
-        return obs.astype(np.float32), rew.astype(np.float32), done, each
+            step_infos[i]["terminal_observation"] = infos["final_obs"][i].astype(np.float32)
+            step_infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
+            step_infos[i]["diverged"] = bool(infos["diverged"][i])
+        return obs.astype(np.float32), rew.astype(np.float32), done, step_infos
 
     def close(self) -> None:
         self.env.close()
@@ -65,13 +67,13 @@ class TaskVecEnv(VecEnv):
 
     def set_attr(self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None) -> None:
         if len(self._chosen(indices)) != self.num_envs:
-            raise ValueError("worlds of one batch share their attributes: set_attr takes no indices")
+            raise ValueError("worlds of one batch share their attributes: call set_attr without indices")
         setattr(self.env, attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: int | Iterable[int] | None = None, **method_kwargs: Any
     ) -> list[Any]:
-        """One call for the whole batch; its answer stands once for each chosen world."""
+        """Call a method of the batch once; its result is repeated for each chosen world."""
         return [getattr(self.env, method_name)(*method_args, **method_kwargs)] * len(self._chosen(indices))
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: int | Iterable[int] | None = None) -> list[bool]:

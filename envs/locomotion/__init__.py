@@ -1,1 +1,1 @@
-"""A robot that must move: the family of tasks, its worlds, and how they look."""
+"""Locomotion: families of tasks, their worlds, and how these are rendered."""

@@ -1,4 +1,4 @@
-"""The stage for a picture: the robot on ground that shows slope, terrain and motion. Nothing here is physics."""
+"""Rendering: the robot on ground that makes slope, terrain and motion visible. Nothing here affects the physics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from envs.terrain.terrain import PREFIX
 
 _TILE = 1.0  # m, side of a checker tile
 _POST_EVERY = 5.0  # m between distance posts
-_REACH = 60  # m, how far the posts stand along x in both directions
+_REACH = 60  # m along x in both directions, to which there are posts
 Pose = NDArray[np.float64]
 
 
@@ -29,16 +29,16 @@ class Scene:
         self.data = mujoco.MjData(self.model)
 
     def pose(self, world: mujoco.MjModel, qpos: Pose) -> None:
-        """Take over what `world` changed of the model's looks, and the pose qpos [nq]."""
+        """Copy what `world` changed of the model's geometry, and set the pose qpos [nq]."""
         for name in ("geom_pos", "geom_size", "geom_dataid", "body_pos"):
-            theirs = getattr(world, name)
-            getattr(self.model, name)[: len(theirs)] = theirs
+            values = getattr(world, name)
+            getattr(self.model, name)[: len(values)] = values
         self.data.qpos[:] = qpos
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_comPos(self.model, self.data)
 
     def camera(self) -> mujoco.MjvCamera:
-        """Beside the robot: across the track for a planar body, from its front right for others."""
+        """A camera beside planar robots, and to the front right of others."""
         robot = self.family.robot
         x, y, z = self.data.subtree_com[1]
         climbs = self.family.terrain is not None
@@ -60,29 +60,33 @@ class Stage:
     def draw(self, world: mujoco.MjModel, qpos: Pose) -> NDArray[np.uint8]:
         """One frame [height, width, 3] of a world in the pose qpos [nq].
 
-        The simulation lives in the frame of the slope, so the camera is turned with gravity and down is down.
+        The simulation runs in the frame of the slope, so the camera is rotated with gravity.
         """
         self.scene.pose(world, qpos)
         camera = self.scene.camera()
         self.renderer.update_scene(self.scene.data, camera)
-        turn = _turn(-world.opt.gravity)
+        rotation = _rotation_to(-world.opt.gravity)
         for eye in self.renderer.scene.camera:
-            eye.pos[:] = camera.lookat + turn @ (np.asarray(eye.pos) - camera.lookat)
-            eye.forward[:], eye.up[:] = turn @ np.asarray(eye.forward), turn @ np.asarray(eye.up)
+            eye.pos[:] = camera.lookat + rotation @ (np.asarray(eye.pos) - camera.lookat)
+            eye.forward[:], eye.up[:] = rotation @ np.asarray(eye.forward), rotation @ np.asarray(eye.up)
         self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         picture: NDArray[np.uint8] = self.renderer.render()
         return picture
 
     def close(self) -> None:
+        """Free the renderer or the window."""
         self.renderer.close()
 
 
 class Window:
-    """MuJoCo's own viewer on a scene, in real time; needs a display."""
+    """MuJoCo's viewer on a scene, in real time.
+
+    Raises RuntimeError without a display.
+    """
 
     def __init__(self, family: Locomotion) -> None:
-        if not glfw.init():  # asked here, because the viewer ends the whole process where there is no display
+        if not glfw.init():  # checked first, because without a display the viewer ends the whole process
             raise RuntimeError("a window needs a display: use render_mode='rgb_array', or metarl record")
         self.scene = Scene(family)
         self.viewer = mujoco.viewer.launch_passive(
@@ -91,7 +95,7 @@ class Window:
         self._next = time.perf_counter()
 
     def show(self, world: mujoco.MjModel, qpos: Pose) -> None:
-        """Draw now, and wait until a control step has passed since the last time."""
+        """Draw, and wait until a control step has passed since the last call."""
         with self.viewer.lock():
             self.scene.pose(world, qpos)
             camera = self.scene.camera()
@@ -102,20 +106,23 @@ class Window:
         time.sleep(self._next - now)
 
     def close(self) -> None:
+        """Free the renderer or the window."""
         self.viewer.close()
 
 
-def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rotation by the shortest way that takes z to `up`, [3, 3]."""
+def _rotation_to(up: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest rotation that takes z to `up`, [3, 3]."""
     x, y, z = up / max(float(np.linalg.norm(up)), 1e-9)
     axis = np.array([-y, x, 0.0])  # z cross up
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    turn: NDArray[np.float64] = np.eye(3) + cross + cross @ cross / (1 + z) if z > -1 else np.diag([1.0, -1.0, -1.0])
-    return turn
+    rotation: NDArray[np.float64] = (
+        np.eye(3) + cross + cross @ cross / (1 + z) if z > -1 else np.diag([1.0, -1.0, -1.0])
+    )
+    return rotation
 
 
 def _model(family: Locomotion, width: int, height: int) -> mujoco.MjModel:
-    """The family's model, dressed. Posts come last, on a body of their own, so that every other number stays."""
+    """The family's model with scenery. Posts are added last, on a separate body, so that other indices are kept."""
     spec = family.spec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
     spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
@@ -130,7 +137,7 @@ def _model(family: Locomotion, width: int, height: int) -> mujoco.MjModel:
         elif geom.type == mujoco.mjtGeom.mjGEOM_HFIELD:
             geom.material, geom.rgba = "hills", [1, 1, 1, 1]
         elif geom.name.startswith(PREFIX):
-            shade = 0.55 + 0.12 * (int(geom.name.removeprefix(PREFIX)) % 2)  # so that one step stands out
+            shade = 0.55 + 0.12 * (int(geom.name.removeprefix(PREFIX)) % 2)  # to tell neighbouring steps apart
             geom.material, geom.rgba = "", [shade, 0.94 * shade, 0.84 * shade, 1]
     _add_posts(spec)
     return compile_quietly(spec)

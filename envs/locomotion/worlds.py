@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from envs.core import Tasks
 from envs.locomotion import physics
-from envs.robots.robot import Body
+from envs.robots.robot import Body, Robot
 from envs.simulation import Simulator
 from envs.simulation.params import Params
-from envs.terrain.terrain import Surface
-from envs.variations.variation import Motion
+from envs.terrain.terrain import Surface, Terrain
+from envs.variations.variation import Motion, Reward
 
-if TYPE_CHECKING:
-    from envs.locomotion.family import Locomotion
+
+class Rules(Protocol):
+    """The settings of a family that its worlds use; see `envs.locomotion.family.Locomotion`."""
+
+    robot: type[Robot]
+    terrain: Terrain | None
+    reward: Reward
+    ctrl_cost: float
+    alive_bonus: float
+    action_scale: float
+
+    @property
+    def control_step(self) -> float:
+        """Seconds between two actions."""
 
 
 class LocomotionWorlds:
     """`N` tasks times `E` episodes of one robot on one simulator, task-major."""
 
-    def __init__(self, family: Locomotion, sim: Simulator, tasks: Tasks, episodes: int) -> None:
+    def __init__(self, family: Rules, sim: Simulator, tasks: Tasks, episodes: int) -> None:
         self.family = family
         self.sim = sim
         self.episodes = episodes

@@ -1,4 +1,4 @@
-"""Ant: a four-legged body with eight motors in three dimensions (Schulman et al. 2016; gymnasium's Ant-v5)."""
+"""Ant: a four-legged robot with eight motors in three dimensions (Schulman et al. 2016; gymnasium's Ant-v5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TORSO = 1  # body id
 
 
 class Ant(Robot):
-    """Observation: qpos without x and y (13), qvel (14). Fails when it lies or leaps. Control step 5 x 0.01 s.
+    """Observation: qpos without x and y (13), qvel (14). Fails when it lies or jumps. Control step 5 x 0.01 s.
 
     This is gymnasium's 27-dimensional variant, `include_cfrc_ext_in_observation=False, contact_cost_weight=0`: contact
     forces are left out, as in PEARL, because MuJoCo's batch interface does not compute them as gymnasium does.
@@ -32,7 +32,7 @@ class Ant(Robot):
 
     @classmethod
     def position(cls, body: Body) -> Tensor:
-        """Of the torso's frame as of the last substep, as gymnasium takes it."""
+        """Of the torso's frame, as of the last substep, as in gymnasium."""
         return body.field("xpos")[:, TORSO, :2].clone()
 
     @classmethod

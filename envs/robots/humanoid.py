@@ -13,7 +13,7 @@ WHOLE = 1  # body id whose subtree is the whole robot
 
 class Humanoid(Robot):
     """Observation: qpos without x and y (22), qvel (23), inertia (130) and velocity (78) of each body about the centre
-    of mass, motor forces at the joints (17). Fails when it falls or leaps. Control step 5 x 0.003 s.
+    of mass, actuator forces at the joints (17). Fails when it falls or jumps. Control step 5 x 0.003 s.
 
     This is gymnasium's 270-dimensional variant, `include_cfrc_ext_in_observation=False, contact_cost_weight=0`: contact
     forces are left out, because MuJoCo's batch interface does not compute them as gymnasium does.
@@ -39,7 +39,7 @@ class Humanoid(Robot):
 
     @classmethod
     def position(cls, body: Body) -> Tensor:
-        """Of the centre of mass as of the last substep, as gymnasium takes it."""
+        """Of the centre of mass, as of the last substep, as in gymnasium."""
         return body.field("subtree_com")[:, WHOLE, :2].clone()
 
     @classmethod

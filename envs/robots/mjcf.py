@@ -1,9 +1,9 @@
-"""Models from strangers: an MJCF file is read only if it, and all it names, lies in its own folder.
+"""Untrusted models: an MJCF file is loaded only if it and every file that it names lie in its own folder.
 
-MuJoCo follows whatever a model says: includes, meshes, textures and height fields from anywhere on the disk. Here the
-text is looked through first, by a parser that expands no entities. What a name could mean other than a place below the
-folder (backslashes, which MuJoCo takes for slashes; steps upwards, which it takes before it follows links; archives, in
-which it looks for models) is refused.
+MuJoCo loads whatever a model names: includes, meshes, textures and height fields from anywhere on the disk. Here the
+text is checked first, by a parser that expands no entities. Refused is every name that could refer to a place outside
+the folder: backslashes, which MuJoCo treats as slashes; `..`, which it resolves before links; and archives, in which it
+looks for models.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from xml.parsers import expat
 FOLDERS = ("assetdir", "meshdir", "texturedir")  # attributes of `compiler`
 FILES = ("file", "fileright", "fileleft", "fileup", "filedown", "filefront", "fileback")
 MODELS = ("include", "model")  # elements whose file is MJCF again
-MOST_BYTES, MOST_PLACES = 64 * 2**20, 20_000  # of all MJCF text together, and where named files may lie; chosen
+MOST_BYTES, MOST_PLACES = 64 * 2**20, 20_000  # of all MJCF text, and of candidate locations of files; chosen
 
 
 class _Model(NamedTuple):
-    """What one MJCF file names."""
+    """The files and folders that one MJCF file names."""
 
     size: int
     files: set[tuple[str, str]]  # element and file
@@ -28,13 +28,17 @@ class _Model(NamedTuple):
 
 
 def checked(path: Path) -> Path:
-    """Where an MJCF file lies, links followed, that names nothing outside its folder.
+    """The path of an MJCF file, links resolved, after checking that it names nothing outside its folder.
 
-    Raises ValueError, which says what is wrong with which file.
+    Raises ValueError otherwise.
     """
-    start = _followed(path, path)
+    start = _resolved(path, path)
     folder, left = start.parent, MOST_BYTES
-    read, parents, below = set[Path](), {folder}, {""}  # MuJoCo looks beside the first file and the one that names it
+    read, parents, below = (
+        set[Path](),
+        {folder},
+        {""},
+    )  # MuJoCo looks beside the first file and beside the file with the name
     named, found = set[tuple[str, str]](), set[tuple[str, str]]()  # elements and files; those that are there
     seen = set[tuple[tuple[str, str], Path, str]]()
     waiting = {start}
@@ -47,42 +51,44 @@ def checked(path: Path) -> Path:
             below |= model.folders
             named |= model.files
         if len(named) * len(parents) * len(below) > MOST_PLACES:
-            raise ValueError(f"{path} names too many files and folders, over {MOST_PLACES} places: give it fewer")
+            raise ValueError(f"{path} names too many files and folders (over {MOST_PLACES} combinations): use fewer")
         for parent, sub in itertools.product(parents, below):
-            _inside(folder, path, parent / sub)
+            _resolved_inside(folder, path, parent / sub)
         for one in set(itertools.product(named, parents, below)) - seen:
             seen.add(one)
             (element, file_name), parent, sub = one
-            place = _inside(folder, path, parent / sub / file_name)
-            _inside(folder, path, parent / sub / PurePosixPath(file_name).name)  # with the compiler's `strippath`
+            place = _resolved_inside(folder, path, parent / sub / file_name)
+            _resolved_inside(
+                folder, path, parent / sub / PurePosixPath(file_name).name
+            )  # with the compiler's `strippath`
             if element in MODELS and place.is_file():
                 found.add((element, file_name))
                 waiting.add(place)
         waiting -= read
     for element, file_name in named - found:
         if element in MODELS:
-            raise ValueError(f"{path}: there is no model {file_name!r}, which it names: put it into {folder}")
+            raise ValueError(f"{path} names the model {file_name!r}, which does not exist: put it into {folder}")
     return start
 
 
-def _inside(folder: Path, path: Path, named: Path) -> Path:
-    """Where a place is, links followed; ValueError if that is outside."""
-    place = _followed(path, named)
+def _resolved_inside(folder: Path, path: Path, named: Path) -> Path:
+    """A path with links resolved; ValueError if it lies outside `folder`."""
+    place = _resolved(path, named)
     if not place.is_relative_to(folder):
-        raise ValueError(f"{path} leads to {place}, expected files within {folder}: put it there, or leave it out")
+        raise ValueError(f"{path} refers to {place}, expected files within {folder}: put it there, or leave it out")
     return place
 
 
-def _followed(path: Path, place: Path) -> Path:
+def _resolved(path: Path, place: Path) -> Path:
     try:
         place.exists()
         return place.resolve()
-    except (OSError, RuntimeError) as error:  # of links in a circle, or a name that no disk takes
-        raise ValueError(f"{path} leads to {str(place)[:200]!r}, which is no place for a file: {error}"[:500]) from None
+    except (OSError, RuntimeError) as error:  # of circular links, or a name that is too long
+        raise ValueError(f"{path} refers to {str(place)[:200]!r}, which is not a valid path: {error}"[:500]) from None
 
 
-def _plain(file: Path, name: str) -> str:
-    """A name that means the same to everybody."""
+def _checked_name(file: Path, name: str) -> str:
+    """A relative path without `..`, backslashes and spaces; ValueError for another name."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or "\\" in name or any(c.isspace() or not c.isprintable() for c in name):
         raise ValueError(
@@ -93,28 +99,28 @@ def _plain(file: Path, name: str) -> str:
 
 
 def _read(file: Path, most: int) -> _Model:
-    """What an MJCF file of up to `most` bytes names."""
+    """The names in an MJCF file of up to `most` bytes."""
     roots: list[str] = []
     files, folders = set[tuple[str, str]](), set[str]()
     parser = expat.ParserCreate()
 
     def refuse(*_: object) -> NoReturn:
-        raise ValueError(f"{file} declares a document type or entities, which a model does not need: take them out")
+        raise ValueError(f"{file} declares a document type or entities, which are not allowed: remove them")
 
-    def adapt_with_output(name: str, attributes: dict[str, str]) -> None:
+    def collect_names(name: str, attributes: dict[str, str]) -> None:
         if not roots:
             roots.append(name)
-        files.update((name, _plain(file, attributes[key])) for key in FILES if attributes.get(key))
-        folders.update(_plain(file, attributes[key]) for key in FOLDERS if key in attributes)
+        files.update((name, _checked_name(file, attributes[key])) for key in FILES if attributes.get(key))
+        folders.update(_checked_name(file, attributes[key]) for key in FOLDERS if key in attributes)
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = adapt_with_output
+    parser.StartElementHandler = collect_names
     try:
         with file.open("rb") as stream:
             text = stream.read(most + 1)
         if len(text) > most:
-            raise ValueError(f"{file} and what it includes have over {MOST_BYTES >> 20} MiB of text: make them smaller")
+            raise ValueError(f"{file} and what it includes exceed {MOST_BYTES >> 20} MiB of text: make them smaller")
         parser.Parse(text, True)
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None

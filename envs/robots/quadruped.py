@@ -1,8 +1,8 @@
-"""A robot dog: twelve position-controlled joints at 50 Hz, with the public measures of the Unitree Go1.
+"""Quadruped: twelve position-controlled joints at 50 Hz, with the published dimensions of the Unitree Go1.
 
 Size, mass (13.1 kg), joint ranges and torque limits: the manufacturer's URDF (github.com/unitreerobotics/unitree_ros,
 go1_description). Gains, control rate: mujoco_playground's Go1 (Zakka et al. 2025, arXiv 2502.08844). Scales of the
-observation: legged_gym (Rudin et al. 2022, arXiv 2109.11978). The model is our own, of primitive shapes.
+observation: legged_gym (Rudin et al. 2022, arXiv 2109.11978). The model is made of primitive shapes for this project.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from torch import Tensor
 from envs.robots.robot import Body, Physics, Robot
 
 STAND = (0.0, 0.84, -1.64) * 4  # rad: hip, thigh, calf of each leg
-REACH = (0.4, 0.8, 0.8) * 4  # rad from there, of an action of 1; chosen: wide enough to walk, too narrow to fold up
+REACH = (0.4, 0.8, 0.8) * 4  # rad from STAND for an action of 1; chosen: wide enough to walk, too narrow to fold up
 MIN_HEIGHT = 0.15  # m of the trunk over the ground; it stands at 0.28
 MIN_UPRIGHT = 0.5  # cosine of the trunk's tilt against gravity: it has fallen beyond 60 degrees
 
 
 @cache
 def _constant(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Made once: a card would be waited for at every step."""
+    """A tensor, made once: copying to a GPU at every step would synchronise."""
     return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 class Quadruped(Robot):
     """Observation (42): angular velocity of the trunk x 0.25 (3), direction of gravity in the trunk's frame (3), joint
-    angles from standing (12), joint velocities x 0.05 (12), the latest action (12): what a real one measures.
+    angles from standing (12), joint velocities x 0.05 (12), the latest action (12): what the real robot can measure.
 
-    An action moves the joints' targets by up to `REACH` around standing. Control step 5 x 0.004 s. Its sense of gravity
-    feels a slope. Legs: front left, front right, rear left, rear right.
+    An action moves the joint targets by up to `REACH` around standing. Control step 5 x 0.004 s. The direction of
+    gravity reveals a slope. Legs: front left, front right, rear left, rear right.
     """
 
     model_file = Path(__file__).with_suffix(".xml")
     frame_skip = 5
     hidden_positions = 2
     height_index = 2
-    ctrl_cost = 0.01  # chosen: a tenth of what walking at 1 m/s pays when all joints move fully
-    alive_bonus = 0.5  # chosen: standing is worth half of walking at 1 m/s
+    ctrl_cost = 0.01  # chosen: with full actions, a tenth of the reward of walking at 1 m/s
+    alive_bonus = 0.5  # chosen: half the reward of walking at 1 m/s
     start = (0.0, 0.0, 0.3105, 1.0, 0.0, 0.0, 0.0, *STAND)
     reset_noise = 0.05
     legs = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11))
@@ -50,9 +50,9 @@ class Quadruped(Robot):
 
     @classmethod
     def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
-        """Its own physics are `fast`; there is no gymnasium twin."""
+        """The editable model. Raises ValueError for physics `gymnasium`, which has no such environment."""
         if physics == "gymnasium":
-            raise ValueError("the quadruped has no twin in gymnasium: its physics is 'fast'")
+            raise ValueError("gymnasium has no environment of the quadruped: use physics 'fast'")
         return mujoco.MjSpec.from_file(str(cls.model_file))
 
     @classmethod
@@ -69,12 +69,12 @@ class Quadruped(Robot):
 
     @classmethod
     def gravity(cls, body: Body) -> Tensor:
-        """Direction of gravity in the trunk's frame, [W, 3]: down rotated by the inverse of the trunk's attitude."""
+        """Direction of gravity in the trunk's frame, [W, 3]: down rotated by the inverse of the trunk's orientation."""
         q = body.qpos[:, 3:7] / body.qpos[:, 3:7].norm(dim=1, keepdim=True)
         w, v = q[:, :1], -q[:, 1:]
-        turned = torch.linalg.cross(v, body.down)
-        felt: Tensor = body.down + 2 * (w * turned + torch.linalg.cross(v, turned))
-        return felt
+        crossed = torch.linalg.cross(v, body.down)
+        direction: Tensor = body.down + 2 * (w * crossed + torch.linalg.cross(v, crossed))
+        return direction
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from envs.robots.robot import Robot
 class Swimmer(Robot):
     """Observation: qpos without x and y (3), qvel (5). Never fails. Control step 4 x 0.01 s.
 
-    It floats in a plane across gravity and touches nothing: a slope pulls it along x like a current.
+    It floats in a plane orthogonal to gravity and touches nothing: a slope pulls it along x.
     """
 
     model_file = "swimmer.xml"

@@ -1,4 +1,4 @@
-"""Many worlds of one MuJoCo model, each with physical parameters of its own."""
+"""Many worlds of one MuJoCo model in parallel, each with its own physical parameters."""
 
 from envs.simulation.batch import BatchSimulator
 from envs.simulation.simulator import Simulator

@@ -1,4 +1,4 @@
-"""The CPU backend: `mujoco.batch.Batch`, bit-identical to a loop of `mj_step` at any number of threads."""
+"""The CPU backend: `mujoco.batch.Batch`, bit-identical to a loop of `mj_step` for any number of threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-# MuJoCo silently resets a world that raises one of BADQPOS, BADQVEL, BADQACC, and for BADCTRL ignores its controls.
+# MuJoCo silently resets a world with BADQPOS, BADQVEL or BADQACC, and ignores the controls of one with BADCTRL.
 _DIVERGED = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADCTRL.value + 1)
 
 # Without a handler MuJoCo writes MUJOCO_LOG.TXT into the working directory.
@@ -23,10 +23,10 @@ mujoco.set_mju_user_warning(lambda message: log.debug("mujoco: %s", message))
 
 
 class BatchSimulator:
-    """A `Simulator` in float64 on CPU threads. `num_threads=0` takes every core.
+    """A `Simulator` in float64 on CPU threads; `num_threads=0` uses all cores.
 
-    `fresh=True` recomputes positions, velocities and their sensors after each step; without it they describe the
-    state before the last substep, as `mj_step` leaves them, which costs nothing.
+    `fresh=True` recomputes positions, velocities and their sensors after each step. Otherwise they describe the state
+    before the last substep, as `mj_step` leaves them, at no cost.
     """
 
     def __init__(self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0, *, fresh: bool = False) -> None:
@@ -39,11 +39,11 @@ class BatchSimulator:
         self.ctrl = torch.from_numpy(self._batch.ctrl)
         self._warnings = torch.from_numpy(self._batch.warning)  # [W, kinds, (lastinfo, number)], live
         self._warned = self._warnings[:, _DIVERGED, 1]
-        self._state = torch.from_numpy(self._batch.state)[:, 1 : 1 + model.nq + model.nv]  # behind the time, live
-        self._intact = torch.zeros(num_worlds, dtype=torch.bool)
+        self._state = torch.from_numpy(self._batch.state)[:, 1 : 1 + model.nq + model.nv]  # after the time, live
+        self._none_diverged = torch.zeros(num_worlds, dtype=torch.bool)
         self._fields: dict[str, Tensor] = {}
         self.bound: tuple[str, ...] = ()
-        self.diverged = self._intact
+        self.diverged = self._none_diverged
         self.reset()
 
     def field(self, name: str) -> Tensor:
@@ -70,20 +70,20 @@ class BatchSimulator:
     def step(self, ctrl: Tensor, substeps: int) -> None:
         self.ctrl.copy_(ctrl)
         self._batch.step(nstep=substeps, stage=self._stage)
-        self.diverged = self._intact if self._all_intact() else self._put_back()
+        self.diverged = self._none_diverged if self._all_finite() else self._reset_diverged()
 
-    def _all_intact(self) -> bool:
-        """Whether every world's state is finite and below MuJoCo's own limit, and none was reset by MuJoCo, which looks
-        at a state only when it steps on from it.
+    def _all_finite(self) -> bool:
+        """Whether every state is finite and below MuJoCo's limit, and MuJoCo has reset no world. MuJoCo only checks a
+        state when it steps from it.
         """
         largest = float(torch.linalg.vector_norm(self._state, torch.inf))
         return largest < mujoco.mjMAXVAL and not bool(self._warned.any())
 
-    def _put_back(self) -> Tensor:
-        """Reset the worlds that broke down, [W] bool; MuJoCo's own reset may have come too early, or not at all."""
+    def _reset_diverged(self) -> Tensor:
+        """Reset the worlds that diverged, and return them, [W] bool. MuJoCo may have reset them too early, or not."""
         largest = torch.linalg.vector_norm(self._state, torch.inf, dim=1)
         diverged: Tensor = self._warned.any(1) | ~(largest < mujoco.mjMAXVAL)
-        self._warnings.zero_()  # a reset by MuJoCo itself counts anew, so that counts cannot be compared
+        self._warnings.zero_()  # a reset by MuJoCo clears its counts, so counts before and after cannot be compared
         self.reset(diverged)
         self.forward(diverged)
         return diverged
@@ -94,10 +94,10 @@ class BatchSimulator:
     def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         if not self.model.nhistory:
             return
-        memory = torch.from_numpy(self._batch.bind("history")).view(self.num_worlds, self.model.nu, -1)  # live
-        samples = int(self.model.actuator_history[0, 0])  # a motor's row: two counters, times, controls
+        history = torch.from_numpy(self._batch.bind("history")).view(self.num_worlds, self.model.nu, -1)  # live
+        samples = int(self.model.actuator_history[0, 0])  # row of a motor: two counters, times, controls
         chosen = slice(None) if mask is None else mask
-        memory[chosen, :, 2 + samples :] = ctrl[chosen, :, None]
+        history[chosen, :, 2 + samples :] = ctrl[chosen, :, None]
 
     def forward(self, mask: Tensor | None = None) -> None:
         self._batch.forward(_ids(mask))

@@ -1,4 +1,4 @@
-"""What every simulation backend offers: torch tensors in and out, `W` worlds at a time."""
+"""The interface of simulation backends: torch tensors in and out, `W` worlds in parallel."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Simulator(Protocol):
     qpos: Tensor  # [W, nq], live: a write is the state at the next call
     qvel: Tensor  # [W, nv], live
     ctrl: Tensor  # [W, nu], live
-    bound: tuple[str, ...]  # the derived fields that were asked for, and are kept up to date
-    diverged: Tensor  # [W] bool: broke down in the latest `step`, and was put back into the model's initial state
+    bound: tuple[str, ...]  # the derived fields that were requested, and are kept up to date
+    diverged: Tensor  # [W] bool: diverged in the latest `step`, and was reset to the model's initial state
 
     def field(self, name: str) -> Tensor:
-        """A derived field by its MuJoCo name, [W, ...]; it describes the state before the last substep, or the state
-        after it where the simulator was made with `fresh=True`.
+        """A derived field by its MuJoCo name, [W, ...], of the state before the last substep, or after it if the
+        simulator was made with `fresh=True`.
         """
 
     def set_params(self, params: Mapping[str, Tensor], mask: Tensor | None = None) -> None:
-        """Give the worlds of `mask` [W] bool (all without it) their own values of model fields (`geom_friction`,
-        `opt.gravity`, ...), each [W, ...]; others are untouched.
+        """Set model fields (`geom_friction`, `opt.gravity`, ...), [W, ...] each, in the worlds of `mask` [W] bool, or
+        all; other worlds keep theirs.
         """
 
     def params(self, name: str) -> Tensor:
@@ -37,13 +37,13 @@ class Simulator(Protocol):
         """Hold `ctrl` [W, nu] for `substeps` physics steps."""
 
     def reset(self, mask: Tensor | None = None) -> None:
-        """Return the worlds of `mask` [W] bool (all without it) to the model's initial state, others untouched."""
+        """Reset the worlds of `mask` [W] bool, or all, to the model's initial state."""
 
     def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
-        """Take `ctrl` [W, nu] for what delayed motors were last told."""
+        """Fill the buffers of delayed motors with `ctrl` [W, nu], in the worlds of `mask` [W] bool, or all."""
 
     def forward(self, mask: Tensor | None = None) -> None:
-        """Recompute derived fields after the state was written."""
+        """Recompute derived fields after the state was written, in the worlds of `mask` [W] bool, or all."""
 
     def mujoco_view(self, world: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
         """One world as MuJoCo's own objects, for rendering: a snapshot."""

@@ -220,10 +220,10 @@ class WarpSimulator:
     def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         if not self.model.nhistory:
             return
-        memory = wp.to_torch(self._d.history).view(self.num_worlds, self.model.nu, -1)
-        samples = int(self.model.actuator_history[0, 0])  # a motor's row: two counters, times, controls
-        past = memory[:, :, 2 + samples :]
-        new = ctrl.to(memory)[:, :, None].expand_as(past)
+        history = wp.to_torch(self._d.history).view(self.num_worlds, self.model.nu, -1)
+        samples = int(self.model.actuator_history[0, 0])  # row of a motor: two counters, times, controls
+        past = history[:, :, 2 + samples :]
+        new = ctrl.to(history)[:, :, None].expand_as(past)
         past.copy_(new if mask is None else where_rows(mask.to(self.device), new, past))
 
     def forward(self, mask: Tensor | None = None) -> None:

@@ -1,1 +1,1 @@
-"""Ground with a shape: boxes and height fields."""
+"""Ground with a shape: boxes and height fields, parameters of each world."""

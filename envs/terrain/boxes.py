@@ -1,4 +1,4 @@
-"""Ground made of boxes, which each world places for itself.
+"""Ground made of boxes, whose positions and sizes differ between worlds.
 
 Axes: `W` worlds, `K` boxes or rings of them.
 """
@@ -19,7 +19,7 @@ from envs.terrain.terrain import PREFIX, Surface, copy_floor, floor_geom, floor_
 
 LANE = 0.5  # m, half width of the boxes for planar robots: narrow, so that a camera sees them from the side
 BURIED = 20.0  # m below the floor, for boxes that a world does not use
-HAIR = 1e-6  # m
+HAIR = 1e-6  # m by which the floor is moved off its origin
 
 
 class Boxes(NamedTuple):
@@ -42,7 +42,7 @@ class BoxShape(NamedTuple):
 def rings(inner: Tensor, outer: Tensor, top: Tensor, plane: Tensor, planar: bool) -> Boxes:
     """Square rings from half width `inner` to `outer` [W, K] whose tops lie at `top` [W, K].
 
-    A ring is four boxes, or the two along x for planar robots. Boxes reach to the plane.
+    A ring is four boxes, or for planar robots the two along x. Boxes reach down to the plane.
     Where `inner` is 0 two of them make the whole square, and the other two are buried.
     """
     middle, thick = (inner + outer) / 2, (outer - inner) / 2

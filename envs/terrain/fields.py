@@ -112,7 +112,10 @@ class FieldTerrain:
             x, y = x.clamp(0, columns - 1.001), y.clamp(0, rows - 1.001)
             i, j = y.long(), x.long()
             v, u = y - i, x - j
-            start, end = heights[chosen, i, j], heights[chosen, i + 1, j + 1]  # MuJoCo cuts a cell along this diagonal
+            start, end = (
+                heights[chosen, i, j],
+                heights[chosen, i + 1, j + 1],
+            )  # MuJoCo splits a cell along this diagonal
             by_x, by_y = heights[chosen, i, j + 1], heights[chosen, i + 1, j]
             below = start + u * (by_x - start) + v * (end - by_x)
             above = start + v * (by_y - start) + u * (end - by_y)

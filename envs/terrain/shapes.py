@@ -15,24 +15,24 @@ from envs.terrain.terrain import PAD, Surface
 from envs.variables import draw_number, hashed_uniforms
 
 FAR = 60.0  # m, where the last box ends
-STEP_HEIGHT = 0.2  # m at difficulty 1: the upper end of stairs for people
+STEP_HEIGHT = 0.2  # m at difficulty 1: the largest common step of stairs in buildings
 STEP_DEPTH = 0.31  # m (legged_gym, Rudin et al. 2022)
 NUM_STEPS = 12
 OBSTACLE_HEIGHT = 0.25  # m at difficulty 1 (legged_gym's)
-OBSTACLES_ALONG, OBSTACLE_LANE = 20, 10.0  # how many for planar bodies, within how many m; chosen: one in 1 m
-OBSTACLES_AROUND, OBSTACLE_FIELD = 60, 6.0  # for other bodies; chosen: two in 5 m^2 (legged_gym: 20 in 64 m^2)
-GAP_WIDTH = 0.6  # m at difficulty 1; chosen: beyond the stride of the smaller bodies
+OBSTACLES_ALONG, OBSTACLE_LANE = 20, 10.0  # number for planar robots, and within how many m; chosen: one per m
+OBSTACLES_AROUND, OBSTACLE_FIELD = 60, 6.0  # for other robots; chosen: two in 5 m^2 (legged_gym: 20 in 64 m^2)
+GAP_WIDTH = 0.6  # m at difficulty 1; chosen: longer than a stride of the smaller robots
 PIT_DEPTH = 1.0  # m
 PLANE_BELOW = 1.0  # m of the plane below the lowest step, so that no foot touches both
 NUM_PLATFORMS = 12
 
 
 def stairs(sign: int) -> Callable[[Tensor, Tensor, bool], Boxes]:
-    """Steps that rise (+1) or fall (-1) all around, then go on level."""
+    """Steps that rise (+1) or descend (-1) on all sides, then continue level."""
 
     def boxes(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
         height = STEP_HEIGHT * difficulty[:, None]
-        step = torch.arange(NUM_STEPS + 1, dtype=torch.float64)[None].expand(len(difficulty), -1)  # 0 is the pad
+        step = torch.arange(NUM_STEPS + 1, dtype=torch.float64)[None].expand(len(difficulty), -1)  # 0 is the flat start
         inner = torch.where(step == 0, 0.0, PAD + (step - 1) * STEP_DEPTH)
         outer = PAD + step * STEP_DEPTH
         outer[:, -1] = FAR
@@ -43,7 +43,7 @@ def stairs(sign: int) -> Callable[[Tensor, Tensor, bool], Boxes]:
 
 
 def stairs_surface(sign: int) -> Callable[[Tensor], Surface]:
-    """The ramp through the middles of the steps, so that a body's height over the ground does not jump."""
+    """The ramp through the middles of the steps, so that the height over the ground does not jump."""
 
     def of(difficulty: Tensor) -> Surface:
         def surface(place: Tensor) -> Tensor:
@@ -60,27 +60,28 @@ def obstacles(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
     u = uniforms(layout, num_obstacles(planar), 5)  # [W, K, 5]
     half_x, half_y = 0.1 + 0.4 * u[..., 0], 0.1 + 0.4 * u[..., 1]
     height = OBSTACLE_HEIGHT * difficulty[:, None] * (0.3 + 0.7 * u[..., 2])
-    nearest = PAD + 0.5  # m of a block's middle
+    nearest = PAD + 0.5  # m to the centre of the closest block
     if planar:
         half_y = torch.full_like(half_y, LANE)
         away = nearest + (OBSTACLE_LANE - nearest) * u[..., 3]
         x, y = torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
-    else:  # uniform over a square with a hole: farther out in proportion to the length of the ring there
+    else:  # uniform over a square ring: the density of the radius is proportional to it
         away = (nearest**2 + (OBSTACLE_FIELD**2 - nearest**2) * u[..., 3]).sqrt()
         around = 8 * u[..., 4]  # along the ring, whose sides have length 2
         x, y = away * _triangle(around), away * _triangle(around - 2)
     half_z = (height / 2).clamp(min=1e-3)
-    z = torch.where(height > 0, height - half_z, -BURIED)  # at difficulty 0 there are none
+    z = torch.where(height > 0, height - half_z, -BURIED)  # none at difficulty 0
     centre = torch.stack([x, y, z], 2)
     return Boxes(centre, torch.stack([half_x, half_y, half_z], 2), torch.zeros_like(difficulty))
 
 
 def num_obstacles(planar: bool) -> int:
+    """Number of blocks."""
     return OBSTACLES_ALONG if planar else OBSTACLES_AROUND
 
 
 def gaps(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
-    """Platforms of 0.6 to 1.4 m with gaps between them over a pit; the last one goes on."""
+    """Platforms of 0.6 to 1.4 m with gaps between them over a pit; the last one is long."""
     length = 0.6 + 0.8 * uniforms(layout, NUM_PLATFORMS, 1)[..., 0]  # [W, K]
     length[:, 0] = PAD
     gap = GAP_WIDTH * difficulty[:, None]
@@ -95,9 +96,9 @@ def _triangle(t: Tensor) -> Tensor:
     return (2 - ((t + 4) % 8 - 4).abs()).clamp(-1, 1)
 
 
-def uniforms(layout: Tensor, count: int, each: int) -> Tensor:
-    """Numbers in [0, 1) for every layout [W], `[W, count, each]`."""
-    return hashed_uniforms(draw_number(layout), count * each).view(-1, count, each)
+def uniforms(layout: Tensor, count: int, size: int) -> Tensor:
+    """Numbers in [0, 1) for every layout [W], `[W, count, size]`."""
+    return hashed_uniforms(draw_number(layout), count * size).view(-1, count, size)
 
 
 def _ring_boxes(count: int) -> Callable[[bool], int]:

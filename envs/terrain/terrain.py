@@ -41,7 +41,7 @@ def floor_id(model: mujoco.MjModel) -> int:
     """The plane that a robot stands on; raises ValueError for a model without one."""
     planes = np.flatnonzero((model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE) & (model.geom_bodyid == 0))
     if not len(planes):
-        raise ValueError("the model has no floor (a plane in its worldbody), on which terrain could lie")
+        raise ValueError("the model has no floor: terrain needs a plane in its worldbody")
     return int(planes[0])
 
 

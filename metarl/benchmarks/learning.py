@@ -1,4 +1,4 @@
-"""What learning costs: a meta-iteration beside the bare simulation of its steps, and RL^2 beside recurrent PPO."""
+"""Speed of learning: a meta-iteration relative to bare simulation of its steps, and RL^2 relative to recurrent PPO."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
 from envs.gym.sb3 import TaskVecEnv
 from envs.gym.vector import TaskVectorEnv
-from envs.locomotion.family import Locomotion
-from metarl.benchmarks.simulation import Phase, bare_stepping, median_rates
+from metarl.benchmarks.simulation import bare_stepping, checked_robot
+from metarl.benchmarks.timing import Phase, median_rates
 from metarl.config import files as settings
-from metarl.training.trainer import Trainer, usable_cores
+from metarl.training.placement import usable_cores
+from metarl.training.trainer import Trainer
 
-ITERATIONS = {  # how the outer step is called: its config
+ITERATIONS = {  # outer step: config
     "ProMP's outer step (PPO, 5 epochs)": "maml_cheetah_direction",
     "TRPO (10 iterations of conjugate gradient)": "maml_trpo_cheetah_direction",
 }
-ENVS, STEPS, EPOCHS, UNITS = 16, 200, 4, 64  # of recurrent PPO: the fastest setting found for sb3-contrib's
+ENVS, STEPS, EPOCHS, UNITS = 16, 200, 4, 64  # of recurrent PPO; chosen: the fastest of sb3-contrib's that was found
 
 
 def bench_learn(repeats: int, threads: int) -> dict[str, Any]:
-    """Seconds of whole iterations and of the bare simulation of their steps, by outer step; and control steps a second
-    of RL^2 and of sb3-contrib's RecurrentPPO, where it is installed. What is compared is interleaved."""
+    """Seconds of whole iterations and of bare simulation of their steps, by outer step; and control steps per second of
+    RL^2 and of sb3-contrib's RecurrentPPO, where it is installed. What is compared is interleaved."""
     threads = threads or usable_cores()
     iterations = {name: _iteration(config, repeats, threads) for name, config in ITERATIONS.items()}
     return {"iterations": iterations, "recurrent": _recurrent(repeats, threads)}
@@ -34,23 +35,19 @@ def bench_learn(repeats: int, threads: int) -> dict[str, Any]:
 
 def _iteration(config: str, repeats: int, threads: int) -> dict[str, float]:
     trainer = Trainer(settings.load(settings.find(config), {"train.num_threads": threads}))
-    family, size = trainer.family, trainer.config.train
-    assert isinstance(family, Locomotion)
+    family, size = checked_robot(trainer.family), trainer.config.train
     generator = torch.Generator().manual_seed(0)
     tasks = family.sample(size.num_tasks, "train", generator)
     actions = torch.randn(family.horizon, size.num_tasks, size.episodes, family.space.act, generator=generator)
-    once = bare_stepping(family, tasks, size.episodes, actions)
-    batches = trainer.learner.rounds + 1
+    bare_round = bare_stepping(family, tasks, size.episodes, actions)
+    rounds = trainer.learner.rounds + 1
 
     def bare() -> None:
-        for _ in range(batches):
-            once()
+        for _ in range(rounds):
+            bare_round()
 
-    def whole() -> None:
-        trainer.iterate()
-
-    steps = batches * actions[..., 0].numel()
-    rates = median_rates({"bare": bare, "whole": whole}, steps, repeats)
+    steps = rounds * actions[..., 0].numel()
+    rates = median_rates({"bare": bare, "whole": trainer.iterate}, steps, repeats)
     seconds = {name: steps / rate for name, rate in rates.items()}
     return {"steps": steps, **seconds, "ratio": seconds["whole"] / seconds["bare"]}
 
@@ -65,46 +62,40 @@ def _recurrent(repeats: int, threads: int) -> dict[str, int]:
         "train.num_threads": threads,
     }
     trainer = Trainer(settings.load(settings.find("lstm_robot"), changes))
-
-    def ours() -> None:
-        trainer.iterate()
-
-    ways: dict[str, Phase] = {"RL^2 with an LSTM": ours}
+    phases: dict[str, Phase] = {"RL^2 with an LSTM": trainer.iterate}
     if not importlib.util.find_spec("sb3_contrib"):
-        return median_rates(ways, ENVS * STEPS, repeats)
-    assert isinstance(trainer.family, Locomotion)
+        return median_rates(phases, ENVS * STEPS, repeats)
     processes = SubprocVecEnv([EitherWay] * ENVS, start_method="fork")
     try:
-        ways["sb3-contrib RecurrentPPO in our worlds"] = _recurrent_ppo(
+        phases["sb3-contrib RecurrentPPO in our worlds"] = _recurrent_ppo(
             TaskVecEnv(TaskVectorEnv(trainer.family, ENVS, max_episode_steps=STEPS))
         )
-        ways["the same in gymnasium's worlds, SubprocVecEnv"] = _recurrent_ppo(VecMonitor(processes))
-        return median_rates(ways, ENVS * STEPS, repeats)
+        phases["the same in gymnasium's worlds, SubprocVecEnv"] = _recurrent_ppo(VecMonitor(processes))
+        return median_rates(phases, ENVS * STEPS, repeats)
     finally:
         processes.close()
 
 
 class EitherWay(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Gymnasium's half-cheetah, to run forwards or backwards, drawn with every episode."""
+    """Gymnasium's half-cheetah, rewarded for running forwards or backwards, which is drawn for every episode."""
 
     def __init__(self) -> None:
-        told = {"exclude_current_positions_from_observation": False}
-        made = gymnasium.make("HalfCheetah-v5", max_episode_steps=STEPS, **told)
-        super().__init__(made)
+        options = {"exclude_current_positions_from_observation": False}
+        super().__init__(gymnasium.make("HalfCheetah-v5", max_episode_steps=STEPS, **options))
         self.way = 1.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        found = super().reset(seed=seed, options=options)
+        result = super().reset(seed=seed, options=options)
         self.way = float(self.np_random.choice((-1.0, 1.0)))
-        return found
+        return result
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        seen, _, terminated, truncated, info = super().step(action)
-        return seen, self.way * info["x_velocity"] + info["reward_ctrl"], terminated, truncated, info
+        obs, _, terminated, truncated, info = super().step(action)
+        return obs, self.way * info["x_velocity"] + info["reward_ctrl"], terminated, truncated, info
 
 
 def _recurrent_ppo(env: VecEnv) -> Phase:
-    from sb3_contrib import RecurrentPPO  # nobody's requirement: compared with where it is
+    from sb3_contrib import RecurrentPPO  # not a requirement: measured where it is installed
 
     model = RecurrentPPO(
         "MlpLstmPolicy",
@@ -129,7 +120,7 @@ def _recurrent_ppo(env: VecEnv) -> Phase:
 
 
 def tables(found: dict[str, Any], threads: int, repeats: int) -> list[Table]:
-    """The results for reading."""
+    """The results as tables for a terminal."""
     how = f"{threads or usable_cores()} threads, median of {repeats}"
     iterations = Table(title=f"a meta-iteration of MAML on half-cheetah, {how}")
     for header in ("outer step", "control steps", "bare simulation, s", "whole iteration, s", "ratio"):

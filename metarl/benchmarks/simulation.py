@@ -1,12 +1,11 @@
-"""Speed as ratios measured side by side in one run: what our layers cost over bare physics, and what others reach."""
+"""Speed of simulation relative to bare physics and to other vectorised environments, measured side by side.
+
+Axes: `T` steps, `N` tasks, `E` episodes of a task, `W` = N * E worlds, `A` action.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 from rich.table import Table
-from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from agents.learner import Params
 from envs.core import Tasks
@@ -25,23 +23,25 @@ from envs.locomotion.families import FAMILIES
 from envs.locomotion.family import Locomotion
 from envs.robots import ROBOTS
 from envs.robots.robot import Physics
-from metarl.config.schema import Config
+from metarl.benchmarks.third_party import stepping, vectorized
+from metarl.benchmarks.timing import Phase, median_rates
+from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.training.build import build_family, build_learner
+from metarl.training.placement import usable_cores
 from metarl.training.policies import AdaptedPolicy
-from metarl.training.trainer import usable_cores
 
-Phase = Callable[[], None]
-SECONDS = 0.3  # that one measurement should last
-EFFORT = 0.3  # of full torque, of random actions: bodies move, and few fall over
+EFFORT = 0.3  # fraction of full torque of random actions; chosen: robots move, and few of them fall
+STEPS = 20  # control steps of a phase
 
 
 def bench_bodies(worlds: list[int], repeats: int, threads: int) -> list[dict[str, Any]]:
-    """Control steps per second of every body, by every way to step it, all interleaved; median of `repeats`.
+    """Control steps per second of every robot by every way to step it, all interleaved; median of `repeats`.
 
-    For each number of worlds and each physics: `bare`, a loop of `mujoco.batch.Batch.step` that computes the same
-    fields and nothing else; `ours`, the worlds that learners meet; `gym` and `sb3`, the faces on them. With stock
-    physics also gymnasium's Sync and AsyncVectorEnv, SB3's SubprocVecEnv, and EnvPool where it is installed.
+    For each number of worlds and each kind of physics: `bare`, a loop over `mujoco.batch.Batch.step` that computes the
+    same fields and nothing else; `ours`, the worlds in which learners act; `gym` and `sb3`, their interfaces to these
+    libraries. With stock physics also gymnasium's SyncVectorEnv and AsyncVectorEnv, SB3's SubprocVecEnv, and EnvPool
+    where it is installed.
     """
     threads = threads or usable_cores()
     rows = []
@@ -59,102 +59,56 @@ def _rates_of(robot: str, physics: Physics, size: int, repeats: int, threads: in
     family = Locomotion(robot, FAMILIES["Direction"].variables(ROBOTS[robot]), num_threads=threads, **options)
     tasks = family.sample(size, "train", torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)
-    draw = EFFORT * rng.uniform(-1, 1, (20, size, family.space.act)).astype(np.float32)
-    ways: dict[str, Phase] = {
-        "bare": bare_stepping(family, tasks, 1, torch.from_numpy(draw)[:, :, None]),
-        "ours": _interface(family, tasks, 1, torch.from_numpy(draw)[:, :, None]),
-        "gym": _stepping(TaskVectorEnv(family, size), draw),
-        "sb3": _stepping(TaskVecEnv(TaskVectorEnv(family, size)), draw),
+    actions = EFFORT * rng.uniform(-1, 1, (STEPS, size, family.space.act)).astype(np.float32)
+    by_task = torch.from_numpy(actions)[:, :, None]  # [T, N, E=1, A]
+    phases: dict[str, Phase] = {
+        "bare": bare_stepping(family, tasks, 1, by_task),
+        "ours": world_stepping(family, tasks, 1, by_task),
+        "gym": stepping(TaskVectorEnv(family, size), actions),
+        "sb3": stepping(TaskVecEnv(TaskVectorEnv(family, size)), actions),
     }
-    stock = ROBOTS[robot].gymnasium_id
-    if physics == "fast" or stock is None:
-        return median_rates(ways, 20 * size, repeats)
-    with _others(stock, size, threads) as others:
-        ways |= {name: _stepping(env, draw) for name, env in others.items()}
-        return median_rates(ways, 20 * size, repeats)
-
-
-@contextmanager
-def _others(stock: str, size: int, threads: int) -> Iterator[dict[str, Any]]:
-    """The same body in other people's vectorisations; one process a world up to 64 of them."""
-    envs: dict[str, Any] = {"gymnasium sync": gymnasium.make_vec(stock, num_envs=size, vectorization_mode="sync")}
-    if size <= 64:
-        envs["gymnasium async"] = gymnasium.make_vec(stock, num_envs=size, vectorization_mode="async")
-        envs["sb3 subproc"] = SubprocVecEnv([lambda: gymnasium.make(stock)] * size, start_method="fork")
-    if importlib.util.find_spec("envpool"):
-        envs["envpool"] = _envpool(stock, size, threads)
-    try:
-        yield envs
-    finally:
-        for env in envs.values():
-            env.close()
-
-
-def _envpool(stock: str, size: int, threads: int) -> Any:
-    import envpool  # type: ignore[import-not-found]  # nobody's requirement: compared with where it is
-
-    name = stock.replace("-v5", "-v4") if stock not in envpool.list_all_envs() else stock
-    return envpool.make_gymnasium(name, num_envs=size, num_threads=threads)
-
-
-def _stepping(env: Any, draw: np.ndarray) -> Phase:
-    if isinstance(env, gymnasium.vector.VectorEnv):
-        env.reset(seed=0)
-    else:
-        env.reset()
-
-    def phase() -> None:
-        for action in draw:
-            env.step(action)
-
-    return phase
-
-
-def median_rates(ways: dict[str, Phase], taken: int, repeats: int) -> dict[str, int]:
-    """Control steps per second; each way is repeated until it lasts long enough to be measured."""
-    loops: dict[str, int] = {}
-    for name, way in ways.items():
-        way()  # warms caches and threads
-        start = time.perf_counter()
-        way()
-        loops[name] = max(1, round(SECONDS / (time.perf_counter() - start)))
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            for _ in range(loops[name]):
-                way()
-            seconds[name].append((time.perf_counter() - start) / loops[name])
-    return {name: round(taken / statistics.median(s)) for name, s in seconds.items()}
+    gymnasium_id = ROBOTS[robot].gymnasium_id
+    if physics == "fast" or gymnasium_id is None:
+        return median_rates(phases, STEPS * size, repeats)
+    with vectorized(gymnasium_id, size, threads) as others:
+        phases |= {name: stepping(env, actions) for name, env in others.items()}
+        return median_rates(phases, STEPS * size, repeats)
 
 
 def bench_simulation(config: Config, worlds: int, repeats: int, threads: int) -> dict[str, Any]:
-    """Control steps per second of a config's own family: bare, ours, and with its policy acting; interleaved."""
+    """Control steps per second of a config's tasks, interleaved: bare physics, our worlds, and with its policy acting.
+
+    Raises UserError where the tasks have no robot.
+    """
     config = config.model_copy(update={"train": config.train.model_copy(update={"num_threads": threads})})
-    family = build_family(config)
-    if not isinstance(family, Locomotion):
-        raise UserError("this config has no robot to simulate: bench sim measures locomotion tasks")
+    family = checked_robot(build_family(config))
     generator = torch.Generator().manual_seed(0)
     num_tasks = max(worlds // config.train.episodes, 1)
     episodes = worlds // num_tasks
     tasks = family.sample(num_tasks, "train", generator)
     actions = torch.randn(family.horizon, num_tasks, episodes, family.space.act, generator=generator)
-    ways: dict[str, Phase] = {
+    phases: dict[str, Phase] = {
         "bare": bare_stepping(family, tasks, episodes, actions),
-        "ours": _interface(family, tasks, episodes, actions),
-        "policy": _with_policy(config, family, tasks, episodes),
+        "ours": world_stepping(family, tasks, episodes, actions),
+        "policy": _acting(config, family, tasks, episodes),
     }
-    taken = num_tasks * episodes * family.horizon
     return {
         "robot": family.robot.__name__,
-        "physics": getattr(config.tasks, "physics", "fast"),
+        "physics": family.physics,
         "worlds": num_tasks * episodes,
-        "steps_per_second": median_rates(ways, taken, repeats),
+        "steps_per_second": median_rates(phases, num_tasks * episodes * family.horizon, repeats),
     }
+
+
+def checked_robot(family: Any) -> Locomotion:
+    """The family itself; UserError where it simulates no robot."""
+    if not isinstance(family, Locomotion):
+        raise UserError("this config has no robot to simulate: bench sim measures locomotion tasks")
+    return family
 
 
 def bare_stepping(family: Locomotion, tasks: Tasks, episodes: int, actions: torch.Tensor) -> Phase:
-    """The same worlds, fields and controls as ours, from the same start, without our step."""
+    """The same worlds, fields and controls from the same state, by MuJoCo alone; actions [T, N, E, A]."""
     worlds = family.worlds(tasks, episodes, share=False)
     batch = Batch(family.model, worlds.sim.num_worlds, nthread=family.num_threads)
     for name, values in worlds.params.items():
@@ -164,8 +118,8 @@ def bare_stepping(family: Locomotion, tasks: Tasks, episodes: int, actions: torc
     batch.set_const()
     worlds.reset(torch.Generator().manual_seed(0))
     qpos, qvel = worlds.sim.qpos.numpy().copy(), worlds.sim.qvel.numpy().copy()
-    asked = (actions / family.action_scale).clamp(-1, 1).double().flatten(1, 2)
-    controls = [family.robot.control(worlds.body, act).numpy().copy() for act in asked]
+    scaled = (actions / family.action_scale).clamp(-1, 1).double().flatten(1, 2)  # [T, W, A]
+    controls = [family.robot.control(worlds.body, act).numpy().copy() for act in scaled]
 
     def phase() -> None:
         batch.reset()
@@ -178,42 +132,41 @@ def bare_stepping(family: Locomotion, tasks: Tasks, episodes: int, actions: torc
     return phase
 
 
-def _interface(family: Locomotion, tasks: Tasks, episodes: int, actions: torch.Tensor) -> Phase:
-    worlds = family.worlds(tasks, episodes, share=False)
+def world_stepping(
+    family: Locomotion, tasks: Tasks, episodes: int, actions: torch.Tensor, *, share: bool = False
+) -> Phase:
+    """Our worlds with given actions [T, N, E, A], on the device of these; `share` is that of `Locomotion.worlds`."""
+    worlds = family.worlds(tasks, episodes, share=share)
 
     def phase() -> None:
-        worlds.reset(torch.Generator().manual_seed(0))
+        worlds.reset(torch.Generator(actions.device).manual_seed(0))
         for act in actions:
             worlds.step(act)
 
     return phase
 
 
-def _with_policy(config: Config, family: Locomotion, tasks: Tasks, episodes: int) -> Phase:
+def _acting(config: Config, family: Locomotion, tasks: Tasks, episodes: int) -> Phase:
     learner = build_learner(config, family)
     generator = torch.Generator().manual_seed(0)
     theta: Params = learner.init(generator)
     phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.initial_state(theta).items()}
     descriptor = family.descriptor(tasks) if learner.observes_task else None
-
-    def phase() -> None:
-        family.experience(tasks, AdaptedPolicy(learner, theta, phi, descriptor), episodes, generator)
-
-    return phase
+    return lambda: family.experience(tasks, AdaptedPolicy(learner, theta, phi, descriptor), episodes, generator)
 
 
 def versions() -> dict[str, str]:
-    """Of what was measured."""
+    """Of the libraries that were measured."""
     found = {"mujoco": mujoco.__version__, "gymnasium": gymnasium.__version__, "torch": torch.__version__}
     with suppress(ImportError):
-        import envpool
+        import envpool  # type: ignore[import-not-found]  # not a requirement
 
         found["envpool"] = envpool.__version__
     return found
 
 
 def table(rows: list[dict[str, Any]], threads: int, repeats: int) -> Table:
-    """The results for reading: thousands of control steps a second, and our share of bare stepping."""
+    """Thousands of control steps per second, and the ratio of our worlds to bare physics."""
     names = list(dict.fromkeys(name for row in rows for name in row["steps_per_second"]))
     out = Table(title=f"thousand control steps/s, {threads or usable_cores()} threads, median of {repeats}")
     for column in ("robot", "physics", "worlds", *names, "ours/bare"):

@@ -82,7 +82,7 @@ class Bench:
         if not importlib.util.find_spec("mujoco_warp"):
             raise UserError(f"mujoco-warp is not installed: {GPU}")
         from metarl.benchmarks import device as bench_device
-        from metarl.benchmarks import simulation as bench
+        from metarl.benchmarks import device_report, simulation
 
         overrides = overrides | {"train.num_threads": self.threads}
         with console.status("measuring") as status:
@@ -95,15 +95,15 @@ class Bench:
                 learning=self.what == "learn",
                 tell=status.update,
             )
-        title = bench_device.title_of(device, self.threads, self.repeats)
+        title = device_report.title_of(device, self.threads, self.repeats)
         pays = bench_device.pays_from(rows)
         if self.plot is not None:
-            bench_device.plot(rows, title, self.plot)
+            device_report.plot(rows, title, self.plot)
         if self.json:
             found = {"rows": [row._asdict() for row in rows], "pays_from": pays, "title": title}
-            print(json.dumps(found | {"versions": bench.versions()}, indent=1))
+            print(json.dumps(found | {"versions": simulation.versions()}, indent=1))
             return 0
-        console.print(bench_device.table(rows, title))
+        console.print(device_report.table(rows, title))
         for robot, worlds in pays.items():
             where = "at none of these" if worlds is None else f"from {worlds:,} on"
             console.print(f"{robot}: faster than all threads {where}")

@@ -88,9 +88,9 @@ class Compare:
         if self.videos and (self.out is None or self.out.suffix != ".html"):
             raise UserError("--videos go into a report: give --out with a name that ends in .html")
         if self.videos:
-            from metarl.system import rendering as gl
+            from metarl.system import rendering
 
-            gl.choose()  # before anything imports mujoco, and before anything takes long
+            rendering.choose()  # before anything imports mujoco, and before anything takes long
 
     def _compare_images(self, found: list[Run]) -> int:
         from metarl.evaluation.fewshot_comparison import compare_classifiers, comparison_tables

@@ -25,10 +25,10 @@ class Quickstart:
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         from metarl.runs import folder as runs
-        from metarl.system import rendering as gl
+        from metarl.system import rendering
 
         with suppress(UserError):  # before mujoco is imported; where there is none, the last step says so
-            gl.choose()
+            rendering.choose()
         overrides |= {"train.iterations": 2, "train.episodes": 4} if self.smoke else {}
         names = ("quickstart", "quickstart_oracle")
         for name in names:

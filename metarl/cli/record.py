@@ -70,30 +70,30 @@ class Record:
             raise UserError("--policy is for --tasks: a run has a policy of its own")
         rows, columns = _grid(self.grid)
         from metarl.runs import folder as runs
-        from metarl.system import rendering as gl
+        from metarl.system import rendering
 
         run = runs.find(self.run) if self.run else None
         if run:
             images_from(self.data, run.config)
         elif self.data is not None:
             raise UserError("--data is for a run on Omniglot")
-        if run and run.config.tasks.kind == "fewshot":
+        if run and run.config.tasks.answers == "classes":
             return self._draw(run, given)
-        if run and run.config.tasks.kind in ("sinusoid", "copy"):
+        if run and run.config.tasks.is_supervised:
             raise UserError("a run on waves or sequences has nothing to film: see metarl evaluate")
-        gl.choose()
-        from metarl.reporting import video as record
+        rendering.choose()
+        from metarl.reporting import video
 
         name = run.title if run else str(self.tasks)
         out = self.out or unused(Path("videos") / f"{Path(name).stem}.mp4")
         writable(out, (".mp4",))
         if run:
-            source: record.RunSource | record.TaskSource = record.of_run(run, self.episodes, self.rounds or 1)
+            source: video.RunSource | video.TaskSource = video.source_of_run(run, self.episodes, self.rounds or 1)
         else:
-            source = record.of_tasks(name, self.policy or "random")
+            source = video.source_of_tasks(name, self.policy or "random")
         with console.status(f"filming {out}"):
             clips = source.clips(given, self.split, rows * columns, self.grid is not None, self.seed)
-            record.film(clips, source.family, out, columns if self.grid else len(clips), self.steps)
+            video.write_video(clips, source.family, out, columns if self.grid else len(clips), self.steps)
         shown = ", ".join(f"{clip.title} {clip.rewards.sum():.0f}" for clip in clips)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
         return 0
@@ -102,11 +102,11 @@ class Record:
         refused = {"grid": self.grid, "episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
         for name in [n for n, value in refused.items() if value is not None] + [f"task.{n}" for n in given]:
             raise UserError(f"--{name} is for robots: of a run on images one episode is drawn")
-        from metarl.reporting import pictures as draw
+        from metarl.reporting import pictures
 
         out = self.out or unused(Path("videos") / f"{run.title}.png")
         writable(out, (".png",))
-        right = draw.draw_run(run, self.split or "test", self.seed, out)
+        right = pictures.draw_run(run, self.split or "test", self.seed, out)
         console.print(f"wrote {out}: {100 * right:.0f} % right", soft_wrap=True, highlight=False)
         return 0
 

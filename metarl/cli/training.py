@@ -48,9 +48,9 @@ def start(name: str, config: Config, command: str) -> int:
 def choose_renderer(config: Config) -> None:
     """Before mujoco is imported, if there will be videos; UserError where there is none."""
     if config.train.video_every and not is_secondary_rank():
-        from metarl.system import rendering as gl
+        from metarl.system import rendering
 
-        gl.choose()
+        rendering.choose()
 
 
 def _check_same(config: Config, ranks: Ranks) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
+from agents.network_settings import PolicySettings
 from agents.registry import LEARNERS
-from agents.settings import LearnerSettings, PolicySettings
+from agents.settings import LearnerSettings
 from envs.registry import Registry
 from envs.settings import Record
 from envs.task_registry import TASKS

@@ -24,7 +24,9 @@ from metarl.distributed.launch import local_rank, rank_and_size
 from metarl.errors import UserError
 
 LINGER = 0.1  # s for gloo's threads to free the last tensors, which needs a running interpreter
-TIMEOUT = timedelta(minutes=10)  # for a process that does not answer; chosen: a first start compiles for a minute or two
+TIMEOUT = timedelta(
+    minutes=10
+)  # for a process that does not answer; chosen: a first start compiles for a minute or two
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.learner import Learner, Params, Problem, SupervisedTask
+from agents.learner import Learner, Params, SupervisedTask
 from agents.nn.embeddings import RUNNING
+from agents.problem import Problem
 from envs.core import Space
 from envs.fewshot.episodes import FewShotImages
 from metarl.config.experiment import Config

@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.learner import Learner, Params
 from agents.objectives import bits
 from envs.core import Examples
-from envs.fewshot.copying import Copying, told_wrong
+from envs.fewshot.copying import Copying, count_wrong_bits
 from metarl.evaluation.evaluator import UNREADABLE, Options, SupervisedEvaluator, read_stored
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
@@ -111,7 +111,7 @@ def _errors(learner: Learner[Any], theta: Params, support: Examples, query: Exam
 
     def one_task(s: Examples, q: Examples) -> tuple[Tensor, Tensor]:
         logits = learner.apply(theta, learner.adapt(theta, learner.initial_state(theta), s), q.x)
-        return bits(logits, q) * q.y.numel(), told_wrong(logits, q.y)
+        return bits(logits, q) * q.y.numel(), count_wrong_bits(logits, q.y)
 
     cost, wrong = torch.func.vmap(one_task)(support, query)
     return mean_interval(cost.double().numpy()), mean_interval(wrong.double().numpy())

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from metarl.config import plugins
 from metarl.errors import DivergedError, UserError
 from metarl.evaluation.study import PlannedRun, find_run, iterations_of
 from metarl.runs import folder as runs
@@ -157,7 +158,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool) -> Job:
     """Start `metarl` with these words on one core; what it prints is appended to the run's log.txt."""
     with (run.path / "log.txt").open("ab") as log:
-        command = [sys.executable, "-m", "metarl", *words]
+        command = [sys.executable, "-m", "metarl", *words, *plugins.as_options()]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     return Job(planned, run, process, evaluates)

@@ -1,77 +1,77 @@
-"""A few-shot episode as a picture: what was shown, what was asked, what was answered."""
+"""A few-shot episode as a picture: support images, queries, and the predicted classes.
+
+Axes: `S` support images, `Q` queries.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from agents.learner import FewShotLearner, Params
+from agents.learner import Learner, Params, SupervisedTask
+from envs.core import Examples
 from envs.fewshot.episodes import FewShotImages
-from metarl.config.schema import FewShotTasks
-from metarl.errors import UserError
-from metarl.evaluation import accuracy
-from metarl.evaluation.evaluate import seeded
-from metarl.runs import checkpoint
+from metarl.evaluation.classification import calibrate, predict
+from metarl.evaluation.sampling import check_split, seeded
+from metarl.reporting.plots.figures import saved_figure
 from metarl.runs.folder import Run
-from metarl.training.build import build_images
-from metarl.training.trainer import FewShotTrainer
+from metarl.training.make import load_trainer
 
 RIGHT, WRONG = "#2a9d4a", "#d62828"
 
 
 def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
-    """Draw one unseen episode of a run's newest checkpoint; the share of right answers."""
-    trainer = FewShotTrainer(run.config, checkpoint.selected_checkpoint(run))
-    if split not in trainer.family.splits():
-        raise UserError(f"--split is {split}, expected one of {', '.join(trainer.family.splits())}")
-    assert isinstance(run.config.tasks, FewShotTasks)
-    theta, family = trainer.state.theta, build_images(run.config.tasks)  # the trainer's own may be distorted
+    """Draw one unseen episode with a run's selected checkpoint; the fraction of correct predictions.
+
+    Raises UserError where there is no such split.
+    """
+    trainer, tasks = load_trainer(run), run.config.tasks
+    check_split(trainer.family, split)
+    theta, family = trainer.theta, tasks.undistorted().build()  # type: ignore[attr-defined]  # tasks of images
     if trainer.learner.bn == "running":
-        theta = accuracy.calibrate(trainer.learner, theta, family, seeded(0))
+        theta = calibrate(trainer.learner, theta, family, seeded(0))
     return draw_episode(trainer.learner, theta, family, split, seed, f"{run.name}, {split}", path)
 
 
 @torch.no_grad()
 def draw_episode(
-    learner: FewShotLearner, theta: Params, family: FewShotImages, split: str, seed: int, title: str, path: Path
+    learner: Learner[Any], theta: Params, family: FewShotImages, split: str, seed: int, title: str, path: Path
 ) -> float:
-    """A row for each class: its support, then its queries, framed green where they were told, red with the answer."""
+    """A row for each class: its support, then its queries, framed green where the prediction is correct, else red."""
     support, query = family.examples(family.sample(1, split, seeded(seed)))
-    x, y = query.x[0], query.y[0]
-    phi = learner.adapt(theta, learner.initial_state(theta), type(support)(support.x[0], support.y[0]))
-    told = learner.apply(theta, phi, x).argmax(-1)
+    task = SupervisedTask((Examples(*(t[0] for t in support)),), Examples(*(t[0] for t in query)))
+    predicted = predict(learner, theta, task)  # [Q]
+    accuracy = float((predicted == task.query.y).float().mean())
     columns = family.shot + family.query
-    figure, panels = plt.subplots(
-        family.way, columns, figsize=(1.0 * columns + 0.6, 1.0 * family.way + 0.8), squeeze=False, layout="constrained"
-    )
-    for label, row in enumerate(panels):
-        shown = [(picture, None) for picture in support.x[0][support.y[0] == label]]
-        asked = [(picture, int(answer)) for picture, answer in zip(x[y == label], told[y == label], strict=True)]
-        row[0].set_ylabel(str(label), rotation=0, labelpad=10, va="center")
-        for axes, (picture, answer) in zip(row, [*shown, *asked], strict=True):
-            _panel(axes, picture[0], label, answer)
-    panels[0, 0].set_title("support", fontsize=9)
-    panels[0, family.shot].set_title("queries", fontsize=9)
-    right = float((told == y).float().mean())
-    figure.suptitle(f"{title}: {100 * right:.0f} % right", fontsize=10)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return right
+    size = (1.0 * columns + 0.6, 1.0 * family.way + 0.8)
+    with saved_figure(path, family.way, columns, size) as (figure, axes):
+        for label, row in enumerate(axes):
+            row[0].set_ylabel(str(label), rotation=0, labelpad=10, va="center")
+            for panel, (image, prediction) in zip(row, _images_of(task, predicted, label), strict=True):
+                _draw_image(panel, image[0], label, prediction)
+        axes[0, 0].set_title("support", fontsize=9)
+        axes[0, family.shot].set_title("queries", fontsize=9)
+        figure.suptitle(f"{title}: {100 * accuracy:.0f} % right", fontsize=10)
+    return accuracy
 
 
-def _panel(axes: Axes, picture: Tensor, label: int, answer: int | None) -> None:
-    axes.imshow(1 - picture.numpy(), cmap="gray", vmin=0, vmax=1)
+def _images_of(task: SupervisedTask, predicted: Tensor, label: int) -> list[tuple[Tensor, int | None]]:
+    """The support images of a class, then its queries with their predictions."""
+    support, query = task.support[0], task.query
+    members = query.y == label
+    shown: list[tuple[Tensor, int | None]] = [(image, None) for image in support.x[support.y == label]]
+    return shown + [(image, int(p)) for image, p in zip(query.x[members], predicted[members], strict=True)]
+
+
+def _draw_image(axes: Axes, image: Tensor, label: int, prediction: int | None) -> None:
+    axes.imshow(1 - image.numpy(), cmap="gray", vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
-    color = "black" if answer is None else RIGHT if answer == label else WRONG
+    color = "black" if prediction is None else RIGHT if prediction == label else WRONG
     for spine in axes.spines.values():
-        spine.set(color=color, linewidth=1.0 if answer is None else 2.5)
-    if answer is not None and answer != label:
-        axes.set_xlabel(f"said {answer}", color=WRONG, fontsize=7, labelpad=1)
+        spine.set(color=color, linewidth=1.0 if prediction is None else 2.5)
+    if prediction is not None and prediction != label:
+        axes.set_xlabel(f"predicted {prediction}", color=WRONG, fontsize=7, labelpad=1)

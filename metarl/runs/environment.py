@@ -7,8 +7,10 @@ import platform
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from metarl import __version__
+from metarl.config import plugins
 from metarl.distributed.launch import job
 
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
@@ -19,9 +21,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}}
 
 
-def describe(launch: str | None) -> dict[str, str | None]:
+def describe(launch: str | None) -> dict[str, Any]:
     """What `environment.json` holds; launch: what all processes of one call of torchrun share."""
-    found = {"metarl": __version__, "commit": commit(), "machine": platform.machine(), **versions()}
+    found: dict[str, Any] = {"metarl": __version__, "commit": commit(), "machine": platform.machine(), **versions()}
+    if names := plugins.loaded():
+        found["plugins"] = names
     if launch:
         found |= {"launch": launch} | ({"job": name} if (name := job()) else {})
     return found

@@ -1,9 +1,9 @@
 """Run folders: `runs/<config>/<id>/`, never overwritten.
 
-    config.yaml, command.txt, environment.json      what is needed to repeat the run
-    metrics.jsonl                                   one record for each iteration
-    checkpoints/                                    see `metarl.runs.checkpoint`
-    diverged.txt                                    why training diverged, where it did
+config.yaml, command.txt, environment.json      what is needed to repeat the run
+metrics.jsonl                                   one record for each iteration
+checkpoints/                                    see `metarl.runs.checkpoint`
+diverged.txt                                    why training diverged, where it did
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.config import files as settings
+from metarl.config import plugins
 from metarl.config.experiment import Config
 from metarl.distributed.launch import job, was_requeued
 from metarl.errors import UserError, nearest
@@ -45,8 +46,20 @@ class Run:
 
     @property
     def config(self) -> Config:
-        """Its settings. Raises UserError where they cannot be read."""
-        return settings.load(self.path / "config.yaml")
+        """Its settings. Raises UserError where they cannot be read, with the plugins that it was trained with."""
+        try:
+            return settings.load(self.path / "config.yaml")
+        except UserError as error:
+            if not (missing := self._missing_plugins()):
+                raise
+            options = " ".join(f"--plugin {name}" for name in missing)
+            raise UserError(f"{error}; it was trained with {options}: give that again") from None
+
+    def _missing_plugins(self) -> list[str]:
+        """Modules that were named on its command line and are not loaded now. They are never imported from here."""
+        stored = _json_object(self.path / "environment.json").get("plugins")
+        names = [str(name)[:200] for name in stored[:20]] if isinstance(stored, list) else []
+        return [name for name in names if name not in plugins.loaded()]
 
     @property
     def name(self) -> str:

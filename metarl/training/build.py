@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.learner import Learner, Objective, Params, Problem
+from agents.learner import Learner, Objective, Params
 from agents.objectives import bits, cross_entropy, kl_to_sampling, mse
+from agents.problem import Problem
 from envs.core import SupervisedTasks, TaskDistribution
 from envs.task_settings import Answers, Simulation, TaskSettings
 from metarl.config.experiment import Config

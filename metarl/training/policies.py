@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from agents.advantages import AllReduceSum, no_reduce, trial_advantages
-from agents.distributions import Policy, draw, log_prob, mode
+from agents.distributions import Policy, log_prob, mode, sample
 from agents.learner import Learner, Params, RecurrentLearner, Transitions, device_of
 from agents.memory.rl2 import select_alive
 from envs.core import Action, Trajectories
@@ -19,7 +19,7 @@ from envs.core import Action, Trajectories
 
 def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
     """An action of every policy [N, E], sampled; in the last `greedy` worlds of a task the likeliest one."""
-    act = draw(out, generator)
+    act = sample(out, generator)
     if greedy:
         act[:, -greedy:] = mode(out)[:, -greedy:]
     return Action(act, log_prob(out, act), out.mean, out.log_std)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import distributions as torchs
 
-from agents.distributions import Categorical, Gaussian, draw, entropy_of, kl_divergence, like, log_prob
+from agents.distributions import Categorical, Gaussian, entropy_of, from_stored, kl_divergence, log_prob, sample
 
 
 def logits(seed: int) -> torch.Tensor:
@@ -27,13 +27,13 @@ def test_several_actions_agree_with_torch() -> None:
 
 def test_what_is_kept_comes_back() -> None:
     p = Categorical(logits(0))
-    assert torch.equal(like(p, p.mean, p.log_std).mean, p.logits)
-    assert isinstance(like(p, p.mean, p.log_std), Categorical)
-    assert isinstance(like(Gaussian(p.logits, p.logits), p.mean, p.log_std), Gaussian)
+    assert torch.equal(from_stored(p, p.mean, p.log_std).mean, p.logits)
+    assert isinstance(from_stored(p, p.mean, p.log_std), Categorical)
+    assert isinstance(from_stored(Gaussian(p.logits, p.logits), p.mean, p.log_std), Gaussian)
 
 
 def test_draws_come_as_often_as_they_should() -> None:
     p = Categorical(torch.tensor([0.1, 0.2, 0.7]).log().expand(60_000, 3))
-    sampled = draw(p, torch.Generator().manual_seed(0))
+    sampled = sample(p, torch.Generator().manual_seed(0))
     assert (sampled.sum(-1) == 1).all()
     assert (sampled.mean(0) - torch.tensor([0.1, 0.2, 0.7])).abs().max() < 4 * 0.5 / 60_000**0.5

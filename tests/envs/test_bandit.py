@@ -1,4 +1,4 @@
-"""Bandits pay what they promise, and the best return is the best."""
+"""Rewards of bandits, and their best return."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_arms_pay_with_their_probabilities() -> None:
         assert not data.obs.any()
 
 
-def test_players_and_episodes_have_luck_of_their_own() -> None:
+def test_tasks_and_episodes_have_independent_random_numbers() -> None:
     tasks = Tasks(FAMILY.names, torch.full((2, 3), 0.5, dtype=torch.float64))
     generator = torch.Generator().manual_seed(0)
     a, b = (FAMILY.experience(tasks, pull(0), 2, generator).rew for _ in range(2))  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def test_best_return_by_hand() -> None:
 
 
 def test_best_return_is_that_of_the_best_of_all_policies() -> None:
-    """Two arms, three pulls: every way to choose by what happened so far, each with its exact expectation."""
+    """Two arms, three pulls: all policies that depend on the history, each with its exact expected return."""
     histories = [h for n in range(3) for h in itertools.product(((0, 0), (0, 1), (1, 0), (1, 1)), repeat=n)]
 
     def expected(policy: dict[tuple[tuple[int, int], ...], int], history: tuple[tuple[int, int], ...] = ()) -> float:
@@ -63,7 +63,7 @@ def test_best_return_is_that_of_the_best_of_all_policies() -> None:
         p = (won + 1) / (pulled + 2)
         return p * (1 + expected(policy, (*history, (arm, 1)))) + (1 - p) * expected(policy, (*history, (arm, 0)))
 
-    reached = [h for h in histories if len(h) < 2]  # the last pull is greedy, which is best there
+    reached = [h for h in histories if len(h) < 2]  # the last pull is greedy, which is optimal there
     best = 0.0
     for choices in itertools.product((0, 1), repeat=len(reached)):
         policy = dict(zip(reached, choices, strict=True))

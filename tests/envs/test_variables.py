@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
 
 from envs.core import Tasks, Variable
-from envs.variables import VariableSampler
+from envs.variables import VariableSampler, parity_index
 
 DIRECTION = Variable("direction", ((-1.0, -1.0), (1.0, 1.0)))
+
+
 SLOPE = Variable("slope_deg", ((-8.0, 8.0),), ((-14.0, -8.0), (8.0, 14.0)))
+
+
 FAMILY = VariableSampler((DIRECTION, SLOPE, Variable("friction", ((1.0, 1.0),))))
 
 
@@ -55,7 +60,7 @@ def test_descriptor_holds_what_varies_scaled_by_the_training_range() -> None:
         ({"direction": 1.0, "slope_deg": 40.0, "friction": 1.0}, "slope_deg=40 lies outside"),
         (
             {"direction": 1.0, "slope_deg": 1.0},
-            "needs friction: its tasks have the parameters",
+            "needs the parameter friction: expected direction",
         ),
     ],
 )
@@ -67,3 +72,27 @@ def test_a_task_outside_the_family_is_named(task: dict[str, float], word: str) -
 def test_a_family_without_ood_ranges_has_no_ood_split(generator: torch.Generator) -> None:
     with pytest.raises(ValueError, match="no ood split"):
         VariableSampler((DIRECTION,)).sample(2, "ood", generator)
+
+
+def test_spacing_log_is_uniform_in_the_logarithm(generator: torch.Generator) -> None:
+    """1.5^U(-3, 3): the logarithm's mean is 0 and its variance (6 ln 1.5)^2 / 12."""
+    width = 6 * math.log(1.5)
+    varied = VariableSampler((Variable("mass", ((1.5**-3, 1.5**3),), spacing="log"),))
+    logs = varied.sample(200_000, "train", generator).column("mass").log()
+    assert logs.mean().abs() < 0.01
+    assert logs.var().item() == pytest.approx(width**2 / 12, rel=0.01)
+
+
+def test_spacing_area_is_uniform_over_the_disc(generator: torch.Generator) -> None:
+    """3 sqrt(U): a quarter of the draws lie within half the radius."""
+    varied = VariableSampler((Variable("goal_distance", ((0.0, 3.0),), ((3.0, 5.0),), spacing="area"),))
+    inside = varied.sample(200_000, "train", generator).column("goal_distance") < 1.5
+    assert inside.double().mean().item() == pytest.approx(0.25, abs=0.005)
+    assert varied.sample(1000, "ood", generator).column("goal_distance").min() >= 3.0
+
+
+def test_training_and_testing_share_no_layout(generator: torch.Generator) -> None:
+    varied = VariableSampler((Variable("layout", ((0.0, 1.0),)),))
+    train, test = (varied.sample(500, s, generator).column("layout") for s in ("train", "test"))
+    assert set(parity_index(train, 8).tolist()) == {0, 2, 4, 6}
+    assert set(parity_index(test, 8).tolist()) == {1, 3, 5, 7}

@@ -2,9 +2,9 @@
 
     checkpoints/iteration_0000120/{theta,outer,random}.safetensors, state.json, manifest.json
 
-A checkpoint is written atomically: into a temporary folder, which is synced and renamed. Its manifest holds the size and
-the SHA-256 of every file. The newest checkpoint that passes all checks counts; no pointer names it. The last two and the
-best are kept.
+A checkpoint is written atomically: into a temporary folder, which is synced and renamed. Its manifest holds the size
+and the SHA-256 of every file. The newest checkpoint that passes all checks counts; no pointer names it. The last two
+and the best are kept.
 
 A run folder may come from anybody. Only the files named above are read, never through links and never beyond a maximum
 size; what a file claims about itself is compared with what is expected before tensors are made of it, and NaN and

@@ -18,7 +18,7 @@ from agents.nn.cores import run
 from agents.objectives import bits, cross_entropy, mse
 from envs.core import Examples
 from envs.fewshot import glyphs
-from envs.fewshot.copying import Copying, told_wrong
+from envs.fewshot.copying import Copying, count_wrong_bits
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.sinusoid import Sinusoid
 
@@ -50,7 +50,9 @@ def test_sharpening_is_a_power_made_a_distribution_again() -> None:
 
 def test_content_is_found_by_cosine_and_strength() -> None:
     """Key (1, 0) and rows (2, 0), (0, 3): cosines 1 and 0, strength 2: e^2 : 1."""
-    found = addressing.by_content(torch.tensor([[1.0, 0]]), torch.tensor([2.0]), torch.tensor([[2.0, 0], [0, 3.0]]))
+    found = addressing.content_weights(
+        torch.tensor([[1.0, 0]]), torch.tensor([2.0]), torch.tensor([[2.0, 0], [0, 3.0]])
+    )
     assert found[0].tolist() == pytest.approx([np.e**2 / (np.e**2 + 1), 1 / (np.e**2 + 1)], abs=1e-6)
 
 
@@ -282,5 +284,5 @@ def test_a_transcriber_costs_a_bit_a_bit_before_it_knows_anything() -> None:
     )
     sure = Examples(query.x, query.y)
     assert bits(40 * (query.y - 0.5), sure).item() == pytest.approx(0.0, abs=1e-6)
-    wrong: Tensor = told_wrong(40 * (query.y - 0.5), 1 - query.y)
+    wrong: Tensor = count_wrong_bits(40 * (query.y - 0.5), 1 - query.y)
     assert wrong.tolist() == [6, 6, 6]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.learner import Episode, Params, SupervisedTask, Transitions, mean_over_tasks
-from agents.memory import MetaNet, as_it_is, conv_network, dense_network, gaussian
+from agents.memory import MetaNet, conv_network, dense_network, gaussian_head, identity_head
 from agents.memory.metanet import by_item, contrastive, part, slice_means
 from agents.nn.fast_weights import Conv, Dense, each, mixed, shared
 from agents.nn.gradient_readers import init_d, log_and_sign, run_d, run_m
@@ -23,9 +23,9 @@ from tests.probes import random_transitions
 
 WAY, SIZE = 3, 8
 IMAGES = conv_network(WAY, channels=2, blocks=2, size=SIZE)
-CLASSIFIER: MetaNet[Tensor] = MetaNet(IMAGES, IMAGES, as_it_is, cross_entropy, cross_entropy, WAY, hidden=4)
+CLASSIFIER: MetaNet[Tensor] = MetaNet(IMAGES, IMAGES, identity_head, cross_entropy, cross_entropy, WAY, hidden=4)
 POLICY = dense_network(3, 2, (5, 4))
-ACTOR = MetaNet(POLICY, POLICY, gaussian, score_function, kl_to_sampling, hidden=4, init_std=0.5)
+ACTOR = MetaNet(POLICY, POLICY, gaussian_head, score_function, kl_to_sampling, hidden=4, init_std=0.5)
 
 
 def double(theta: Params) -> Params:
@@ -307,7 +307,7 @@ def test_two_rounds_are_one_round_of_all_episodes(generator: torch.Generator) ->
 
 def test_tasks_side_by_side_are_tasks_one_by_one(generator: torch.Generator) -> None:
     wave = dense_network(1, 1, (6, 6))
-    follower: MetaNet[Tensor] = MetaNet(wave, wave, as_it_is, mse, mse, hidden=4)
+    follower: MetaNet[Tensor] = MetaNet(wave, wave, identity_head, mse, mse, hidden=4)
     points = [[Examples(*torch.randn(2, 4, 1, generator=generator).double()) for _ in range(2)] for _ in range(3)]
     cases: list[tuple[MetaNet, list[SupervisedTask] | list[Episode]]] = [
         (CLASSIFIER, [task(generator) for _ in range(3)]),
@@ -343,7 +343,7 @@ def test_it_learns_to_tell_drawn_characters_apart() -> None:
     """A hundred tasks of three ways and one shot take it from a third right to nearly all."""
     network, family = conv_network(3, 16), FewShotImages(glyphs.load(), 3, 1, 5)
     learner: MetaNet[Tensor] = MetaNet(
-        network, network, as_it_is, cross_entropy, cross_entropy, 3, attention_scale=10.0
+        network, network, identity_head, cross_entropy, cross_entropy, 3, attention_scale=10.0
     )
     generator = torch.Generator().manual_seed(0)
     theta = {k: v.requires_grad_() for k, v in learner.init(generator).items()}

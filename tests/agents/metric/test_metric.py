@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.learner import FewShotLearner, Params, SupervisedTask, map_tensors, mean_over_tasks
+from agents.learner import Learner, Params, SupervisedTask, map_tensors, mean_over_tasks
 from agents.metric import Matching, Prototypical, Relation, Siamese
-from agents.metric.matching import in_context, read
+from agents.metric.matching import query_in_context, support_in_context
 from agents.nn.cells import init_lstm
 from agents.nn.embeddings import RUNNING, Conv4, Embedded
 from agents.objectives import cross_entropy
@@ -27,13 +27,13 @@ class Identity:
     def init(self, generator: torch.Generator) -> Params:
         return {}
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         return Embedded(x.flatten(1), {})
 
 
 SUPPORT = Examples(torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 2.0], [4.0, 4.0]]), torch.tensor([0, 1, 0, 1]))
 QUERY = Examples(torch.tensor([[1.0, 1.0]]), torch.tensor([0]))
-LEARNERS: list[FewShotLearner] = [
+LEARNERS: list[Learner[Tensor]] = [
     Prototypical(Conv4(8), 3),
     Matching(Conv4(8), 3),
     Matching(Conv4(8), 3, fce=True, distance="l2"),
@@ -76,9 +76,9 @@ def test_the_support_is_read_both_ways_as_by_torchs_own_lstm(generator: torch.Ge
     z = torch.randn(5, 2, generator=generator)
     there, _ = lstm(theta, "forwards")(z[:, None])
     back, _ = lstm(theta, "backwards")(z.flip(0)[:, None])
-    assert torch.allclose(in_context(theta, z), there[:, 0] + back[:, 0].flip(0) + z, atol=1e-6)
-    turned = in_context(theta, z.flip(0)).flip(0)
-    assert not torch.allclose(in_context(theta, z), turned, atol=1e-3)  # the order matters
+    assert torch.allclose(support_in_context(theta, z), there[:, 0] + back[:, 0].flip(0) + z, atol=1e-6)
+    turned = support_in_context(theta, z.flip(0)).flip(0)
+    assert not torch.allclose(support_in_context(theta, z), turned, atol=1e-3)  # the order matters
 
 
 def test_the_query_reads_the_memory_as_the_equations_say(generator: torch.Generator) -> None:
@@ -93,7 +93,7 @@ def test_the_query_reads_the_memory_as_the_equations_say(generator: torch.Genera
         i, forget, new, out = gates[:2], gates[2:4], gates[4:6], gates[6:]
         c = forget.sigmoid() * c + i.sigmoid() * new.tanh()
         h = out.sigmoid() * c.tanh() + f
-    assert torch.allclose(read(theta, f[None], g, 3)[0], h, atol=1e-6)
+    assert torch.allclose(query_in_context(theta, f[None], g, 3)[0], h, atol=1e-6)
 
 
 def test_relation_maps_are_64_by_5_by_5_and_classes_are_sums(generator: torch.Generator) -> None:
@@ -115,7 +115,7 @@ def supervised_tasks(way: int = 3, num: int = 2) -> SupervisedTask:
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda x: type(x).__name__)
 def test_tasks_side_by_side_are_tasks_one_by_one_and_every_weight_learns(
-    learner: FewShotLearner, generator: torch.Generator
+    learner: Learner[Tensor], generator: torch.Generator
 ) -> None:
     theta = {k: v.requires_grad_() for k, v in learner.init(generator).items()}
     both = supervised_tasks()
@@ -142,14 +142,14 @@ def test_batch_norm_lets_queries_speak_of_each_other_only_if_transductive(bn: st
     theta = learner.init(generator)
     both = supervised_tasks()
     one = SupervisedTask((Examples(*(t[0] for t in both.support[0])),), Examples(*(t[0] for t in both.query)))
-    theta |= {RUNNING + k: v for k, v in learner.measure(theta, one).items()}
+    theta |= {RUNNING + k: v for k, v in learner.measure_bn(theta, one).items()}
     phi = learner.adapt(theta, {}, one.support[0])
     whole, alone = learner.apply(theta, phi, one.query.x)[0], learner.apply(theta, phi, one.query.x[:1])[0]
     assert torch.allclose(whole, alone, atol=1e-4) == (bn != "transductive")
 
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda x: type(x).__name__)
-def test_forty_steps_on_glyphs_make_it_better_than_chance(learner: FewShotLearner, generator: torch.Generator) -> None:
+def test_forty_steps_on_glyphs_make_it_better_than_chance(learner: Learner[Tensor], generator: torch.Generator) -> None:
     """On new training tasks: from a third towards all."""
     family = FewShotImages(glyphs.load(num_alphabets=10), 3, 1, 4)
     theta = {k: v.requires_grad_() for k, v in learner.init(generator).items()}
@@ -162,7 +162,7 @@ def test_forty_steps_on_glyphs_make_it_better_than_chance(learner: FewShotLearne
     support, query = family.examples(family.sample(40, "train", generator))
 
     def right(s: Examples, q: Examples) -> Tensor:
-        stats = {RUNNING + k: v for k, v in learner.measure(theta, SupervisedTask((s,), q)).items()}
+        stats = {RUNNING + k: v for k, v in learner.measure_bn(theta, SupervisedTask((s,), q)).items()}
         phi = learner.adapt(theta | stats, {}, s)
         return (learner.apply(theta | stats, phi, q.x).argmax(-1) == q.y).float().mean()
 
@@ -179,7 +179,7 @@ def test_in_training_for_running_statistics_support_and_queries_are_one_batch() 
     """The loss is that of features normalised by the statistics of all images, worked out by `running` with those."""
     learner, task = Prototypical(Conv4(8), 3), map_tensors(supervised_tasks(num=1), lambda t: t[0])
     theta = learner.init(torch.Generator().manual_seed(0))
-    given = theta | {RUNNING + k: v for k, v in learner.measure(theta, task).items()}
+    given = theta | {RUNNING + k: v for k, v in learner.measure_bn(theta, task).items()}
     phi = learner.adapt(given, {}, task.support[0])
     expected = cross_entropy(learner.apply(given, phi, task.query.x), task.query)
     torch.testing.assert_close(learner.loss(theta, task), expected)

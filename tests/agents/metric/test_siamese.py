@@ -28,7 +28,7 @@ class Identity:
     def init(self, generator: torch.Generator) -> Params:
         return {}
 
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, measures: bool = False) -> Embedded:
+    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         return Embedded(x.flatten(1), {})
 
 
@@ -54,7 +54,7 @@ def test_kochs_maps_have_the_sizes_of_figure_4(koch: Params, monkeypatch: pytest
     for name in ("conv2d", "max_pool2d", "linear"):
         monkeypatch.setattr(F, name, partial(watched, getattr(F, name)))
     x = torch.rand(1, 1, 105, 105, generator=torch.Generator().manual_seed(1))
-    z, stats = Koch()(koch, x, measures=True)
+    z, stats = Koch()(koch, x, return_stats=True)
     maps = [(1, 105), (64, 96), (64, 48), (128, 42), (128, 21), (128, 18), (128, 9), (256, 6)]
     shapes = [(c, side, side) for c, side in maps]
     pairs = [shape for before, after in pairwise(shapes) for shape in (before, after)]
@@ -83,7 +83,7 @@ def test_kochs_network_is_torchs_own_layers(koch: Params) -> None:
 
 def test_kochs_weights_are_drawn_as_in_section_3_2(koch: Params, generator: torch.Generator) -> None:
     """Filters N(0, 0.01), biases N(0.5, 0.01), layers N(0, 0.2), the last one too; five standard errors."""
-    theta = koch | Siamese(Wide(), 2, "none", "drawn").init(generator)
+    theta = koch | Siamese(Wide(), 2, "none", "normal").init(generator)
     for name, value in theta.items():
         mean = 0.5 if name.endswith("bias") or name == "offset" else 0.0
         sd = 0.2 if name in ("dense.weight", "distance") else 0.01
@@ -109,7 +109,7 @@ def test_odds_are_a_weighted_distance() -> None:
     """a = (-1, -2), b = 3: from (1, 1) to (0, 0) odds 3 - 1 - 2 = 0, to (0, 2) the same; to (4, 0) -2, to (4, 4) -6."""
     learner = Siamese(Identity(), way=2)
     phi = learner.adapt(THETA, {}, SUPPORT)
-    assert learner.same(THETA, phi, QUERY.x).tolist() == [[0.0, -2.0, 0.0, -6.0]]
+    assert learner.pair_logits(THETA, phi, QUERY.x).tolist() == [[0.0, -2.0, 0.0, -6.0]]
     assert learner.apply(THETA, phi, QUERY.x).tolist() == [[0.0, -4.0]]
 
 

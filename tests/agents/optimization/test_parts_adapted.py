@@ -38,7 +38,7 @@ def test_anil_is_maml_that_does_not_move_the_body(first_order: bool) -> None:
     still = {
         k: torch.zeros_like(v) for k, v in theta.items() if k.startswith("inner_lr.") and k[9:] not in NETWORK.head
     }
-    anil = replace(maml, learn_inner_lr=False, adapted=NETWORK.head)
+    anil = replace(maml, learn_inner_lr=False, adapted_params=NETWORK.head)
     weights = {k: v for k, v in theta.items() if not k.startswith("inner_lr.")}
     expected, found = gradients(maml, theta | still, data), gradients(anil, weights, data)
     assert set(found) == set(weights)
@@ -48,7 +48,7 @@ def test_anil_is_maml_that_does_not_move_the_body(first_order: bool) -> None:
 
 def test_anil_keeps_and_learns_rates_of_the_head_alone() -> None:
     data, generator = experience()
-    learner = MAML(NETWORK, policy_gradient, policy_gradient, learn_inner_lr=True, adapted=NETWORK.head)
+    learner = MAML(NETWORK, policy_gradient, policy_gradient, learn_inner_lr=True, adapted_params=NETWORK.head)
     theta = {k: v.double() for k, v in learner.init(generator).items()}
     assert {k for k in theta if k.startswith("inner_lr.")} == {f"inner_lr.{k}" for k in NETWORK.head}
     assert set(learner.initial_state(theta)) == set(NETWORK.head) == {"layer1.weight", "layer1.bias"}

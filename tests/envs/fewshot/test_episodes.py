@@ -1,4 +1,4 @@
-"""Few-shot images: what an episode holds, and that the data are the papers'."""
+"""Few-shot images: the content of an episode, and that the data are those of the papers."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def sampled() -> ImageSet:
 
 
 def numbered() -> ImageSet:
-    """Every drawing tells its class and number in its first two pixels; 40 classes of 20 drawings."""
+    """Drawings with their class and number in the first two pixels; 40 classes of 20 drawings."""
     pixels = torch.zeros(40, 20, 8, 8, dtype=torch.uint8)
     pixels[..., 0, 0] = torch.arange(40)[:, None].to(torch.uint8) + 1
     pixels[..., 0, 1] = torch.arange(20)[None].to(torch.uint8) + 1
     return ImageSet(pixels, torch.tensor([0, 1, 2, 2]).repeat(10), torch.arange(40) // 4, levels=1)
 
 
-def test_glyphs_are_the_same_for_everyone_and_alphabets_are_not_parted(sampled: ImageSet) -> None:
+def test_glyphs_are_reproducible_and_alphabets_lie_in_one_split(sampled: ImageSet) -> None:
     assert torch.equal(sampled.pixels, glyphs.load(num_alphabets=10).pixels)
     assert sampled.pixels.shape == (200, 20, 28, 28)
     assert 0.03 < sampled.pixels.float().mean() < 0.3
@@ -47,8 +47,8 @@ def test_glyphs_are_the_same_for_everyone_and_alphabets_are_not_parted(sampled: 
     assert [len(sampled.classes(split)) for split in SPLITS] == [120, 20, 60]
 
 
-def test_support_and_query_share_no_drawing_and_labels_tell_classes(generator: torch.Generator) -> None:
-    """Read back from the pixels which class and drawing each picture is."""
+def test_support_and_query_share_no_drawing_and_labels_are_the_classes(generator: torch.Generator) -> None:
+    """The class and number of each drawing are read back from its pixels."""
     family = FewShotImages(numbered(), way=5, shot=3, query=6, turns=())
     support, query = family.examples(family.sample(30, "test", generator))
     for task in range(30):
@@ -66,21 +66,21 @@ def test_support_and_query_share_no_drawing_and_labels_tell_classes(generator: t
         assert support.y[task].bincount().tolist() == [3] * 5
 
 
-def test_the_support_comes_in_another_order_each_time(generator: torch.Generator) -> None:
+def test_the_support_is_shuffled(generator: torch.Generator) -> None:
     family = FewShotImages(numbered(), way=5, shot=1, query=1)
     orders = {tuple(row) for row in family.examples(family.sample(60, "train", generator))[0].y.tolist()}
     assert len(orders) > 40
 
 
-def test_a_lesson_is_a_function_of_its_task(generator: torch.Generator) -> None:
+def test_examples_are_a_function_of_their_task(generator: torch.Generator) -> None:
     family = FewShotImages(numbered(), way=4, shot=2, query=2)
     tasks = family.sample(3, "train", generator)
     one, other = family.examples(tasks), family.examples(tasks)
     assert all(torch.equal(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True))
 
 
-def test_turned_characters_are_classes_of_their_own(generator: torch.Generator) -> None:
-    """The marked corner of a picture is one of four; in one task a character may come in two of its turns."""
+def test_rotated_characters_are_separate_classes(generator: torch.Generator) -> None:
+    """The marked corner of a drawing is one of four; one task may have two rotations of a character."""
     family = FewShotImages(numbered(), way=5, shot=1, query=1)
     tasks = family.sample(200, "train", generator)
     classes = tasks.values[:, :-1].long()
@@ -95,14 +95,16 @@ def test_turned_characters_are_classes_of_their_own(generator: torch.Generator) 
 
 @pytest.mark.parametrize(
     ("way", "shot", "query", "sentence"),
-    [(5, 15, 6, "15 shots and 6 queries are more than the 20 drawings"), (41, 1, 1, "41 ways are more than the 40")],
+    [(5, 15, 6, r"shot 15 \+ query 6 exceeds the 20 drawings"), (41, 1, 1, "way 41 exceeds the 40")],
 )
-def test_too_much_asked_for_is_refused(way: int, shot: int, query: int, sentence: str) -> None:
+def test_too_many_classes_or_drawings_are_refused(way: int, shot: int, query: int, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         FewShotImages(numbered(), way, shot, query)
 
 
-def test_a_missing_damaged_or_foreign_file_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_damaged_or_foreign_file_is_refused_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("METARL_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="there is no packed Omniglot in"):
@@ -136,7 +138,7 @@ def test_nearest_pixels_on_lakes_runs_are_right_87_times_of_400() -> None:
 @real
 @pytest.mark.parametrize(("way", "shot", "expected"), [(5, 1, 45.9), (5, 5, 68.0), (20, 1, 26.3), (20, 5, 48.1)])
 def test_nearest_pixels_on_vinyals_split_are_right_as_often_as_measured(way: int, shot: int, expected: float) -> None:
-    """The nearest support picture by the cosine of 28 x 28 pixels; 300 episodes, three standard errors."""
+    """The nearest support image by the cosine of 28 x 28 pixels; 300 episodes, three standard errors."""
     family = FewShotImages(omniglot.load(), way, shot, 5)
     support, query = family.examples(family.sample(300, "test", torch.Generator().manual_seed(0)))
     s, q = (F.normalize(x.flatten(2), dim=-1) for x in (support.x, query.x))
@@ -145,8 +147,8 @@ def test_nearest_pixels_on_vinyals_split_are_right_as_often_as_measured(way: int
     assert 100 * right.mean().item() == pytest.approx(expected, abs=300 * right.std().item() / len(right) ** 0.5)
 
 
-def test_class_4c_plus_q_is_character_c_turned_by_q_quarters_against_the_clock() -> None:
-    """Every picture of a lesson is a drawing of its character under `rot90`, in each of the four turns."""
+def test_class_4c_plus_q_is_character_c_rotated_counterclockwise_by_q_quarters() -> None:
+    """Every image of a task is a drawing of its character under `rot90`, for each of the four rotations."""
     images = glyphs.load(num_alphabets=10)
     family = FewShotImages(images, 4, 1, 3)
     character = int(images.classes("train")[0])

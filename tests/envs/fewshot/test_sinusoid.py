@@ -1,4 +1,4 @@
-"""Sine waves to be followed."""
+"""Regression of sine waves."""
 
 from __future__ import annotations
 

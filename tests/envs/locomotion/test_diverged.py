@@ -1,4 +1,4 @@
-"""Worlds fed with nonsense: every breakdown is told in its own step, and nobody else notices."""
+"""Worlds that diverge end alone, are flagged at once, and never return NaN or infinity."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ import pytest
 import torch
 from torch import Tensor
 
-from envs.gym import TaskEnv, TaskVectorEnv
 from envs.locomotion.family import Locomotion
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
 from envs.robots import ROBOTS
 
 WORLDS = 32  # odd ones are poisoned, even ones never
-DEADLY = (math.nan, math.inf, -math.inf, 1e12, -1e200)
+
+
+FATAL = (math.nan, math.inf, -math.inf, 1e12, -1e200)
 
 
 def poisoned(worlds: LocomotionWorlds, act: Tensor, rng: np.random.Generator) -> tuple[Tensor, set[int]]:
-    """Actions and states with nonsense in some odd worlds; which of these must break down now."""
-    act, deadly = act.clone(), set()
+    """Actions and states with NaN, infinity or large numbers in some odd worlds, and which of these must diverge."""
+    act, fatal = act.clone(), set()
     for w in rng.choice(np.arange(1, WORLDS, 2), 3, replace=False).tolist():
         match rng.integers(5):
             case 0:
                 act[w, 0, rng.integers(act.shape[2])] = math.nan
-                deadly.add(w)
+                fatal.add(w)
             case 1:
                 act[w, 0] = float(rng.choice([math.inf, -math.inf, 1e30]))  # clipped to full torque
             case 2:
-                worlds.sim.qvel[w, rng.integers(worlds.sim.qvel.shape[1])] = float(rng.choice(DEADLY))
-                deadly.add(w)
+                worlds.sim.qvel[w, rng.integers(worlds.sim.qvel.shape[1])] = float(rng.choice(FATAL))
+                fatal.add(w)
             case 3:
-                worlds.sim.qpos[w, rng.integers(worlds.sim.qpos.shape[1])] = float(rng.choice(DEADLY))
-                deadly.add(w)
+                worlds.sim.qpos[w, rng.integers(worlds.sim.qpos.shape[1])] = float(rng.choice(FATAL))
+                fatal.add(w)
             case _:
-                worlds.sim.qvel[w] *= 1e3  # wild, perhaps not deadly
-    return act, deadly
+                worlds.sim.qvel[w] *= 1e3  # extreme, may diverge or not
+    return act, fatal
 
 
 def fuzz(robot: str, steps: int) -> int:
-    """Poisoned worlds beside clean twins of the even ones; returns how many breakdowns were told."""
+    """Poisoned worlds beside a clean copy of the even ones; returns the number of divergences that were flagged."""
     family = Locomotion(robot, build_family(f"{ROBOTS[robot].__name__}Direction").variables, action_scale=1.0)
     tasks = family.sample(WORLDS, "train", torch.Generator().manual_seed(0))
     ours, twin = (family.worlds(tasks, 1, share=False) for _ in range(2))
     for worlds in (ours, twin):
         worlds.reset(torch.Generator().manual_seed(1))
-    rng, told = np.random.default_rng(0), 0
+    rng, count = np.random.default_rng(0), 0
     for _ in range(steps):
         act = torch.from_numpy(rng.uniform(-1, 1, (WORLDS, 1, family.space.act)))
-        nonsense, deadly = poisoned(ours, act, rng)
-        obs, rew, terminated, diverged = ours.step(nonsense)
+        poisoned_act, fatal = poisoned(ours, act, rng)
+        obs, rew, terminated, diverged = ours.step(poisoned_act)
         clean_obs, clean_rew, clean_terminated, clean_diverged = twin.step(act)
         flagged = set(diverged[:, 0].nonzero().flatten().tolist())
-        assert deadly <= flagged
+        assert fatal <= flagged
         assert not any(w % 2 == 0 for w in flagged)
         assert obs.isfinite().all()
         assert rew[~diverged].isfinite().all()
@@ -62,44 +63,17 @@ def fuzz(robot: str, steps: int) -> int:
         assert torch.equal(rew[::2], clean_rew[::2])
         assert torch.equal(terminated[::2], clean_terminated[::2])
         assert not clean_diverged.any()
-        told += len(flagged)
-    return told
+        count += len(flagged)
+    return count
 
 
 @pytest.mark.parametrize("robot", ROBOTS)
-def test_nonsense_breaks_only_its_own_world_and_is_told_at_once(robot: str) -> None:
+def test_nan_and_infinity_only_affect_their_own_world_and_are_flagged_at_once(robot: str) -> None:
     assert fuzz(robot, 60) > 60
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("robot", ROBOTS)
-def test_a_million_steps_of_nonsense_break_only_their_own_worlds(robot: str) -> None:
+def test_a_million_steps_with_nan_and_infinity_only_affect_their_own_worlds(robot: str) -> None:
     assert fuzz(robot, 1_000_000 // WORLDS) > 10_000
-
-
-def test_the_gymnasium_face_survives_nonsense_with_every_reset_mode() -> None:
-    """Observations stay finite and inside their space; a broken world ends its episode with reward 0."""
-    env = TaskVectorEnv(build_family("HopperStairsUp", num_threads=1), 6)
-    env.reset(seed=0)
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        act = rng.uniform(-1, 1, env.action_space.shape).astype(np.float32)
-        act[rng.integers(6)] = rng.choice([np.nan, np.inf, -1e30])
-        obs, rew, terminated, _, infos = env.step(act)
-        assert env.observation_space.contains(obs)
-        assert np.isfinite(rew).all()
-        assert (rew[infos["diverged"]] == 0).all()
-        assert terminated[infos["diverged"]].all()
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300, 1.0000001, -1e-9])
-def test_a_task_outside_the_family_is_refused_and_changes_nothing(value: float) -> None:
-    env = TaskEnv(build_family("AntStairsUp", num_threads=1))
-    env.reset(seed=0, options={"task": {"direction": 1.0, "stairs_up": 0.5}})
-    before = env._batch.tasks.values.clone()
-    with pytest.raises(ValueError, match=r"stairs_up=.* lies outside this family"):
-        env.reset(options={"task": {"stairs_up": value}})
-    with pytest.raises(ValueError, match=r"stairs_up=.* lies outside this family"):
-        env.set_task({"stairs_up": value})
-    assert torch.equal(env._batch.tasks.values, before)

@@ -1,4 +1,4 @@
-"""Models from strangers: what they may name, and what they may not."""
+"""Untrusted models: which files they may name."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ BROKEN = {  # what it says: the text
     "is not XML .no element found": "",
     "begins with <robot>, expected an MJCF model": '<robot name="r"><link name="l"/></robot>',
     "names too many files": "<mujoco>" + "".join(f'<mesh file="m{i}.stl"/>' for i in range(20_001)) + "</mujoco>",
-    "over 64 MiB of text": "<mujoco>" + " " * MOST_BYTES + "</mujoco>",
-    "which is no place for a file: .*[Ll]oop": '<mujoco><include file="loop.xml"/></mujoco>',
-    "which is no place for a file: .*too long": f'<mujoco><include file="{"a" * 300}.xml"/></mujoco>',
+    "exceed 64 MiB of text": "<mujoco>" + " " * MOST_BYTES + "</mujoco>",
+    "which is not a valid path: .*[Ll]oop": '<mujoco><include file="loop.xml"/></mujoco>',
+    "which is not a valid path: .*too long": f'<mujoco><include file="{"a" * 300}.xml"/></mujoco>',
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder for models, beside which something lies that is none of theirs."""
+    """A folder for models, with a file beside it that they must not read."""
     (tmp_path / "secret.xml").write_text(MODEL)
     own = tmp_path / "own"
     (own / "parts").mkdir(parents=True)
@@ -88,19 +88,19 @@ def test_a_model_that_reaches_out_of_its_folder_is_refused(folder: Path, inside:
 
 @pytest.mark.parametrize("inside", ARCHIVED)
 def test_models_within_archives_are_refused(folder: Path, inside: str) -> None:
-    """MuJoCo would open the archive, which nobody has looked through."""
+    """MuJoCo would open the archive, whose content is not checked."""
     for name in ("a.zip", "a.mjz"):
         with zipfile.ZipFile(folder / name, "w") as archive:
             archive.writestr("inc.xml", '<mujocoinclude><include file="../secret.xml"/></mujocoinclude>')
             archive.writestr("model.xml", MODEL)
     path = folder / "model.xml"
     path.write_text(f"<mujoco>{inside}{BALL}</mujoco>")
-    with pytest.raises(ValueError, match="there is no model"):
+    with pytest.raises(ValueError, match="which does not exist"):
         body_of(path).spec()
 
 
 @pytest.mark.parametrize(("said", "text"), BROKEN.items(), ids=range(len(BROKEN)))
-def test_what_is_no_model_is_refused_in_a_sentence(folder: Path, said: str, text: str) -> None:
+def test_files_that_are_no_models_are_refused_in_one_sentence(folder: Path, said: str, text: str) -> None:
     path = folder / "model.xml"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=rf"model\.xml.* ?{said}") as caught:
@@ -109,7 +109,7 @@ def test_what_is_no_model_is_refused_in_a_sentence(folder: Path, said: str, text
 
 
 def test_a_link_to_a_model_is_that_model(folder: Path) -> None:
-    """What it names is looked for beside the model, by the check and by MuJoCo."""
+    """Its files are searched beside the model, by the check and by MuJoCo."""
     own = folder / "parts" / "real.xml"
     own.write_text(f'<mujoco><include file="more.xml"/>{BALL}</mujoco>')
     (folder / "parts" / "more.xml").write_text('<mujocoinclude><option timestep="0.5"/></mujocoinclude>')
@@ -118,7 +118,7 @@ def test_a_link_to_a_model_is_that_model(folder: Path) -> None:
     assert body_of(folder / "linked.xml").spec().compile().opt.timestep == 0.5
 
 
-def test_a_long_chain_of_includes_is_looked_through_quickly(folder: Path) -> None:
+def test_a_long_chain_of_includes_is_checked_quickly(folder: Path) -> None:
     for i in range(100):
         (folder / f"c{i}.xml").write_text(f'<mujocoinclude><include file="c{i + 1}.xml"/></mujocoinclude>')
     (folder / "c100.xml").write_text('<mujocoinclude><include file="../secret.xml"/></mujocoinclude>')
@@ -126,13 +126,13 @@ def test_a_long_chain_of_includes_is_looked_through_quickly(folder: Path) -> Non
         checked(folder / "c0.xml")
 
 
-def test_no_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.xml cannot be read: No such file"):
         checked(tmp_path / "none.xml")
 
 
 def test_includes_and_meshes_within_the_folder_are_read(folder: Path) -> None:
-    """An include that includes, and a mesh by way of its folder; a circle of includes is MuJoCo's to refuse."""
+    """An include that includes, and a mesh by way of its folder; MuJoCo itself refuses circular includes."""
     path = folder / "model.xml"
     path.write_text(f'<mujoco><compiler meshdir="parts"/><include file="parts/more.xml"/>{BALL}</mujoco>')
     (folder / "parts" / "more.xml").write_text('<mujocoinclude><include file="parts/mesh.xml"/></mujocoinclude>')
@@ -145,6 +145,6 @@ def test_includes_and_meshes_within_the_folder_are_read(folder: Path) -> None:
         mujoco.MjSpec.from_file(str(path))
 
 
-def test_every_body_of_ours_passes() -> None:
+def test_every_robot_of_this_project_passes() -> None:
     for robot in ROBOTS.values():
         assert compile_quietly(robot.spec("gymnasium" if robot.gymnasium_id else "fast")).nu > 0

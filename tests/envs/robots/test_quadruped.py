@@ -1,4 +1,4 @@
-"""The robot dog: its measures, its senses, and that it stands."""
+"""The quadruped: dimensions, observation, and standing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
 from envs.robots.quadruped import REACH, STAND, Quadruped
+from tests.envs.variations.by_hand import actions, driven, worlds_of
 
 
 def worlds(name: str = "QuadrupedDirection", num: int = 1, **task: float) -> LocomotionWorlds:
@@ -22,7 +23,7 @@ def worlds(name: str = "QuadrupedDirection", num: int = 1, **task: float) -> Loc
     return made
 
 
-def test_it_has_the_published_measures() -> None:
+def test_it_has_the_published_dimensions() -> None:
     """Go1: 13.1 kg with rotors, legs of 0.213 m, 23.7 and 35.55 N m, hips within 0.863 rad."""
     model = worlds().family.model
     assert model.nu == 12
@@ -32,7 +33,7 @@ def test_it_has_the_published_measures() -> None:
     assert model.opt.timestep * Quadruped.frame_skip == pytest.approx(1 / 50)
 
 
-def test_it_stands_for_ten_seconds_without_being_told_to() -> None:
+def test_it_stands_for_ten_seconds_with_zero_actions() -> None:
     dog = worlds(num=8)
     for _ in range(500):
         _, _, terminated, diverged = dog.step(torch.zeros(8, 1, 12))
@@ -40,7 +41,7 @@ def test_it_stands_for_ten_seconds_without_being_told_to() -> None:
     assert (dog.sim.qpos[:, 2] - 0.28).abs().max() < 0.02
 
 
-def test_it_feels_gravity_in_its_own_frame() -> None:
+def test_it_observes_gravity_in_its_own_frame() -> None:
     """Nose up by 30 degrees (about -y): down is backwards and below, (-sin 30, 0, -cos 30) in the trunk's frame."""
     dog = worlds()
     half = np.deg2rad(-30) / 2
@@ -48,8 +49,8 @@ def test_it_feels_gravity_in_its_own_frame() -> None:
     assert Quadruped.gravity(dog.body)[0].tolist() == pytest.approx([-0.5, 0, -np.sqrt(0.75)])
 
 
-def test_it_feels_the_slope_that_it_stands_on() -> None:
-    """Level with an incline of 8 degrees that rises to the left (+y), it feels gravity pull to the right."""
+def test_it_observes_the_slope_that_it_stands_on() -> None:
+    """Level with an incline of 8 degrees that rises to the left (+y), gravity points to the right."""
     dog = worlds("QuadrupedSlope", direction=1.0, slope_deg=8.0, slope_heading_deg=90.0)
     dog.sim.qpos[0, 3:7] = torch.tensor([1.0, 0, 0, 0])
     angle = np.deg2rad(8)
@@ -62,7 +63,7 @@ def test_an_action_moves_the_targets_around_standing() -> None:
     obs, *_ = dog.step(act[None, None])
     targets = torch.tensor(STAND) + act * torch.tensor(REACH)
     assert torch.allclose(dog.sim.ctrl[0], targets.double())
-    assert torch.allclose(obs[0, 0, -12:].float(), act)  # it remembers
+    assert torch.allclose(obs[0, 0, -12:].float(), act)  # the latest action
     assert obs.shape == (1, 1, 42)
     again = dog.reset(torch.Generator().manual_seed(0))
     assert (again[0, 0, -12:] == 0).all()
@@ -76,6 +77,13 @@ def test_it_fails_when_it_lies_or_tips_over() -> None:
     assert Quadruped.terminated(dog.body).tolist() == [False, True, True]
 
 
-def test_a_quadruped_has_no_twin_in_gymnasium() -> None:
-    with pytest.raises(ValueError, match="no twin in gymnasium"):
+def test_gymnasium_physics_are_refused() -> None:
+    with pytest.raises(ValueError, match="gymnasium has no environment of the quadruped"):
         build_family("QuadrupedGoal", physics="gymnasium")
+
+
+def test_controls_are_standing_plus_scaled_actions() -> None:
+    worlds = worlds_of("quadruped", {"motor": 1.0})
+    act = actions(12)[0]
+    driven(worlds, act[None])
+    assert worlds.sim.ctrl[0].numpy() == pytest.approx(np.array(STAND) + act * np.array(REACH), abs=1e-12)

@@ -52,7 +52,7 @@ class Pendulum(Robot):
     height_index = None
 '''
 MODEL = """<mujoco><option timestep="0.01"/><worldbody><geom type="plane" size="5 5 1"/><body name="stick" pos="0 0 2">
-<joint name="swing" type="hinge" axis="0 1 0" damping="0.1"/><geom name="ball" size="0.1" pos="0 0 1"/></body></worldbody>
+<joint name="swing" type="hinge" axis="0 1 0" damping="0.1"/><geom size="0.1" pos="0 0 1"/></body></worldbody>
 <actuator><motor joint="swing" ctrlrange="-1 1"/></actuator></mujoco>"""
 VARIATION = '''
 """Weaker gravity."""
@@ -67,7 +67,8 @@ VARIATIONS = Variation("lightness", "dynamics", "", 0.1, 2.0, "gravity, times th
 '''
 FAMILY = '''
 """A distribution of our own."""
-from envs.classic.definition import BOTH_WAYS, Definition
+from envs.classic.definition import Definition
+from envs.locomotion.families import BOTH_WAYS
 from envs.robots.half_cheetah import HalfCheetah
 
 DEFINITIONS = {"our-cheetah": Definition("our cheetah, both ways, H 20", HalfCheetah, (BOTH_WAYS,), horizon=20)}

@@ -1,4 +1,4 @@
-"""Several processes that train together: one result, and nobody needed to go on when one is lost."""
+"""Several processes that train together give the result of one, and resume by themselves when one is lost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from envs import rng as rng
+from envs import rng
 from metarl.cli.app import main
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import UserError
-from metarl.runs import checkpoint
-from metarl.runs import folder as runs
+from metarl.runs import checkpoint, folder
 from tests.together import ROOT, distance, load_file, together, trained
 
 OPTIONS = (
@@ -29,19 +28,21 @@ TRAIN = ["-m", "metarl", "train", "maml_point", *OPTIONS.split()]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
-def shares(parts: int, tasks: int) -> list[rng.ShardGenerator]:
+def shards(parts: int, tasks: int) -> list[rng.ShardGenerator]:
     out = []
     for rank in range(parts):
-        own = Ranks(rank, parts).own(tasks)
+        own = Ranks(rank, parts).shard(tasks)
         out.append(rng.shard_generator(torch.Generator().manual_seed(3), own.start, own.stop, tasks))
     return out
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("draw", [rng.uniform, rng.normal])
-def test_every_task_has_its_own_luck_whoever_lives_through_it(draw: Callable[..., torch.Tensor], axis: int) -> None:
-    """Five tasks of two worlds, by one and by three processes; twice, for what is drawn next must agree too."""
-    alone, some = torch.Generator().manual_seed(3), shares(3, 5)
+def test_every_task_has_its_own_random_numbers_in_whichever_process(
+    draw: Callable[..., torch.Tensor], axis: int
+) -> None:
+    """Five tasks of two worlds, in one and in three processes; twice, since later draws must agree too."""
+    alone, some = torch.Generator().manual_seed(3), shards(3, 5)
     for _ in range(2):
         whole = draw((10, 4) if axis == 0 else (4, 10), alone, axis=axis)
         counts = [2 * (s.last - s.first) for s in some]
@@ -51,39 +52,39 @@ def test_every_task_has_its_own_luck_whoever_lives_through_it(draw: Callable[...
     assert all(torch.equal(s.get_state(), alone.get_state()) for s in some)
 
 
-def test_a_share_stays_one_on_another_device() -> None:
+def test_a_shard_generator_stays_one_on_another_device() -> None:
     class Elsewhere(rng.ShardGenerator):
         @property
         def device(self) -> torch.device:  # type: ignore[override]  # an attribute of torch's
             return torch.device("meta")
 
-    share = Elsewhere()
-    share.first, share.last, share.all_reduce_sum = 1, 3, 4
-    there = rng.on_device(torch.device("cpu"), share)
+    shard = Elsewhere()
+    shard.first, shard.last, shard.total = 1, 3, 4
+    there = rng.on_device(torch.device("cpu"), shard)
     assert isinstance(there, rng.ShardGenerator)
-    assert (there.first, there.last, there.all_reduce_sum) == (1, 3, 4)
+    assert (there.first, there.last, there.total) == (1, 3, 4)
     assert rng.on_device(torch.device("cpu"), there) is there
 
 
-def test_tasks_are_shared_out_evenly_and_completely() -> None:
+def test_tasks_are_sharded_evenly_and_completely() -> None:
     for count in range(1, 8):
-        own = [Ranks(r, count).own(7) for r in range(count)]
+        own = [Ranks(r, count).shard(7) for r in range(count)]
         assert [i for s in own for i in range(7)[s]] == list(range(7))
         assert max(s.stop - s.start for s in own) - min(s.stop - s.start for s in own) <= 1
     with pytest.raises(UserError, match="num_tasks is 3, expected at least one for each of the 4 processes"):
-        Ranks(0, 4).own(3)
+        Ranks(0, 4).shard(3)
 
 
-def test_alone_everything_is_ones_own() -> None:
+def test_a_single_process_gets_its_own_values_back() -> None:
     x = torch.randn(3)
     assert SINGLE_PROCESS.all_reduce_sum(x) is x
     assert SINGLE_PROCESS.mean([x], 0.0)[0] is x
-    assert SINGLE_PROCESS.first(b"words") == b"words"
+    assert SINGLE_PROCESS.broadcast(b"words") == b"words"
 
 
-def test_two_processes_come_to_what_one_comes_to(tmp_path: Path) -> None:
-    """Five tasks, two here and three there: every kind of outer step, memories with minibatches of trials and of
-    episodes, the oracle, pictures. TRPO's linear system is ill-conditioned: it amplifies rounding the most."""
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """Five tasks, two and three a process: every kind of outer step, recurrent learners with minibatches of trials and
+    of episodes, the oracle, images. TRPO's linear system is ill-conditioned: it amplifies rounding the most."""
     names = ["maml_point", "maml_trpo_cheetah_direction", "quickstart_oracle", "reptile_cheetah_direction"]
     names += ["gru_robot", "gru_episode_robot", "snail_bandit", "fomaml_omniglot", "ntm_copy"]
     together(names, 2, tmp_path)
@@ -111,8 +112,8 @@ def workers(parent: int) -> list[int]:
     return sorted(int(pid) for pid in found if b"metarl" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
-def synchronize_device(iteration: int, process: subprocess.Popen[str], besides: Set[Path] = frozenset()) -> Path:
-    """The folder of the run, once it has that checkpoint."""
+def wait_for_checkpoint(iteration: int, process: subprocess.Popen[str], besides: Set[Path] = frozenset()) -> Path:
+    """The run folder, once it has that checkpoint."""
     while True:
         for path in set(Path("runs").glob("maml_point/*")) - besides:
             if (path / "checkpoints" / f"iteration_{iteration:07d}").is_dir():
@@ -122,62 +123,63 @@ def synchronize_device(iteration: int, process: subprocess.Popen[str], besides: 
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes in /proc")
-def test_training_goes_on_by_itself_when_a_process_is_killed(workdir: Path) -> None:
-    """Each of the two is killed once; it ends with the bits of a training that nobody disturbed."""
+def test_training_resumes_bit_exactly_when_a_process_is_killed(workdir: Path) -> None:
+    """Each of the two is killed once; training ends with the same bits as one without interruptions."""
     whole = started()
     said = whole.communicate()[0]
     assert whole.returncode == 0, said
-    first = runs.find("maml_point")
+    first = folder.find("maml_point")
     assert [r["iteration"] for r in first.records()] == list(range(1, 25))
-    assert said.count("reproduce: metarl train") == 1  # one process speaks
+    assert said.count("reproduce: metarl train") == 1  # only the first process prints
 
     killed = started("--max-restarts", "2")
     for rank, iteration in ((1, 4), (0, 12)):
-        synchronize_device(iteration, killed, {first.path})
+        wait_for_checkpoint(iteration, killed, {first.path})
         os.kill(workers(killed.pid)[rank], signal.SIGKILL)
     said = killed.communicate()[0]
     assert killed.returncode == 0, said
     assert said.count("resuming runs/maml_point") == 2
-    second = next(r for r in runs.every() if r.path != first.path)
+    second = next(r for r in folder.every() if r.path != first.path)
     assert [r["iteration"] for r in second.records()] == list(range(1, 25))
     a, b = (checkpoint.packed(checkpoint.load_newest(r.checkpoints)._replace(seconds=0.0)) for r in (first, second))
     assert a == b
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes in /proc")
-def test_all_stop_and_save_where_one_is_asked_to(workdir: Path) -> None:
+def test_all_processes_stop_and_save_when_one_is_asked_to(workdir: Path) -> None:
     both = started()
-    run = runs.Run(synchronize_device(4, both))
+    run = folder.Run(wait_for_checkpoint(4, both))
     os.kill(workers(both.pid)[1], signal.SIGTERM)
     said = both.communicate()[0]
-    assert f"stopped and saved; go on with: metarl resume {run.path}" in said
+    assert f"stopped and saved; resume with: metarl resume {run.path}" in said
     reached = checkpoint.load_newest(run.checkpoints).iteration
     assert 4 <= reached == run.records()[-1]["iteration"] < 24
 
 
-def test_processes_that_are_started_again_find_their_run(
+def test_restarted_processes_find_their_run(
     small: Callable[..., Config], workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By their launch, ended or not; by a job that was requeued, only what did not end; never with other settings."""
+    """By their launch, finished or not; by a requeued job, only an unfinished run; never with other settings."""
     config, other = small("maml_point"), small("maml_point", seed=1)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    run = runs.create("maml_point", config, "", "one")
-    assert runs.create("maml_point", config, "").path != run.path
-    assert runs.find_resumable("maml_point", config, None) is None
-    assert runs.find_resumable("maml_point", config, "two") is None
-    assert runs.find_resumable("maml_point", other, "one") is None
+    run = folder.create("maml_point", config, "", "one")
+    assert folder.create("maml_point", config, "").path != run.path
+    assert folder.find_resumable("maml_point", config, None) is None
+    assert folder.find_resumable("maml_point", config, "two") is None
+    assert folder.find_resumable("maml_point", other, "one") is None
 
     def found(launch: str) -> Path | None:
-        again = runs.find_resumable("maml_point", config, launch)
+        again = folder.find_resumable("maml_point", config, launch)
         return again.path if again else None
 
     assert found("one") == run.path
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert found("two") == run.path
-    (run.path / "broke_down.txt").write_text("the loss was NaN")
-    assert found("one") == run.path
-    assert found("two") is None
-    (run.path / "broke_down.txt").unlink()
+    for name in ("diverged.txt", "broke_down.txt"):  # the second is the name in version 0.11
+        (run.path / name).write_text("the loss was NaN")
+        assert found("one") == run.path
+        assert found("two") is None
+        (run.path / name).unlink()
     (run.checkpoints / "iteration_0000002").mkdir(parents=True)
     assert found("one") == run.path
     assert found("two") is None
@@ -186,7 +188,7 @@ def test_processes_that_are_started_again_find_their_run(
 def test_several_processes_only_train(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(os, "_exit", sys.exit)  # at once, and not by way of what would wait for the others
+    monkeypatch.setattr(os, "_exit", sys.exit)  # exits without waiting for the other processes
     with pytest.raises(SystemExit) as left:
         main(["list", "configs"])
     assert left.value.code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,20 @@ def test_without_scores_no_checkpoint_is_the_best(tmp_path: Path) -> None:
     checkpoint.save(run.checkpoints, state(1))
     with pytest.raises(UserError, match="give the run without @best"):
         checkpoint.selected_iteration(run)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("iteration", -1), ("env_steps", True), ("env_steps", 1.5), ("seconds", 10**400), ("score", 10**400)],
+)
+def test_impossible_numbers_are_refused_in_one_sentence(key: str, value: object) -> None:
+    files = checkpoint.packed(state(1))
+    numbers = json.loads(files["state.json"])
+    files["state.json"] = json.dumps({**numbers, key: value}).encode()
+    with pytest.raises(checkpoint.UNREADABLE):
+        checkpoint.unpacked(files)
+
+
+def test_equal_states_give_equal_bytes_and_come_back(tmp_path: Path) -> None:
+    assert checkpoint.packed(state(3)) == checkpoint.packed(state(3))
+    assert checkpoint.packed(checkpoint.unpacked(checkpoint.packed(state(3)))) == checkpoint.packed(state(3))

@@ -1,6 +1,6 @@
-"""What a stranger may send: run folders, checkpoints, data files and words that try to be more than data.
+"""Hostile input: run folders, checkpoints, data files and arguments of unknown origin.
 
-No code of theirs runs, nothing is written outside the run folder, and each is refused in one sentence.
+None of it is executed, nothing is written outside the run folder, and each is refused in one sentence.
 """
 
 from __future__ import annotations
@@ -18,31 +18,30 @@ import pytest
 
 from metarl.cli import app as cli
 from metarl.config import files as settings
-from metarl.config.schema import Config
+from metarl.config.experiment import Config
 from metarl.errors import UserError
-from metarl.runs import checkpoint
-from metarl.runs import folder as runs
+from metarl.runs import checkpoint, environment, folder
 from metarl.training.trainer import Trainer
 from tests import damage, damage_kinds
 
-MARK = "they_ran_code"
+MARK = "code_was_run"
 PICKLES = [pickle.dumps(os.mkdir, protocol=p) for p in range(6)]
 
 
-class Runs:
-    """Pickles to a call."""
+class RunsCode:
+    """Pickles to a call of `os.mkdir`."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         return os.mkdir, (MARK,)
 
 
-PICKLES += [pickle.dumps(Runs(), protocol=p) for p in range(6)]
+PICKLES += [pickle.dumps(RunsCode(), protocol=p) for p in range(6)]
 TAGS = [
     f"!!python/object/apply:os.mkdir [{MARK}]",
     f"!!python/object/new:os.mkdir [{MARK}]",
     "!!python/name:os.system",
     "!!python/module:os",
-    "!!python/object:tests.metarl.runs.test_hostile.Runs {}",
+    "!!python/object:tests.metarl.runs.test_hostile.RunsCode {}",
     f"!!python/object/apply:subprocess.check_output [[mkdir, {MARK}]]",
     f"!!python/object/apply:builtins.eval [\"__import__('os').mkdir('{MARK}')\"]",
     "!!binary aGVsbG8=",
@@ -64,9 +63,9 @@ NAMES = [
         "x" * 300,
         "\udc80",
         "~/x",
-        "$(mkdir they_ran_code)",
+        "$(mkdir code_was_run)",
     ),
-    *("`mkdir they_ran_code`", "os.system", "builtins:eval", "http://x/y", "file:///etc/passwd", "{}", "%s%s%s", "\n"),
+    *("`mkdir code_was_run`", "os.system", "builtins:eval", "http://x/y", "file:///etc/passwd", "{}", "%s%s%s", "\n"),
 ]
 KEYS = (
     "tasks.name",
@@ -82,11 +81,11 @@ COMMANDS = (["resume"], ["evaluate"], ["plot"], ["record"], ["compare"])
 
 @pytest.fixture
 def watched(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was done that no data may do; torch, git and the tests have done theirs by then."""
+    """Forbidden operations so far: code that was run, files written outside the working directory."""
     done: list[str] = []
-    monkeypatch.setattr(runs, "commit", lambda: None)
+    monkeypatch.setattr(environment, "commit", lambda: None)  # git is allowed
 
-    def update_input_stats(event: str, arguments: tuple[Any, ...]) -> None:
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if not watching[0]:
             return
         if event in ("pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):
@@ -97,54 +96,54 @@ def watched(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 done.append(f"wrote {path}")
 
     watching = [True]
-    sys.addaudithook(update_input_stats)
+    sys.addaudithook(hook)
     yield done  # type: ignore[misc]
     watching[0] = False
 
 
 def refused(words: list[str]) -> str:
-    """What a command says that refuses."""
+    """The error message of a command that must fail."""
     with pytest.raises(UserError) as caught:
         cli._run(words)
-    said = str(caught.value)
-    assert "\n" not in said
-    assert 10 < len(said) < 5000
-    return said
+    message = str(caught.value)
+    assert "\n" not in message
+    assert 10 < len(message) < 5000
+    return message
 
 
 @pytest.fixture
-def run(small: Callable[..., Config], workdir: Path) -> runs.Run:
+def run(small: Callable[..., Config], workdir: Path) -> folder.Run:
     """One iteration of a point's training."""
     config = small("maml_point")
-    made, trainer = runs.create("point", config, ""), Trainer(config)
+    made, trainer = folder.create("point", config, ""), Trainer(config)
     trainer.iterate()
     checkpoint.save(made.checkpoints, trainer.state)
     return made
 
 
-def quiet(watched: list[str], workdir: Path) -> None:
+def assert_nothing_ran(watched: list[str], workdir: Path) -> None:
     assert watched == []
     assert not list(workdir.rglob(MARK))
 
 
 @pytest.mark.parametrize("slot", [*checkpoint.FILES, checkpoint.MANIFEST])
-def test_pickles_in_a_checkpoint_are_bytes(slot: str, run: runs.Run, watched: list[str], workdir: Path) -> None:
-    (folder,) = run.checkpoints.glob("iteration_*")
-    content = (folder / slot).read_bytes()
+def test_pickles_in_a_checkpoint_are_bytes(slot: str, run: folder.Run, watched: list[str], workdir: Path) -> None:
+    (path,) = run.checkpoints.glob("iteration_*")
+    content = (path / slot).read_bytes()
     for payload in PICKLES:
-        (folder / slot).write_bytes(payload)
+        (path / slot).write_bytes(payload)
         assert "could not be read" in refused(["evaluate", str(run.path)]) or slot != checkpoint.MANIFEST
         if slot in checkpoint.FILES:
-            damage_kinds.reseal(folder, slot, payload)
+            damage_kinds.reseal(path, slot, payload)
             refused(["resume", str(run.path)])
-        (folder / slot).write_bytes(content)
+        (path / slot).write_bytes(content)
         if slot in checkpoint.FILES:
-            damage_kinds.reseal(folder, slot, content)
-    quiet(watched, workdir)
+            damage_kinds.reseal(path, slot, content)
+    assert_nothing_ran(watched, workdir)
 
 
 @pytest.mark.parametrize("tag", [*TAGS, BOMB])
-def test_tags_in_settings_are_refused(tag: str, run: runs.Run, watched: list[str], workdir: Path) -> None:
+def test_tags_in_settings_are_refused(tag: str, run: folder.Run, watched: list[str], workdir: Path) -> None:
     good = (run.path / "config.yaml").read_text()
     for text in (tag, f"tasks: {tag}\n", good.replace("seed: 0", f"seed: {tag}"), good + f"\nextra: {tag}\n"):
         (run.path / "config.yaml").write_text(text)
@@ -152,29 +151,29 @@ def test_tags_in_settings_are_refused(tag: str, run: runs.Run, watched: list[str
             refused([*command, str(run.path)])
         (workdir / "theirs.yaml").write_text(text)
         refused(["train", "theirs.yaml"])
-    quiet(watched, workdir)
+    assert_nothing_ran(watched, workdir)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_are_names(name: str, run: runs.Run, watched: list[str], workdir: Path) -> None:
+def test_names_are_only_names(name: str, run: folder.Run, watched: list[str], workdir: Path) -> None:
     before = sorted(p.name for p in workdir.parent.iterdir())
     for key in KEYS:
         refused(["train", "quickstart", f"--{key}", name])
     for command in (*COMMANDS, ["train"]):
         refused([*command, name])
     assert sorted(p.name for p in workdir.parent.iterdir()) == before
-    quiet(watched, workdir)
+    assert_nothing_ran(watched, workdir)
 
 
 @pytest.mark.parametrize("file", ["metrics.jsonl", "environment.json", "place.json", "evaluation_test_x.json", "lock"])
-def test_other_files_of_a_run_are_data(file: str, run: runs.Run, watched: list[str], workdir: Path) -> None:
-    """What cannot be read of them is passed over or refused, and never taken for more."""
+def test_other_files_of_a_run_are_data(file: str, run: folder.Run, watched: list[str], workdir: Path) -> None:
+    """What cannot be read of them is ignored or refused, and never executed."""
     for payload in (*PICKLES[::3], b"\xff\xfe", b"[" * 100_000, b'{"iteration": "x"}', b"null", b"", b"{}"):
         (run.path / file).write_bytes(payload)
         for words in (["plot", str(run.path)], ["list", "runs"]):
             with suppress(UserError):
                 cli._run(words)
-    quiet(watched, workdir)
+    assert_nothing_ran(watched, workdir)
 
 
 def test_data_files_are_data(watched: list[str], workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,20 +181,20 @@ def test_data_files_are_data(watched: list[str], workdir: Path, monkeypatch: pyt
     for payload in PICKLES:
         (workdir / "omniglot.npz").write_bytes(payload)
         refused(["train", "prototypical_omniglot", "--data", str(workdir / "omniglot.npz")])
-    quiet(watched, workdir)
+    assert_nothing_ran(watched, workdir)
 
 
-def test_a_link_out_of_the_run_is_not_followed(run: runs.Run, watched: list[str], workdir: Path) -> None:
-    (folder,) = run.checkpoints.glob("iteration_*")
+def test_a_link_out_of_the_run_is_not_followed(run: folder.Run, watched: list[str], workdir: Path) -> None:
+    (path,) = run.checkpoints.glob("iteration_*")
     elsewhere = workdir / "elsewhere"
-    folder.rename(elsewhere)
-    folder.symlink_to(elsewhere)
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
     assert "it is a link" in refused(["evaluate", str(run.path)])
-    quiet(watched, workdir)
+    assert_nothing_ran(watched, workdir)
 
 
-def test_nothing_here_can_read_pickles() -> None:
-    """No module of ours asks for pickle, or for what reads it."""
+def test_no_module_can_read_pickles() -> None:
+    """No module imports pickle, or calls what reads it."""
     root = Path(settings.__file__).parents[2]
     words = (
         "import pickle",
@@ -207,8 +206,8 @@ def test_nothing_here_can_read_pickles() -> None:
         "eval(",
         "exec(",
     )
-    for folder in ("metarl", "envs", "agents"):
-        for path in (root / folder).rglob("*.py"):
+    for floor in ("metarl", "envs", "agents"):
+        for path in (root / floor).rglob("*.py"):
             text = path.read_text()
             assert not [w for w in words if w in text.replace(".eval(", "")], path
 
@@ -217,7 +216,7 @@ FAULTS = Path(__file__).parents[2] / "faults.py"
 
 
 @pytest.mark.parametrize(("kind", "count"), [("kill", 24), ("disk", 16)])
-def test_no_kill_and_no_disk_loses_or_changes_a_training(kind: str, count: int) -> None:
+def test_no_kill_and_no_disk_failure_loses_or_changes_a_training(kind: str, count: int) -> None:
     root = FAULTS.parents[1]
     command = [sys.executable, "-m", "tests.faults", kind, str(count)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
@@ -225,7 +224,7 @@ def test_no_kill_and_no_disk_loses_or_changes_a_training(kind: str, count: int) 
     assert f"{count} of kind {kind}: nothing lost, nothing changed" in done.stdout
 
 
-def test_no_damaged_checkpoint_comes_through() -> None:
+def test_no_damaged_checkpoint_is_loaded() -> None:
     refused = damage.main(360)
     assert set(refused) == set(damage_kinds.DAMAGES)
     assert all(refused[name] == 20 for name in refused)

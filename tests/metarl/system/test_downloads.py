@@ -1,4 +1,4 @@
-"""`metarl data`: archives in, packed files out, everything else one sentence; and --data, which says where they are."""
+"""`metarl data` packs archives or fails in one sentence; `--data` says where packed files are."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from PIL import Image
 
 from envs.fewshot import omniglot, omniglot_pack
 from metarl.cli import app as cli
-from metarl.runs import folder as runs
-from metarl.system import downloads as data
+from metarl.runs import folder
+from metarl.system import downloads
 
-TOLD = {
+METADATA = {
     "license": "none",
     "alphabets": [["Runes", 2, 7, "background", [2, 0, 0]], ["Ogham", 3, 1, "evaluation", [1, 0, 2]]],
     "small1": ["Runes"],
@@ -55,9 +55,9 @@ class Lake:
         folder.mkdir()
         self.ink = np.random.default_rng(0).random((5, 20, 105, 105)) < 0.1
         self.pictures = [Image.fromarray(~ink) for ink in self.ink.reshape(-1, 105, 105)]
-        monkeypatch.setattr(omniglot_pack, "_told", lambda: TOLD)
-        self.know("images28", np.packbits(self.small().reshape(5, 20, -1), axis=-1))
-        self.know("images105", np.packbits(self.ink, axis=-1))
+        monkeypatch.setattr(omniglot_pack, "read_metadata", lambda: METADATA)
+        self.set_checksum("images28", np.packbits(self.small().reshape(5, 20, -1), axis=-1))
+        self.set_checksum("images105", np.packbits(self.ink, axis=-1))
         self.members = {
             NAMES[0]: [
                 f"images_background/Runes/character{c:02d}/{6 + c:04d}_{j:02d}.png"
@@ -76,7 +76,7 @@ class Lake:
         return ~np.stack([np.asarray(p.resize((28, 28))) for p in self.pictures]).reshape(5, 20, 28, 28)
 
     def write(self, name: str, pictures: list[Picture], **others: bytes) -> None:
-        """An archive of pictures, with other members; its digest is taken for the author's."""
+        """An archive of pictures and other members; its digest replaces the author's."""
         with ZipFile(self.folder / name, "w") as archive:
             for member, picture in zip(self.members[name], pictures, strict=False):
                 archive.writestr(member, others.pop(member, None) or png(picture))
@@ -86,9 +86,9 @@ class Lake:
 
     def sign(self, name: str) -> None:
         digest = hashlib.md5((self.folder / name).read_bytes()).hexdigest()
-        self.monkeypatch.setitem(data.MD5, name, digest)
+        self.monkeypatch.setitem(downloads.MD5, name, digest)
 
-    def know(self, name: str, array: np.ndarray) -> None:
+    def set_checksum(self, name: str, array: np.ndarray) -> None:
         self.monkeypatch.setitem(omniglot_pack.PIXELS, name, hashlib.sha256(array.tobytes()).hexdigest())
 
 
@@ -96,7 +96,7 @@ class Lake:
 def lake(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     monkeypatch.setenv("XDG_CACHE_HOME", str(workdir / "cache"))
     monkeypatch.delenv("METARL_DATA", raising=False)
-    monkeypatch.setattr(data, "SOURCE", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr(downloads, "SOURCE", "http://127.0.0.1:9")  # no server
     return Lake(workdir / "archives", monkeypatch)
 
 
@@ -108,7 +108,7 @@ def server(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
         def log_message(self, *_: object) -> None: ...
 
     with HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(lake.folder))) as served:
-        monkeypatch.setattr(data, "SOURCE", f"http://127.0.0.1:{served.server_port}")
+        monkeypatch.setattr(downloads, "SOURCE", f"http://127.0.0.1:{served.server_port}")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         thread = threading.Thread(target=served.serve_forever, daemon=True)
         thread.start()
@@ -117,7 +117,7 @@ def server(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
         thread.join()
 
 
-def test_archives_at_hand_are_packed_pixel_by_pixel(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_local_archives_are_packed_pixel_by_pixel(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run([*FROM, "--out", "packed"], capsys)
     assert code == 0, err
     assert "wrote packed/omniglot.npz" in out
@@ -126,8 +126,8 @@ def test_archives_at_hand_are_packed_pixel_by_pixel(lake: Lake, capsys: pytest.C
         assert set(full.files) - set(small.files) == {"images105"}
         assert np.array_equal(np.unpackbits(full["images105"], axis=-1, count=105), lake.ink)
         assert np.array_equal(np.unpackbits(small["images28"], axis=-1).reshape(5, 20, 28, 28), lake.small())
-        told = {name: small[name].tolist() for name in small.files if not name.startswith("images")}
-    assert told == {
+        facts = {name: small[name].tolist() for name in small.files if not name.startswith("images")}
+    assert facts == {
         "alphabet_names": ["Runes", "Ogham"],
         "alphabet": [0, 0, 1, 1, 1],
         "character": [1, 2, 1, 2, 3],
@@ -143,7 +143,7 @@ def test_archives_at_hand_are_packed_pixel_by_pixel(lake: Lake, capsys: pytest.C
     }
 
 
-def test_it_is_fetched_once_and_found_in_the_cache(
+def test_it_is_downloaded_once_and_found_in_the_cache(
     server: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, out, err = run(["data", "omniglot"], capsys)
@@ -152,14 +152,14 @@ def test_it_is_fetched_once_and_found_in_the_cache(
     assert str(found) in out
     assert sorted(p.name for p in found.parent.iterdir()) == ["omniglot.npz", "omniglot28.npz"]
     before = found.stat().st_mtime_ns
-    monkeypatch.setattr(data, "SOURCE", "http://127.0.0.1:9")
+    monkeypatch.setattr(downloads, "SOURCE", "http://127.0.0.1:9")
     code, out, _ = run(["data", "omniglot"], capsys)
     assert code == 0
     assert "holds omniglot.npz and omniglot28.npz already" in out
     assert found.stat().st_mtime_ns == before
 
 
-def test_a_damaged_file_is_made_anew_and_a_whole_one_left_alone(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_file_is_replaced_and_an_intact_one_is_kept(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     words = [*FROM, "--out", "packed"]
     assert run(words, capsys)[0] == 0
     full, small = Path("packed/omniglot.npz"), Path("packed/omniglot28.npz")
@@ -173,7 +173,7 @@ def test_a_damaged_file_is_made_anew_and_a_whole_one_left_alone(lake: Lake, caps
     assert full.stat().st_mtime_ns == before
 
 
-def test_what_else_an_archive_holds_is_never_unpacked(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_members_of_an_archive_are_never_unpacked(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     lake.write(NAMES[1], lake.pictures[40:], **{"../../evil": b"x", "/tmp/../evil": b"x", "images_evaluation/e": b"x"})
     assert run([*FROM, "--out", "packed"], capsys)[0] == 0
     assert not list(Path.cwd().parent.rglob("evil"))
@@ -224,7 +224,7 @@ def spoil(lake: Lake, how: str) -> None:
         ("another size", "104 x 105 pixels of mode 1, expected 105 x 105 of one bit"),
         ("grey", "105 x 105 pixels of mode L, expected 105 x 105 of one bit"),
         ("too large", "more than 10000 bytes"),
-        ("other pictures", "the pictures are not Omniglot's: the checksum of images28 is another one"),
+        ("other pictures", "the checksum of images28 differs from that of Omniglot"),
     ],
 )
 def test_wrong_archives_are_one_sentence(
@@ -249,18 +249,18 @@ def test_no_network_says_what_to_do(
         return err
 
     assert "images_background.zip could not be fetched (Connection refused)" in said()
-    monkeypatch.setattr(data, "SOURCE", "http://no-such-host.invalid")
+    monkeypatch.setattr(downloads, "SOURCE", "http://no-such-host.invalid")
     assert "could not be fetched (" in said()
 
 
-def test_a_server_that_has_or_sends_the_wrong_thing(server: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_answer_of_the_server_is_an_error(server: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     (server.folder / NAMES[0]).write_bytes(b"<html>")
     assert "images_background.zip is cut off or another file: 6 bytes" in run(["data", "omniglot"], capsys)[2]
     (server.folder / NAMES[0]).unlink()
     assert "could not be fetched (HTTP 404)" in run(["data", "omniglot"], capsys)[2]
 
 
-def test_places_that_are_none(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_that_do_not_exist_are_errors(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
     code, _, err = run([*FROM, "--out", "file/packed"], capsys)
     assert code == 2
@@ -270,7 +270,7 @@ def test_places_that_are_none(lake: Lake, capsys: pytest.CaptureFixture[str]) ->
     assert "--from is 'file', expected a folder" in err
 
 
-def test_a_full_disk_leaves_no_half_file(
+def test_a_full_disk_leaves_no_incomplete_file(
     lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(file: Any, **_: object) -> None:
@@ -286,16 +286,16 @@ def test_a_full_disk_leaves_no_half_file(
 
 def test_the_shipped_facts_are_those_of_the_literature() -> None:
     """964 and 659 characters; 4112, 688 and 1692 with their turns; 10 alphabets in two one-shot runs of 20 each."""
-    told = omniglot_pack.facts()
-    assert np.bincount(told["split_lake"]).tolist() == [964, 659]
-    assert (4 * np.bincount(told["split_vinyals"])).tolist() == [4112, 688, 1692]
-    assert sorted(told["image_id"].tolist()) == list(range(1, 1624))
-    assert [int(np.isin(told["alphabet"], told[k]).sum()) for k in ("small1", "small2")] == [136, 156]
-    support, query, label = (told[f"oneshot_{k}"] for k in ("support", "query", "label"))
+    facts = omniglot_pack.facts()
+    assert np.bincount(facts["split_lake"]).tolist() == [964, 659]
+    assert (4 * np.bincount(facts["split_vinyals"])).tolist() == [4112, 688, 1692]
+    assert sorted(facts["image_id"].tolist()) == list(range(1, 1624))
+    assert [int(np.isin(facts["alphabet"], facts[k]).sum()) for k in ("small1", "small2")] == [136, 156]
+    support, query, label = (facts[f"oneshot_{k}"] for k in ("support", "query", "label"))
     assert support.shape == query.shape == (20, 20, 2)
     assert np.array_equal(np.take_along_axis(support[..., 0], label.astype(int), 1), query[..., 0])
-    assert (told["split_lake"][support[..., 0]] == 1).all()
-    alphabets = told["alphabet"][support[..., 0]]
+    assert (facts["split_lake"][support[..., 0]] == 1).all()
+    alphabets = facts["alphabet"][support[..., 0]]
     assert (alphabets == alphabets[:, :1]).all()
     assert len(set(alphabets[:, 0].tolist())) == 10
     names = [name for part in omniglot_pack.ARCHIVES for name in omniglot_pack.members(part)]
@@ -368,11 +368,11 @@ def test_data_says_where_omniglot_is(
     small += ["--learner.embedding.channels", "4"]
     out = done("train", "maml_omniglot", "--data", str(packed.parent), *small)
     assert f"--data '{packed.parent}'" in out
-    command = (runs.find("maml_omniglot").path / "command.txt").read_text()
+    command = (folder.find("maml_omniglot").path / "command.txt").read_text()
     assert f"--data '{packed.parent}'" in command
     done("resume", "maml_omniglot", "--data", str(packed))
-    judged = done("evaluate", "maml_omniglot", "--data", str(packed), "--tasks", "4", "--shots", "1", "--json")
-    assert json.loads(judged)[0]["results"][0]["episodes"] == 4
+    evaluated = done("evaluate", "maml_omniglot", "--data", str(packed), "--tasks", "4", "--shots", "1", "--json")
+    assert json.loads(evaluated)[0]["results"][0]["episodes"] == 4
     done("record", "maml_omniglot", "--data", str(packed), "--out", "episode.png")
     monkeypatch.setenv("METARL_DATA", "nowhere")
     code, _, err = run(["resume", "maml_omniglot"], capsys)

@@ -1,0 +1,121 @@
+"""What is filmed: a trained policy before and after adaptation, or tasks with an untrained policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from envs import named
+from envs.core import Action, Tasks, Trajectories
+from envs.locomotion.family import Locomotion
+from metarl.config import files as settings
+from metarl.config.experiment import Config
+from metarl.errors import UserError, nearest
+from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded
+from metarl.reporting.video.clips import Clip, RecordingFamily
+from metarl.runs.folder import Run
+from metarl.training.build import build_family
+from metarl.training.collect import collect_rollouts
+from metarl.training.make import load_trainer
+from metarl.training.policies import episodes_a_round
+from metarl.training.trainer import Trainer
+
+
+class RunSource:
+    """Clips of a trained policy. Raises UserError where its tasks have no robot.
+
+    episodes: of each round of adaptation. rounds: of adaptation; none for a learner that does not adapt.
+    """
+
+    def __init__(self, trainer: Trainer, episodes: int, rounds: int) -> None:
+        self.trainer, self.episodes = trainer, episodes
+        self.family = _with_robot(trainer.family)
+        self.rounds = rounds if trainer.learner.rounds else 0
+
+    def clips(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Clip]:
+        """One task before and after adaptation, or, as a `grid`, `count` tasks after it.
+
+        given: parameters that every task has. Raises UserError for parameters outside the family.
+        """
+        tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
+        recording, rollouts = self._collect(tasks, seed)
+        episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
+        learner, adapted = self.trainer.config.learner.kind, f"after {_episodes(episodes)}"
+        if grid:
+            title = adapted if self.rounds else learner
+            return [recording.clip(title, tasks, rollouts[self.rounds], self.rounds, i) for i in range(count)]
+        titles = {0: "before adaptation", self.rounds: adapted} if self.rounds else {0: learner}
+        return [recording.clip(title, tasks, rollouts[k], k) for k, title in titles.items()]
+
+    def _collect(self, tasks: Tasks, seed: int) -> tuple[RecordingFamily, tuple[Trajectories, ...]]:
+        generator = seeded(seed)
+        sample_tasks(self.family, len(tasks), "train", generator)  # random numbers continue after those of the tasks
+        recording = RecordingFamily(self.family)
+        rollouts = collect_rollouts(
+            self.trainer.learner,
+            self.trainer.theta,
+            recording,  # type: ignore[arg-type]  # it has every other attribute of the family
+            tasks,
+            (self.episodes,) * (self.rounds + 1),
+            self.trainer.advantage,
+            generator,
+        )
+        return recording, rollouts.trajectories
+
+
+class TaskSource:
+    """Clips of an untrained policy: `random` draws actions uniformly, `zero` gives no torque."""
+
+    def __init__(self, family: Locomotion, policy: str) -> None:
+        self.family, self.policy = family, policy
+
+    def clips(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Clip]:
+        """`count` tasks, an episode of each; for the arguments see `RunSource.clips`."""
+        tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
+        recording = RecordingFamily(self.family)
+        rollouts = recording.experience(tasks, self._act, 1, seeded(seed))
+        return [recording.clip(f"{self.policy} policy", tasks, rollouts, 0, i) for i in range(count)]
+
+    def _act(self, obs: Tensor, generator: torch.Generator) -> Action:
+        shape = (*obs.shape[:2], self.family.space.act)
+        full = self.family.full_action if self.policy == "random" else 0.0
+        act = full * (2 * torch.rand(shape, generator=generator) - 1)  # [N, E, A]
+        return Action(act, torch.zeros(shape[:2]), act, torch.zeros(shape))
+
+
+def source_of_run(run: Run, episodes: int | None, rounds: int) -> RunSource:
+    """The selected checkpoint of a run; `episodes` a round are by default as many as in training."""
+    return RunSource(load_trainer(run), episodes or run.config.train.episodes, rounds)
+
+
+def source_of_config(config: Config) -> RunSource:
+    """A fresh policy of a config, before and after one round of adaptation."""
+    return RunSource(Trainer(config), config.train.episodes, 1)
+
+
+def source_of_tasks(name: str, policy: str) -> TaskSource:
+    """The tasks with a name of `metarl list tasks`, or those of a config. Raises UserError for an unknown name."""
+    known = named.describe()
+    if name in known:
+        return TaskSource(_with_robot(named.build_family(name)), policy)
+    if name not in settings.names() and not name.endswith((".yaml", ".yml")):
+        close = nearest(name, [*known, *settings.names()])
+        hint = close if close.startswith("did you mean") else "see `metarl list tasks` and `metarl list configs`"
+        raise UserError(f"there are no tasks and no config named {name!r}: {hint}")
+    return TaskSource(_with_robot(build_family(settings.load(settings.find(name)))), policy)
+
+
+def _episodes(count: int) -> str:
+    return "1 episode" if count == 1 else f"{count} episodes"
+
+
+def _with_robot(family: Any) -> Locomotion:
+    if not isinstance(family, Locomotion):
+        raise UserError("a point has no body to film: give tasks of a robot")
+    return family
+
+
+def _split(family: Locomotion, split: str | None) -> str:
+    return split or ("ood" if "ood" in family.splits() else "test")
