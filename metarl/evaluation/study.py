@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from metarl.config import files as settings
 from metarl.config.experiment import Config, without_placement
 from metarl.errors import UserError
+from metarl.evaluation.sampling import check_split
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.runs.folder import Run
+from metarl.training.build import build_family, build_learner
 
 
 class PlannedRun(NamedTuple):
@@ -76,13 +78,10 @@ def _task_settings(name: str | None, path: Path) -> dict[str, Any]:
 
 def steps_of_an_iteration(config: Config, split: str) -> int:
     """Environment steps, counted as if no episode ended early. Raises UserError for tasks that have no such split."""
-    from metarl.training.build import build_family, build_learner  # imports torch and mujoco
-
     if config.tasks.is_supervised:
         raise UserError("a study is of learners that act: for runs on images see metarl compare")
     family = build_family(config)
-    if split not in family.splits():
-        raise UserError(f"--split is {split}: these tasks have {', '.join(family.splits())}")
+    check_split(family, split)
     rounds = build_learner(config, family).rounds + 1
     return int(config.train.num_tasks * config.train.episodes * rounds * family.horizon)
 

@@ -130,7 +130,7 @@ class _Study:
 
     @contextmanager
     def stopped_at_the_end(self) -> Iterator[None]:
-        """However it ends, the processes are told to save and to stop, and are waited for."""
+        """On exit, the processes are signalled to save and stop, and are waited for."""
         try:
             yield
         finally:

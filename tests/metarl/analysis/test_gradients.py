@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
-from agents.optimization.analysis import METHODS, spacing
-from metarl.analysis import gradients as analyse
-from metarl.cli import app as cli
-from metarl.config import schema
+from agents.optimization.analysis import METHODS, law
 from metarl.runs import folder as runs
+from tests.metarl.evaluation.command import run
 
 SMALL_IMAGES = ["--tasks.data", "glyphs", "--tasks.way", "3", "--learner.embedding.channels", "4"]
 TINY = ["--tasks", "2", "--train.iterations", "2", "--train.num_tasks", "3", "--train.num_threads", "1"]
-
-
-def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    out = capsys.readouterr()
-    return int(caught.value.code or 0), out.out, out.err
 
 
 @pytest.mark.parametrize(
@@ -34,16 +23,16 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
         ("maml_omniglot", [*SMALL_IMAGES, "--learner.learn_inner_lr", "true", "--tasks.shot", "2"]),
     ],
 )
-def test_the_smallest_rates_show_the_law(
+def test_the_smallest_rates_show_the_taylor_expansion(
     config: str, options: list[str], workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(["analyse", "gradients", config, "--tasks", "2", *options, "--json"], capsys)
     assert code == 0, err
-    found = json.loads(out)
+    analysis = json.loads(out)
     for method in METHODS:
-        row, wanted = found["methods"][method], spacing(method, found["k"])
-        assert row["law"] == wanted._asdict()
-        assert row["points"][0]["fitted"] == pytest.approx(wanted._asdict(), rel=1e-3)
+        row, expansion = analysis["methods"][method], law(method, analysis["k"])
+        assert row["law"] == expansion._asdict()
+        assert row["points"][0]["fitted"] == pytest.approx(expansion._asdict(), rel=1e-3)
         assert row["slopes"][:2] == pytest.approx([2, 2], abs=0.1)
         assert row["at_inner_lr"]["residual"] > row["points"][0]["residual"]
     assert (workdir / "gradients.png").stat().st_size > 20_000
@@ -65,25 +54,6 @@ def test_tables_of_a_trained_run_differ_from_those_of_its_config(
     assert runs.find("fomaml_sinusoid").path.joinpath("checkpoints").is_dir()
 
 
-def test_batches_show_every_class_equally_often_and_no_drawing_twice(small: Callable[..., schema.Config]) -> None:
-    tasks = small("maml_omniglot", tasks__shot=2).tasks
-    assert isinstance(tasks, schema.FewShotTasks)
-    batches = analyse.draw(tasks, 4, num_tasks=3, seed=1)
-    assert batches.x.shape == (3, 4, 6, 1, 28, 28)
-    assert batches.y.sort(-1).values.tolist() == [[[0, 0, 1, 1, 2, 2]] * 4] * 3
-    for task in batches.x.flatten(1, 2):
-        assert len({tuple(picture.flatten().tolist()) for picture in task}) == 24
-
-
-def test_waves_are_cut_into_batches(small: Callable[..., schema.Config]) -> None:
-    tasks = small("maml_sinusoid", tasks__shot=5).tasks
-    assert isinstance(tasks, schema.SinusoidTasks)
-    batches = analyse.draw(tasks, 3, num_tasks=2, seed=1)
-    assert batches.x.shape == batches.y.shape == (2, 3, 5, 1)
-    assert len(batches.x.unique()) == 30
-    assert batches.x.dtype == torch.float64
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -96,7 +66,10 @@ def test_waves_are_cut_into_batches(small: Callable[..., schema.Config]) -> None
         (["maml_sinusoit"], "there is no config and no run named 'maml_sinusoit': did you mean"),
         (["quickstart"], "tasks of kind locomotion have no batches of examples"),
         (["prototypical_omniglot"], "learner prototypical has no fixed inner rate"),
-        (["reptile_omniglot", "--learner.inner_optimizer", "adam"], "the law is that of gradient descent"),
+        (
+            ["reptile_omniglot", "--learner.inner_optimizer", "adam"],
+            "the Taylor expansion is that of plain gradient descent",
+        ),
         (["maml_omniglot", "--steps", "5", "--tasks.shot", "5"], "--steps 5 asks for 5 x 5 drawings of a class"),
     ],
 )
@@ -108,25 +81,3 @@ def test_a_mistake_is_one_sentence(
     assert sentence in err
     assert err.count("\n") == 1
     assert list(workdir.iterdir()) == []
-
-
-def test_estimators_are_put_beside_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the expected return as baseline the usual form has no second derivative left: the policy is a softmax, whose
-    Hessian is the same for every action."""
-    out = tmp_path / "picture.png"
-    with pytest.raises(SystemExit) as end:
-        cli.main(["analyse", "estimators", "--tasks", "2", "--json", "--out", str(out)])
-    assert end.value.code == 0
-    found = json.loads(capsys.readouterr().out)
-    assert out.stat().st_size > 10_000
-    second = found["second_derivative"]["baseline"]
-    assert all(abs(m["bias"] - 1) < 1e-9 for m in second["loglik"])
-    assert all(m["bias"] < 1e-9 for m in second["dice"] + second["lvc"][:1] + found["meta_gradient"]["emaml"])
-
-
-@pytest.mark.parametrize("words", [["gradients"], ["estimators", "maml_sinusoid"], ["estimators", "--seeed", "2"]])
-def test_analyse_says_what_is_wrong(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        cli.main(["analyse", *words])
-    assert end.value.code == 2
-    assert capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Learners are evaluated after just as many adaptation episodes as asked for."""
+"""Learners are evaluated after exactly the given numbers of adaptation episodes."""
 
 from __future__ import annotations
 

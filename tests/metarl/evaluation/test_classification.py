@@ -1,4 +1,4 @@
-"""Predictions are counted right, and batch normalisation has the statistics that were asked for."""
+"""Correct predictions are counted, and batch normalisation uses the given statistics."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_study_that_is_stopped_saves_and_continues(workdir: Path) -> None:
         (["study", "prototypical_omniglot", "--seeds", "0", "--steps", "9"], "learners that act"),
         (["study", "prototypical_omniglot", "--seeds", "0"], "learners that act"),
         (["study", "maml_robot", "--report-at", "-1"], "--report-at is -1"),
-        (["study", "maml_robot", "--split", "ood"], "--split is ood: these tasks have train, test"),
+        (["study", "maml_robot", "--split", "ood"], "--split is ood, expected one of train, test"),
         (["study", "maml_robot", "--train.num_threads", "2"], "--train.num_threads is not for a study"),
         (["study", "maml_robot", "--steps", "9", "--train.iterations", "2"], "--train.iterations is not for a study"),
     ],

@@ -41,11 +41,11 @@ def test_tasks_that_training_can_have_sampled_are_not_called_unseen(name: str, s
 
 def test_tasks_are_grouped_by_direction_slope_and_both() -> None:
     family = build_family("HalfCheetahSlope", num_threads=1)
-    found = groups(family, evaluation("HalfCheetahSlope", "ood", 40))
-    assert len(found) == 1 + 2 + 2 + 4
-    assert found[0].members.all()
-    assert {g.variables for g in found} == {(), ("direction",), ("slope_deg",), ("direction", "slope_deg")}
-    assert sum(g.members.sum() for g in found if len(g.variables) == 2) == 40
+    task_groups = groups(family, evaluation("HalfCheetahSlope", "ood", 40))
+    assert len(task_groups) == 1 + 2 + 2 + 4
+    assert task_groups[0].members.all()
+    assert {g.variables for g in task_groups} == {(), ("direction",), ("slope_deg",), ("direction", "slope_deg")}
+    assert sum(g.members.sum() for g in task_groups if len(g.variables) == 2) == 40
 
 
 def test_a_family_of_many_parameters_gets_a_readable_picture(tmp_path: Path) -> None:
