@@ -1,5 +1,6 @@
 # make quickstart   train, evaluate, plot and film an adaptive cheetah
-# make test         run the tests
+# make test         run the tests: minutes
+# make test-all     and those that learn something: an hour
 # make check        formatting, lint, types
 # make audit        known holes in the pinned packages, by pip-audit
 # make docs         build the documentation into build/docs
@@ -8,13 +9,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check audit docs doc-commands clean
+.PHONY: quickstart test test-all check audit docs doc-commands clean
 
 quickstart: .venv/installed
 	$(BIN)/metarl quickstart
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+test-all: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not gpu"
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

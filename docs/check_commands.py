@@ -105,11 +105,14 @@ def _in_blocks(page: Path) -> Iterator[Command]:
 
 
 def _in_text(page: Path) -> Iterator[Command]:
-    """`metarl VERB ...` in running text, without those that leave something out (`<name>`, `...`, NAME, `a | b`)."""
+    """`metarl VERB ...` in running text, without those that leave something out (`<name>`, `...`, NAME, `a | b`), and
+    without verbs alone, which stand for a command and not for a use of it.
+    """
     text = re.sub(r"```.*?```", lambda m: "\n" * m[0].count("\n"), page.read_text(), flags=re.S)
     for found in re.finditer(r"`((?:metarl|torchrun|python -m metarl) [^`]+)`", text):
-        if not re.search(r"[<|]|\.\.\.|\b[A-Z]{3,}\b(?!=)", found[1]):
-            yield Command(_place(page, text.count("\n", 0, found.start()) + 1), shlex.split(found[1]), True)
+        words = shlex.split(found[1])
+        if len(words) > 2 and not re.search(r"[<|]|\.\.\.|\b[A-Z]{3,}\b(?!=)", found[1]):
+            yield Command(_place(page, text.count("\n", 0, found.start()) + 1), words, True)
 
 
 def _place(page: Path, number: int) -> str:
@@ -139,8 +142,8 @@ def parse(command: Command) -> None:
 
 
 def is_run(command: Command) -> bool:
-    """Whether a command is short enough to be run, and names no folder that only an example has."""
-    fixed = not re.search(r"[<*]|\bruns/|my_learner", command.text)
+    """Whether a command is short, and needs nothing that only the reader has: a run folder, Omniglot, a learner."""
+    fixed = not re.search(r"[<*]|\bruns/|my_learner|--lake", command.text)
     return fixed and not (command.is_inline or command.is_launched or command.verb in LONG)
 
 
@@ -179,8 +182,6 @@ def _made_small(command: Command) -> list[str]:
         case "evaluate":
             for name in (subject, *_after(words, "--against")):
                 _train_if_missing(name)
-            if "--lake" in words:
-                return words
             return [*words, *EVALUATE[_config(subject).tasks.evaluator].split()]
         case "analyse":
             return [*words, "--tasks", "2"]
@@ -221,8 +222,9 @@ def _train_if_missing(name: str) -> None:
 
 def _names(words: list[str]) -> list[str]:
     """The positional words after the verb."""
-    until = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-    return words[1:until]
+    rest = words[1:]
+    until = next((i for i, word in enumerate(rest) if word.startswith("-")), len(rest))
+    return rest[:until]
 
 
 def _after(words: list[str], option: str) -> list[str]:
@@ -238,6 +240,9 @@ def _without(words: list[str], option: str) -> list[str]:
 
 def main(parse_only: bool) -> int:
     """Check all; returns how many failed."""
+    from metarl.system import rendering
+
+    os.environ.setdefault("MUJOCO_GL", rendering.working() or "disabled")  # before anything imports mujoco
     failed = 0
     counts = {"run": 0, "parsed": 0}
     with tempfile.TemporaryDirectory() as folder:

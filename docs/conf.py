@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import docstrings  # noqa: E402  (beside this file)
 import generate  # noqa: E402
 
 import metarl  # noqa: E402
+from metarl.system import rendering  # noqa: E402
+
+os.environ.setdefault("MUJOCO_GL", rendering.working() or "disabled")  # before anything imports mujoco
 
 project = "metarl-suite"
 author = "The metarl-suite developers"

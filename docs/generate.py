@@ -100,7 +100,7 @@ def settings_reference() -> str:
         "`--learner.inner_lr 0.2`. The sections `tasks`, `learner` and `outer` have a `kind`, which decides which "
         "other keys there are.",
         "## seed",
-        _key_table("seed", {"seed": {"type": "integer", "default": 0, "minimum": 0}}, (), {}),
+        _key_table("seed", {"seed": {"type": "integer", "default": 0, "minimum": 0}}, ()),
     ]
     for section, kinds in section_classes().items():
         parts.append(f"## {section}")
@@ -134,6 +134,8 @@ def keys() -> dict[str, list[str]]:
                 if key != "kind":
                     path = ".".join(filter(None, (section, kind, key)))
                     out[path] = [path, f"{section}.{key}"]
+                    nested = _nested(_schema(model), key)
+                    out |= {f"{path}.{sub}": [f"{path}.{sub}", f"{section}.{key}.{sub}"] for sub in nested}
     return out
 
 
@@ -157,19 +159,35 @@ def _model_table(section: str, kind: str, model: type[BaseModel]) -> str:
     if not properties:
         return "No settings of its own."
     prefix = f"{section}.{kind}" if kind else section
-    return _key_table(prefix, properties, schema.get("required", ()), schema.get("$defs", {}))
+    parts = [_key_table(prefix, properties, schema.get("required", ()))]
+    for key in properties:
+        if nested := _nested(schema, key):
+            parts += [f"Keys of `{key}`:", _key_table(f"{prefix}.{key}", nested, (), f"{section}.{key}")]
+    return "\n\n".join(parts)
 
 
-def _key_table(prefix: str, properties: dict[str, Any], required: Any, definitions: dict[str, Any]) -> str:
+def _nested(schema: dict[str, Any], key: str) -> dict[str, Any]:
+    """The keys of a mapping that is the value of a key, or of each name in it; none for other values."""
+    value = schema["properties"][key]
+    for part in (value, value.get("additionalProperties") or {}, *value.get("anyOf", ())):
+        if isinstance(part, dict) and "$ref" in part:
+            found: dict[str, Any] = schema["$defs"][part["$ref"].rsplit("/", 1)[-1]]["properties"]
+            return found
+    return {}
+
+
+def _key_table(prefix: str, properties: dict[str, Any], required: Any, general: str = "") -> str:
+    """general: under which prefix `settings.yaml` may explain the keys too; by default the section's."""
     words = meanings()
+    general = general or prefix.split(".")[0]
     lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
     for key, schema in properties.items():
         path = key if prefix == key else f"{prefix}.{key}"
-        meaning = words.get(path) or words.get(f"{path.split('.')[0]}.{key}")
+        meaning = words.get(path) or words.get(f"{general}.{key}")
         if meaning is None:
             raise KeyError(f"docs/settings.yaml does not explain {path}")
         default = "required" if key in required else f"`{_default(schema.get('default'))}`"
-        lines.append(f"| `{key}` | {_type(schema, definitions)} | {default} | {_cell(meaning)} |")
+        lines.append(f"| `{key}` | {_type(schema)} | {default} | {_cell(meaning)} |")
     return "\n".join(lines)
 
 
@@ -181,29 +199,31 @@ def _default(value: Any) -> str:
     return "null" if value is None else json.dumps(value)
 
 
-def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+def _type(schema: dict[str, Any]) -> str:
     """A JSON schema in words."""
     if "anyOf" in schema:
-        return " or ".join(_type(part, definitions) for part in schema["anyOf"])
+        return " or ".join(_type(part) for part in schema["anyOf"])
     if "$ref" in schema:
-        inner = definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})
-        parts = (f"`{key}`: {_type(value, definitions)}" for key, value in inner.get("properties", {}).items())
-        return f"mapping ({'; '.join(parts)})"
+        return "mapping"
     if "const" in schema or "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
     kind = schema.get("type", "any")
     if kind == "array":
         items = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
-        return f"list of {_type(items, definitions)}"
+        return f"list of {_type(items)}s" if "type" in items and items["type"] != "array" else "list of ranges"
     if kind == "object":
-        return f"mapping of names to {_type(schema.get('additionalProperties') or {}, definitions)}"
+        return f"mapping of names to {_type(schema.get('additionalProperties') or {})}s"
     return f"{kind}{_limits(schema)}"
 
 
 def _limits(schema: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {schema[name]:g}" for name, sign in signs.items() if name in schema]
+    found = [f"{sign} {_number(schema[name])}" for name, sign in signs.items() if name in schema]
     return f" {', '.join(found)}" if found else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class BernoulliBandit(VariableSampler):
         return BanditWorlds(tasks, episodes, self.horizon)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        """Roll out `policy` for `episodes` episodes of every task."""
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 

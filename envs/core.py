@@ -112,10 +112,12 @@ class Tasks(NamedTuple):
         return Tasks(self.names, self.values[which])
 
     def to_json(self) -> list[dict[str, float]]:
+        """One dict per task."""
         return [dict(zip(self.names, row, strict=True)) for row in self.values.tolist()]
 
     @classmethod
     def from_json(cls, rows: Sequence[dict[str, float]]) -> Tasks:
+        """The inverse of `to_json`. Raises ValueError for tasks with different parameters."""
         names = tuple(rows[0])
         for row in rows:
             if set(row) != set(names):

@@ -1,7 +1,7 @@
 """Registries whose names are listed by reading source files, without importing them.
 
 The modules behind these names import torch and mujoco, which takes a second or more. Names and one line of text on each
-are therefore read with `ast`, and a module is imported only when an item of it is asked for.
+are therefore read with `ast`, and a module is imported only when one of its items is requested.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Entry(NamedTuple, Generic[Item]):
     text: str
     load: Callable[[], Item]
 
+    @classmethod
+    def of(cls, text: str, item: Item) -> Entry[Item]:
+        """The entry of an item that is imported already."""
+        return cls(text, lambda: item)
+
 
 class SourceRegistry(ABC, Mapping[str, Item]):
     """Items by name: those of the files of `package`, of entry points of `group`, and of plugins that were added.
@@ -65,6 +70,7 @@ class SourceRegistry(ABC, Mapping[str, Item]):
         """The items that an imported module defines."""
 
     def names(self) -> list[str]:
+        """All names, those of the folder first."""
         return list(self._all())
 
     def describe(self) -> dict[str, str]:
@@ -81,10 +87,13 @@ class SourceRegistry(ABC, Mapping[str, Item]):
 
     def __getitem__(self, name: str) -> Item:
         """Import an item. Raises ValueError, with the nearest name, for an unknown one."""
-        entries = self._all()
-        if name not in entries:
-            raise ValueError(f"there is no {self.what} named {name!r}: {nearest(name, entries)}")
-        return entries[name].load()
+        self.check(name)
+        return self._all()[name].load()
+
+    def check(self, name: str) -> None:
+        """Raise ValueError, with the nearest name, for an unknown one."""
+        if name not in self:
+            raise ValueError(f"there is no {self.what} named {name!r}: {nearest(name, self)}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._all()

@@ -87,6 +87,7 @@ class PointNavigation(VariableSampler):
         return PointWorlds(self, tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        """Roll out `policy` for `episodes` episodes of every task."""
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 

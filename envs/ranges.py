@@ -29,6 +29,7 @@ class Variable(NamedTuple):
 
     @property
     def is_constant(self) -> bool:
+        """Whether it has a single value."""
         return len({end for interval in self.train + self.ood for end in interval}) == 1
 
     def is_finite(self, split: str) -> bool:
@@ -36,12 +37,15 @@ class Variable(NamedTuple):
         return all(low == high for low, high in self.intervals(split))
 
     def intervals(self, split: str) -> tuple[Interval, ...]:
+        """The intervals of a split."""
         return self.ood if split == "ood" and self.ood else self.train
 
     def contains(self, value: float) -> bool:
+        """Whether a value lies in any split."""
         return any(low <= value <= high for low, high in self.train + self.ood)
 
     def describe(self) -> str:
+        """Name and ranges, in one line."""
         train = _describe(self.train)
         return f"{self.name} in {train}" + (f", ood {_describe(self.ood)}" if self.ood else "")
 

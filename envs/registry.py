@@ -64,6 +64,7 @@ class Registry(Generic[Item]):
         return dict(sorted(self._items.items()))
 
     def names(self) -> list[str]:
+        """All names, in alphabetical order."""
         return list(self.items())
 
     def __contains__(self, name: str) -> bool:

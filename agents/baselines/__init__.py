@@ -1,1 +1,1 @@
-"""What needs no meta-learning: one policy for all tasks, one that observes the task, one that is fine-tuned."""
+"""Baselines without meta-learning: joint training, the oracle, and fine-tuning."""

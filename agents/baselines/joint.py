@@ -1,4 +1,7 @@
-"""What needs no meta-learning: one policy for every task, blind to the task, told what it is, or tuned to it."""
+"""Baselines without meta-learning: one policy for all tasks, without or with the task parameters, and fine-tuning.
+
+Carried from task to task: the policy's weights. Formed within one task: nothing, or the weights after fine-tuning.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,18 @@ import torch
 from torch import Tensor
 
 from agents.distributions import Policy
-from agents.learner import Episode, Learner, Network, Objective, Params, Transitions
+from agents.learner import Learner, Network, Objective
 from agents.optimization.descent import descend
+from agents.records import Episode, Params, Transitions
 
 
 @dataclass(frozen=True)
 class Joint(Learner[Policy]):
-    """One policy for all tasks, trained on their mixture; `adapt` changes nothing.
+    """One policy for all tasks, trained on their mixture; `adapt` returns phi unchanged.
 
-    sees_task=True is the oracle: the true task parameters are part of its input, so that what it reaches tells what
-    was possible with this network and this optimiser.
+    observes_task: True for the oracle, whose input includes the true task parameters: an upper bound on what is
+    possible
+        with this network and this optimiser.
     """
 
     network: Network[Policy]
@@ -43,9 +48,9 @@ class Joint(Learner[Policy]):
 
 @dataclass(frozen=True)
 class FineTuned(Joint):
-    """The same, which goes on learning on the episodes of a task: `inner_steps` gradient steps on each batch.
+    """Joint training that is fine-tuned on each task: `inner_steps` gradient steps on each batch of its episodes.
 
-    Trained as joint training is; of weights that were never trained it is learning from scratch.
+    Its training is that of `Joint`; with untrained weights it is training from scratch.
     """
 
     inner_lr: float = 0.1

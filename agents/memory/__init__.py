@@ -1,4 +1,4 @@
-"""Learners that keep what they met."""
+"""Learners with a memory."""
 
 from agents.memory.mann import LRUA
 from agents.memory.metanet import MetaNet, gaussian_head, identity_head

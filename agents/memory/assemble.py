@@ -1,4 +1,4 @@
-"""A network with a memory, made into the learner that the tasks ask for."""
+"""Builds a learner for any kind of tasks from a recurrent core."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from agents.problem import Problem
 def build_with_core(
     build_core: Callable[[int], Core], rounds: int, memory_reset: str, problem: Problem
 ) -> Learner[Any]:
-    """build_core: the core for a number of inputs. A policy, a reader of streams, or a transcriber of sequences."""
+    """A recurrent policy, a stream of labelled examples, or a transcriber of sequences, as the problem requires.
+
+    build_core: builds the core for a number of inputs.
+    """
     match problem.answers:
         case "classes":
             core = build_core(SIDE * SIDE + problem.way)
@@ -26,11 +29,9 @@ def build_with_core(
             return Stream(build_core(2), identity, numbers_as_labels, problem.objective, 1)
         case "sequences":
             return Transcriber(build_core(problem.space.obs), problem.space.act)
-    observed = (
-        problem.space.obs + problem.space.act + 2
-    )  # with the last action and reward, and whether an episode ended
-    core = build_core(observed)
-    features = core.dim + observed
-    acting, value = problem.policy.build(features, problem.space), TanhMLP(features, *problem.policy.hidden, 1)
+    inputs = problem.space.obs + problem.space.act + 2  # previous action and reward, and whether an episode ended
+    core = build_core(inputs)
+    features = core.dim + inputs
+    policy, value = problem.policy.build(features, problem.space), TanhMLP(features, *problem.policy.hidden, 1)
     outer = problem.penalized_objective()
-    return RL2(core, observed, acting, value, outer, problem.value_coef, rounds, memory_reset)
+    return RL2(core, inputs, policy, value, outer, problem.value_coef, rounds, memory_reset)

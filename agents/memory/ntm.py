@@ -1,17 +1,19 @@
-"""Neural Turing machine: A. Graves, G. Wayne, I. Danihelka, 2014, arXiv 1410.5401.
+"""NTM: A. Graves, G. Wayne, I. Danihelka, 2014, Neural Turing machines, arXiv 1410.5401.
 
-Carried from task to task: a controller and what its heads emit. Formed within one sequence: an external memory, where
-every head last looked, and the controller's own state.
+Carried from task to task: a controller and the linear layer that emits the parameters of its heads. Formed within one
+sequence: an external memory, the locations that every head last addressed, and the controller's own state.
 
-Each step: the controller reads the input and what was read before; the write heads find their places in the old memory
-by content and by location, erase and add; the read heads find theirs in the new memory and read it.
+Each step: the controller reads the input and the previous read vectors; the write heads address the old memory by
+content and by location, erase and add; the read heads address the new memory and read it.
 
-`controller`: an LSTM, or a layer without a memory of its own, which has to put into the external one whatever it is to
-remember; the paper tries both (section 3.4).
+`controller`: an LSTM, or a feedforward layer without a state of its own, which has to write everything that it needs
+later to the external memory; the paper tries both (section 3.4).
 
 Departures: the memory starts as a small constant and the heads at its first location, which are not learned (a constant
-start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all heads have one linear layer, and keys and
-what is added pass a tanh.
+start is by far the most stable, Collier and Beel 2018, arXiv 1807.08518); all heads share one linear layer, and keys
+and add vectors pass a tanh.
+
+Axes: `L` locations of width `W`, `R` heads, `H` hidden units.
 """
 
 from __future__ import annotations
@@ -23,16 +25,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
 from agents.nn import addressing
-from agents.nn.cells import init_lstm, lstm_at_rest, lstm_step, project
+from agents.nn.cells import init_lstm, lstm_initial_state, lstm_step, project
+from agents.records import Params
 
-SHIFTS = 3  # one step back, none, one step on
+SHIFTS = 3  # one location back, none, one forward
 
 
 @dataclass(frozen=True)
 class NTM:
-    """locations, width: of the memory (128 and 20 in the paper). reads, writes: numbers of heads."""
+    """locations, width: rows and columns of the memory (128 and 20 in the paper). reads, writes: numbers of heads."""
 
     inputs: int
     hidden: int = 100
@@ -47,18 +49,19 @@ class NTM:
         return self.hidden + self.reads * self.width
 
     @property
-    def _emitted(self) -> int:
+    def _num_outputs(self) -> int:
+        """Outputs of the linear layer of all heads."""
         address = self.width + 3 + SHIFTS  # key, strength, gate, sharpness, shifts
         return (self.reads + self.writes) * address + self.writes * 2 * self.width
 
     def init(self, generator: torch.Generator) -> Params:
-        weight = torch.empty(self._emitted, self.hidden)
+        weight = torch.empty(self._num_outputs, self.hidden)
         torch.nn.init.xavier_uniform_(weight, generator=generator)
-        heads = {"heads.weight": weight, "heads.bias": torch.zeros(self._emitted)}
-        read = self.reads * self.width
+        heads = {"heads.weight": weight, "heads.bias": torch.zeros(self._num_outputs)}
         if self.controller == "lstm":
-            return init_lstm("controller", self.inputs, self.hidden, generator, self.hidden + read) | heads
-        layer = torch.nn.init.xavier_uniform_(torch.empty(self.hidden, self.inputs + read), generator=generator)
+            return init_lstm("controller", self.inputs, self.hidden, generator, recurrent=self.dim) | heads
+        layer = torch.empty(self.hidden, self.inputs + self.reads * self.width)
+        torch.nn.init.xavier_uniform_(layer, generator=generator)
         parts = {
             "controller.input": layer[:, : self.inputs].clone(),
             "controller.recurrent": layer[:, self.inputs :].clone(),
@@ -67,42 +70,42 @@ class NTM:
 
     def initial_state(self, theta: Params) -> Params:
         like = theta["heads.bias"]
-        start = addressing.empty(like, self.locations, self.width, self.reads)
+        start = addressing.initial_memory(like, self.locations, self.width, self.reads)
         if self.controller == "lstm":
-            start |= lstm_at_rest(like, self.hidden)
+            start |= lstm_initial_state(like, self.hidden)
         return start | {"write_weights": start["read_weights"][:1].expand(self.writes, -1)}
 
     def project_input(self, theta: Params, x: Tensor) -> Tensor:
         return project(theta, "controller", x)
 
     def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
-        h, own = self._control(theta, memory, projected)
+        h, state = self._control(theta, memory, projected)
         emitted = F.linear(h, theta["heads.weight"], theta["heads.bias"])
         heads, address = self.reads + self.writes, self.width + 3 + SHIFTS
-        where, what = emitted[..., : heads * address], emitted[..., heads * address :]
-        where = where.reshape(*where.shape[:-1], heads, address)
-        erase, add = what.reshape(*what.shape[:-1], 2, self.writes, self.width).unbind(-3)
-        to_write = address_by(where[..., self.reads :, :], memory["write_weights"], memory["memory"])
-        stored = addressing.write(memory["memory"], to_write, erase.sigmoid(), add.tanh())
-        to_read = address_by(where[..., : self.reads, :], memory["read_weights"], stored)
-        found = (to_read @ stored).flatten(-2)
-        new = {"memory": stored, "read": found, "read_weights": to_read, "write_weights": to_write}
-        return own | new, torch.cat([h, found], -1)
+        addresses, vectors = emitted[..., : heads * address], emitted[..., heads * address :]
+        addresses = addresses.reshape(*addresses.shape[:-1], heads, address)
+        erase, add = vectors.reshape(*vectors.shape[:-1], 2, self.writes, self.width).unbind(-3)
+        write_weights = address_memory(addresses[..., self.reads :, :], memory["write_weights"], memory["memory"])
+        stored = addressing.write(memory["memory"], write_weights, erase.sigmoid(), add.tanh())
+        read_weights = address_memory(addresses[..., : self.reads, :], memory["read_weights"], stored)
+        read = (read_weights @ stored).flatten(-2)
+        new = {"memory": stored, "read": read, "read_weights": read_weights, "write_weights": write_weights}
+        return state | new, torch.cat([h, read], -1)
 
     def _control(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Tensor, Params]:
-        """What the controller says [..., H], and its own state."""
+        """The controller's output [..., H], and its own state."""
         if self.controller == "feedforward":
             return (projected + memory["read"] @ theta["controller.recurrent"].T).tanh(), {}
-        before = torch.cat([memory["h"], memory["read"]], -1)
-        h, c = lstm_step(theta, "controller", projected, before, memory["c"])
+        recurrent = torch.cat([memory["h"], memory["read"]], -1)
+        h, c = lstm_step(theta, "controller", projected, recurrent, memory["c"])
         return h, {"h": h, "c": c}
 
 
-def address_by(emitted: Tensor, before: Tensor, memory: Tensor) -> Tensor:
-    """Weights [..., R, L] of heads that emitted [..., R, width + 6], by content and then by location (section 3.3)."""
+def address_memory(emitted: Tensor, previous: Tensor, memory: Tensor) -> Tensor:
+    """Weights [..., R, L] from the heads' outputs [..., R, W + 6], by content and then by location (section 3.3)."""
     width = memory.shape[-1]
     key, rest = emitted[..., :width].tanh(), emitted[..., width:]
     strength, gate, gamma = F.softplus(rest[..., 0]), rest[..., 1].sigmoid(), 1 + F.softplus(rest[..., 2])
-    content = addressing.by_content(key, strength, memory)
-    weights = addressing.interpolate(content, before, gate)
+    content = addressing.content_weights(key, strength, memory)
+    weights = addressing.interpolate(content, previous, gate)
     return addressing.sharpen(addressing.shift(weights, rest[..., 3:].softmax(-1)), gamma)

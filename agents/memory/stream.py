@@ -1,11 +1,15 @@
-"""A memory that learns a task by reading its examples one after the other (Santoro et al. 2016, section 2).
+"""Few-shot learning as a sequence: a memory reads the examples of a task one after the other (Santoro et al. 2016,
+section 2, arXiv 1605.06065).
 
-With every example the right answer to the one before it is shown, so that the only way to know a class is to have
-bound it to its answer and kept that. Carried from task to task: a core and a last layer. Formed within one task: the
-core's memory, after the support. Every query is then answered from that same memory.
+The label of each example is shown together with the next example, so that a class can only be recognised if its label
+was bound to it and stored in memory. Carried from task to task: a core and an output layer. Formed within one task: the
+core's memory after the support. Every query is then answered from that same memory.
 
-The loss is over every example of the support before its own answer is shown, the blind first of each class too, and
-over the queries. Pictures are averaged to 20 x 20 pixels, as in the paper; there are no random shifts and small turns.
+The loss covers every example of the support before its own label is shown, including the first of each class, whose
+label can only be guessed, and the queries. Images are averaged to 20 x 20 pixels, as in the paper; unlike there, they
+are not randomly shifted and slightly rotated.
+
+Axes: `S` support items, `Q` queries, `I` input.
 """
 
 from __future__ import annotations
@@ -18,17 +22,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Learner, Objective, Params, SupervisedTask
+from agents.learner import Learner, Objective
 from agents.nn.cores import Core, run
+from agents.records import Params, SupervisedTask, without_prefix
 from envs.core import Examples
 
-SIDE = 20  # pixels that the core sees
-LAST = "last_answer"
+SIDE = 20  # pixels, height and width of an image as the core reads it
+LAST_LABEL = "last_answer"  # in phi
 
 
 @dataclass(frozen=True)
 class Stream(Learner[Tensor]):
-    """see: pictures or numbers [S, ...] -> [S, I]. tell: answers [S, ...] -> [S, way], as the core is shown them."""
+    """encode_input: images or numbers [S, ...] -> [S, I]. encode_label: labels [S, ...] -> [S, way], for the core."""
 
     core: Core
     encode_input: Callable[[Tensor], Tensor]
@@ -43,46 +48,46 @@ class Stream(Learner[Tensor]):
         return self.core.init(generator) | {"last.weight": weight, "last.bias": torch.zeros(self.way)}
 
     def initial_state(self, theta: Params) -> Params:
-        return self.core.initial_state(theta) | {LAST: torch.zeros_like(theta["last.bias"])}
+        return self.core.initial_state(theta) | {LAST_LABEL: torch.zeros_like(theta["last.bias"])}
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
-        """The memory after the support, in the order it comes."""
+        """The memory after the support, in its order."""
         return self.forward_sequence(theta, phi, support)[0]
 
     def forward_sequence(self, theta: Params, phi: Params, support: Examples) -> tuple[Params, Tensor]:
-        """The memory after the support, and what was answered to each item before its own answer came, [S, way]."""
-        answers = self.encode_label(support.y, self.way)
-        told = torch.cat([phi[LAST][None], answers[:-1]])
-        memory = {k: v for k, v in phi.items() if k != LAST}
-        memory, features = run(self.core, theta, memory, torch.cat([self.encode_input(support.x), told], -1))
-        return memory | {LAST: answers[-1]}, self._answer(theta, features)
+        """The memory after the support, and the outputs for each item before its own label is shown, [S, way]."""
+        labels = self.encode_label(support.y, self.way)
+        previous = torch.cat([phi[LAST_LABEL][None], labels[:-1]])
+        memory = without_prefix(LAST_LABEL, phi)
+        memory, features = run(self.core, theta, memory, torch.cat([self.encode_input(support.x), previous], -1))
+        return memory | {LAST_LABEL: labels[-1]}, self._output(theta, features)
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Logits, or numbers, [Q, way]: each query alone, from the same memory."""
-        seen = self.encode_input(x)
-        told = phi[LAST].expand(len(seen), -1)
-        memory = {k: v for k, v in phi.items() if k != LAST}
-        projected = self.core.project_input(theta, torch.cat([seen, told], -1))
-        return self._answer(theta, self.core.step(theta, memory, projected)[1])
+        """Logits or numbers [Q, way]; every query starts from the same memory."""
+        inputs = self.encode_input(x)
+        previous = phi[LAST_LABEL].expand(len(inputs), -1)
+        memory = without_prefix(LAST_LABEL, phi)
+        projected = self.core.project_input(theta, torch.cat([inputs, previous], -1))
+        return self._output(theta, self.core.step(theta, memory, projected)[1])
 
-    def _answer(self, theta: Params, features: Tensor) -> Tensor:
+    def _output(self, theta: Params, features: Tensor) -> Tensor:
         return F.linear(features, theta["last.weight"], theta["last.bias"])
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         (support,) = episode.support
-        phi, answers = self.forward_sequence(theta, self.initial_state(theta), support)
-        asked = self.apply(theta, phi, episode.query.x)
-        both = Examples(episode.query.x, torch.cat([support.y, episode.query.y]))
-        return self.objective(torch.cat([answers, asked]), both)
+        phi, support_out = self.forward_sequence(theta, self.initial_state(theta), support)
+        query_out = self.apply(theta, phi, episode.query.x)
+        targets = Examples(episode.query.x, torch.cat([support.y, episode.query.y]))
+        return self.objective(torch.cat([support_out, query_out]), targets)
 
 
 def flatten_images(x: Tensor) -> Tensor:
-    """[S, 1, H, H] -> [S, 400]."""
+    """Images [S, 1, H, H] -> [S, 400]."""
     return F.adaptive_avg_pool2d(x, SIDE).flatten(1)
 
 
 def identity(x: Tensor) -> Tensor:
-    """[S, I], as they are."""
+    """Numbers [S, I], unchanged."""
     return x
 
 
@@ -92,5 +97,5 @@ def one_hot_labels(y: Tensor, way: int) -> Tensor:
 
 
 def numbers_as_labels(y: Tensor, way: int) -> Tensor:
-    """[S, way], as they are."""
+    """Numbers [S, way], unchanged."""
     return y

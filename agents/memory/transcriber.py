@@ -1,4 +1,10 @@
-"""A memory that reads a whole sequence and then tells one, step by step (Graves et al. 2014, section 4)."""
+"""Sequence to sequence: a memory reads a whole sequence and then outputs one, step by step (Graves et al. 2014, section
+4, arXiv 1410.5401).
+
+Carried from task to task: a core and an output layer. Formed within one task: the core's memory of the sequence.
+
+Axes: `T` time steps, `I` input.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +22,7 @@ from envs.core import Examples
 
 @dataclass(frozen=True)
 class Transcriber(Learner[Tensor]):
-    """Carried: a core and a last layer of `way` outputs. Formed: the core's memory of the sequence it was shown."""
+    """core: of inputs I. way: bits of an output vector."""
 
     core: Core
     way: int
@@ -33,10 +39,10 @@ class Transcriber(Learner[Tensor]):
         return run(self.core, theta, phi, support.x)[0]
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Logits of the bits told while x [T, I] is heard, one after the other, [T, way]."""
+        """Logits of the output bits at every step of the input x [T, I], [T, way]."""
         return F.linear(run(self.core, theta, phi, x)[1], theta["last.weight"], theta["last.bias"])
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
-        """Mean cost of a bit, in bits."""
+        """Mean binary cross-entropy of an output bit, in bits."""
         phi = self.adapt(theta, self.initial_state(theta), episode.support[0])
         return bits(self.apply(theta, phi, episode.query.x), episode.query)

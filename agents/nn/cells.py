@@ -1,17 +1,17 @@
-"""Recurrent cells as pure functions of a dict of tensors: `torch.nn.LSTM` has no rule under `vmap`."""
+"""Recurrent cells as pure functions of a dict of tensors: `torch.nn.LSTM` has no `vmap` rule."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from agents.learner import Params
+from agents.records import Params
 
 
 def init_lstm(name: str, inputs: int, hidden: int, generator: torch.Generator, recurrent: int | None = None) -> Params:
-    """Weights of one cell, uniform in +-1/sqrt(hidden) as in torch, forget gate biased by 1 (Jozefowicz et al. 2015).
+    """Weights of one cell, uniform in +-1/sqrt(hidden) as in torch; forget gate bias 1 (Jozefowicz et al. 2015).
 
-    recurrent: width of what is fed back, the hidden state by default.
+    recurrent: width of the recurrent input, that of the hidden state by default.
     """
     recurrent = hidden if recurrent is None else recurrent
     bound = hidden**-0.5
@@ -24,13 +24,13 @@ def init_lstm(name: str, inputs: int, hidden: int, generator: torch.Generator, r
     }
 
 
-def lstm_at_rest(like: Tensor, hidden: int) -> Params:
-    """Its state before anything was heard, h and c [H]."""
+def lstm_initial_state(like: Tensor, hidden: int) -> Params:
+    """Hidden state h and cell state c of zero, [H] each."""
     return {"h": like.new_zeros(hidden), "c": like.new_zeros(hidden)}
 
 
 def project(params: Params, name: str, x: Tensor) -> Tensor:
-    """What a cell makes of its input x [..., I] before it looks at its memory: of a whole sequence at once."""
+    """The input projection of x [..., I], which does not depend on the state: of a whole sequence at once."""
     return x @ params[f"{name}.input"].T + params[f"{name}.bias"]
 
 
@@ -42,7 +42,7 @@ def lstm_step(params: Params, name: str, projected: Tensor, h: Tensor, c: Tensor
 
 
 def lstm_cell(params: Params, name: str, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """One step from an input x [..., I]."""
+    """One step from an input x [..., I]: `project` and `lstm_step`."""
     return lstm_step(params, name, project(params, name, x), h, c)
 
 

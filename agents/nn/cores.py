@@ -1,9 +1,10 @@
-"""What remembers from one step to the next, as pure functions of a dict of tensors.
+"""Recurrent cores as pure functions of a dict of tensors.
 
-A core turns an input and its memory into features and a new memory. What it makes of the input alone, `listen`, is done
-for a whole sequence at once. It is written for any leading axes `...`: one sequence, the episodes of a task, or queries
-that all start from the same memory. Axes: `I` input, `H` hidden units,
-`L` locations of an external memory of width `W`, `R` heads.
+A core maps an input and its memory to features and a new memory. The part that depends on the input alone,
+`project_input`, is computed for a whole sequence at once. A core accepts any leading axes `...`: one sequence, the
+episodes of a task, or queries that all start from the same memory.
+
+Axes: `T` time steps, `B` sequences, `I` input, `J` projected input, `H` hidden units.
 """
 
 from __future__ import annotations
@@ -14,51 +15,51 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from agents.learner import Params
 from agents.nn.cells import gru_step, init_gru, init_lstm, lstm_step, project
+from agents.records import Params
 
-KERNEL = (True, 1, 0.0, True, False, False)  # biases, layers, dropout, training, both ways, batch first
+KERNEL = (True, 1, 0.0, True, False, False)  # biases, layers, dropout, training, bidirectional, batch_first
 
 
 class Core(Protocol):
-    """A network with a memory."""
+    """A recurrent network with an explicit memory."""
 
     @property
     def dim(self) -> int:
         """Width of the features."""
 
     def init(self, generator: torch.Generator) -> Params:
-        """Fresh weights."""
+        """Initial weights."""
 
     def initial_state(self, theta: Params) -> Params:
-        """The memory before anything, without leading axes: it takes those of the first input."""
+        """The initial memory, without leading axes: it broadcasts to those of the first input."""
 
     def project_input(self, theta: Params, x: Tensor) -> Tensor:
-        """x [..., I] -> what `step` wants of it, [..., J]."""
+        """x [..., I] -> the input of `step`, [..., J]."""
 
     def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
-        """heard [..., J] -> a new memory, and features [..., dim]."""
+        """Projected input [..., J] -> a new memory, and features [..., dim]."""
 
 
 @runtime_checkable
-class AtOnce(Protocol):
-    """A core that needs no loop over time."""
+class ParallelCore(Protocol):
+    """A core that processes all time steps in parallel."""
 
     def run(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
-        """heard [T, ..., J] -> the memory after it, and features [T, ..., dim]."""
+        """Projected inputs [T, ..., J] -> the memory after them, and features [T, ..., dim]."""
 
 
 @runtime_checkable
-class Fused(Protocol):
-    """A core for which torch has a kernel of its own: faster than a loop, but without a rule under `vmap`."""
+class FusedCore(Protocol):
+    """A core with a fused torch kernel, faster than a loop, but without a `vmap` rule."""
 
     def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
         """x [T, B, I] -> the memory after it, and features [T, B, dim]."""
 
 
 @dataclass(frozen=True)
-class LSTM:
-    """Hochreiter and Schmidhuber 1997."""
+class GatedCell:
+    """What LSTM and GRU share. inputs: I. hidden: H, the width of the features."""
 
     inputs: int
     hidden: int = 200
@@ -67,15 +68,20 @@ class LSTM:
     def dim(self) -> int:
         return self.hidden
 
+    def project_input(self, theta: Params, x: Tensor) -> Tensor:
+        return project(theta, "controller", x)
+
+
+@dataclass(frozen=True)
+class LSTM(GatedCell):
+    """LSTM (Hochreiter and Schmidhuber 1997)."""
+
     def init(self, generator: torch.Generator) -> Params:
         return init_lstm("controller", self.inputs, self.hidden, generator)
 
     def initial_state(self, theta: Params) -> Params:
         zero = torch.zeros(self.hidden, device=theta["controller.bias"].device)
         return {"h": zero, "c": zero}
-
-    def project_input(self, theta: Params, x: Tensor) -> Tensor:
-        return project(theta, "controller", x)
 
     def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         h, c = lstm_step(theta, "controller", projected, memory["h"], memory["c"])
@@ -90,15 +96,8 @@ class LSTM:
 
 
 @dataclass(frozen=True)
-class GRU:
-    """Cho et al. 2014, arXiv 1406.1078."""
-
-    inputs: int
-    hidden: int = 200
-
-    @property
-    def dim(self) -> int:
-        return self.hidden
+class GRU(GatedCell):
+    """GRU (Cho et al. 2014, arXiv 1406.1078)."""
 
     def init(self, generator: torch.Generator) -> Params:
         return init_gru("controller", self.inputs, self.hidden, generator)
@@ -106,17 +105,14 @@ class GRU:
     def initial_state(self, theta: Params) -> Params:
         return {"h": torch.zeros(self.hidden, device=theta["controller.bias"].device)}
 
-    def project_input(self, theta: Params, x: Tensor) -> Tensor:
-        return project(theta, "controller", x)
-
     def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         h = gru_step(theta, "controller", projected, memory["h"])
         return {"h": h}, h
 
     def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
         start = memory["h"].expand(1, x.shape[1], -1).contiguous()
-        bias, own = theta["controller.bias"], theta["controller.recurrent_bias"]
-        recurrent_bias = torch.cat([torch.zeros_like(bias[: 2 * self.hidden]), own])
+        bias, new_gate_bias = theta["controller.bias"], theta["controller.recurrent_bias"]
+        recurrent_bias = torch.cat([torch.zeros_like(bias[: 2 * self.hidden]), new_gate_bias])
         weights = [theta["controller.input"], theta["controller.recurrent"], bias, recurrent_bias]
         features, h = torch.gru(x, start, weights, *KERNEL)
         return {"h": h[0]}, features
@@ -125,12 +121,12 @@ class GRU:
 def run(core: Core, theta: Params, memory: Params, x: Tensor, fused: bool = False) -> tuple[Params, Tensor]:
     """A whole sequence x [T, ..., I] -> the last memory, and the features of every step [T, ..., dim].
 
-    fused: x is [T, B, I] and under no `vmap`, so that torch's own kernels may do it.
+    fused: use a fused kernel if there is one; x is then [T, B, I] and not under `vmap`.
     """
-    if fused and isinstance(core, Fused):
+    if fused and isinstance(core, FusedCore):
         return core.fused(theta, memory, x)
     projected_all = core.project_input(theta, x)
-    if isinstance(core, AtOnce):
+    if isinstance(core, ParallelCore):
         return core.run(theta, memory, projected_all)
     features = []
     for projected in projected_all:

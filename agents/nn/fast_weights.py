@@ -1,7 +1,7 @@
-"""Networks that run on several sets of weights at once: slow weights, and fast ones that belong to a task or a row.
+"""Networks evaluated with several sets of weights: slow weights, and fast ones of a task or of a row.
 
 Layer augmentation (Munkhdalai, Yu 2017, arXiv 1703.00837, section 3.4): every set of weights transforms the same input
-of a layer, each result passes its own ReLU, and they are added; of the last layer the results are added as they are.
+of a layer, each result passes its own ReLU, and they are summed; the results of the last layer are summed without ReLU.
 
 Axes: `Q` rows, `I` items of a memory, `F` inputs and `O` outputs of a dense layer, `H` x `H` pixels.
 """
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params
+from agents.records import Params
 
 Kind = Literal["conv", "dense"]
 FILTER = 3  # pixels
@@ -38,17 +38,17 @@ class Conv(NamedTuple):
         return F.conv2d(x, weight, padding=1)
 
     def each(self, weight: Tensor, x: Tensor) -> Tensor:
-        """A weight a row, [Q, C, c, 3, 3]: rows become groups of one convolution."""
+        """A weight for each row, [Q, C, c, 3, 3]: rows are the groups of one convolution."""
         grouped = F.conv2d(x.flatten(0, 1)[None], weight.flatten(0, 1), padding=1, groups=len(x))
         return grouped.view(len(x), self.outputs, *x.shape[-2:])
 
     def mixed(self, weight: Tensor, attention: Tensor, x: Tensor) -> Tensor:
-        """Each row by its own mean of the weights [I, ...]. Weights are mixed, not results: fewer products."""
+        """Each row with its attended mean of the weights [I, ...]; averaging weights is cheaper than results."""
         return self.each((attention @ weight.flatten(1)).view(-1, *self.shape), x)
 
 
 class Dense(NamedTuple):
-    """Linear layer; its bias, if it has one, is the weight of a last input that is always 1."""
+    """Linear layer; its bias, if any, is the weight of an additional last input of 1."""
 
     inputs: int
     outputs: int
@@ -58,49 +58,49 @@ class Dense(NamedTuple):
     def shape(self) -> tuple[int, ...]:
         return self.outputs, self.inputs + self.bias
 
-    def _see(self, x: Tensor) -> Tensor:
+    def _append_one(self, x: Tensor) -> Tensor:
         return F.pad(x, (0, 1), value=1.0) if self.bias else x
 
     def shared(self, weight: Tensor, x: Tensor) -> Tensor:
         """One weight [O, F] for all rows: x [Q, ..., F]."""
-        return self._see(x) @ weight.T
+        return self._append_one(x) @ weight.T
 
     def each(self, weight: Tensor, x: Tensor) -> Tensor:
-        """A weight a row, [Q, O, F]."""
-        rows = self._see(x).reshape(len(x), -1, self.shape[1])  # [Q, k, F]
+        """A weight for each row, [Q, O, F]."""
+        rows = self._append_one(x).reshape(len(x), -1, self.shape[1])  # [Q, k, F]
         return (rows @ weight.mT).view(*x.shape[:-1], self.outputs)
 
     def mixed(self, weight: Tensor, attention: Tensor, x: Tensor) -> Tensor:
-        """Each row by its own mean of the weights [I, O, F]: sum_i a_i (W_i x), which never holds a weight a row."""
-        spread = (attention[:, :, None] * self._see(x)[:, None]).flatten(1)  # [Q, I * F]
-        return spread @ weight.mT.flatten(0, 1)
+        """Each row with its attended mean of the weights [I, O, F]: sum_i a_i (W_i x), without forming the mean."""
+        weighted = (attention[:, :, None] * self._append_one(x)[:, None]).flatten(1)  # [Q, I * F]
+        return weighted @ weight.mT.flatten(0, 1)
 
 
 Layer = Conv | Dense
 Branch = Callable[[str, Layer, Tensor], Tensor]
-"""What one set of weights makes of the input of a layer."""
+"""(name, layer, input) -> output of the layer with one set of weights."""
 
 
 def shared(weights: Params) -> Branch:
-    """One set of weights for every row."""
+    """One set of weights for all rows."""
     return lambda name, layer, x: layer.shared(weights[name], x)
 
 
 def each(weights: Params) -> Branch:
-    """A set of weights a row, [Q, ...]."""
+    """A set of weights for each row, [Q, ...]."""
     return lambda name, layer, x: layer.each(weights[name], x)
 
 
 def mixed(weights: Params, attention: Tensor) -> Branch:
-    """Weights [I, ...] of a memory, of which every row takes its own mean by attention [Q, I]."""
+    """The mean of weights [I, ...] of a memory under the attention [Q, I] of each row."""
     return lambda name, layer, x: layer.mixed(weights[name], attention, x)
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """Blocks of convolution, ReLU and 2x2 maximum, then dense layers, on any number of branches.
+    """Blocks of convolution, ReLU and 2x2 max pooling, then dense layers, on any number of branches.
 
-    last_gain: how much smaller the last layer's initial weights are than those of variance 1 / fan-in.
+    last_gain: factor of the last layer's initial weights, whose variance is otherwise 1 / fan-in.
     """
 
     convs: tuple[Conv, ...]
@@ -114,7 +114,7 @@ class Augmented:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """Kinds of layers, each of which has generators of its own."""
+        """Kinds of layers, each of which has its own generators of fast weights."""
         return ("conv", "dense") if self.convs else ("dense",)
 
     @property
@@ -124,11 +124,11 @@ class Augmented:
 
     @property
     def event_dims(self) -> int:
-        """Axes of one input: an image has three."""
+        """Number of axes of one input: three for an image."""
         return 3 if self.convs else 1
 
     def init(self, generator: torch.Generator) -> Params:
-        """Normal weights of variance 2 / fan-in (He et al. 2015), but for the last layer; biases zero."""
+        """Normal weights of variance 2 / fan-in (He et al. 2015), except for the last layer; biases zero."""
         params: Params = {}
         for name, layer in self.layers.items():
             weight = torch.empty(layer.shape)
@@ -141,7 +141,7 @@ class Augmented:
         return params
 
     def __call__(self, x: Tensor, *branches: Branch) -> Tensor:
-        """x [Q, 1, H, H] or [Q, ..., F] -> what the last layer says, [Q, ..., O]."""
+        """x [Q, 1, H, H] or [Q, ..., F] -> output of the last layer, [Q, ..., O]."""
         x = _add([part.relu() for part in self._hidden(x, branches)])
         return _add([branch(self.last, self.denses[-1], x) for branch in branches])
 
@@ -150,9 +150,9 @@ class Augmented:
         return _add(self._hidden(x, branches))
 
     def _hidden(self, x: Tensor, branches: tuple[Branch, ...]) -> list[Tensor]:
-        """What each branch makes of the last hidden layer."""
+        """Output of the last hidden layer of each branch, before its ReLU."""
         for i, conv in enumerate(self.convs):
-            x = F.max_pool2d(_augment(branches, f"conv{i}", conv, x), 2, ceil_mode=True)  # keeps the odd row
+            x = F.max_pool2d(_augment(branches, f"conv{i}", conv, x), 2, ceil_mode=True)  # rounds odd sizes up
         x = x.flatten(1) if self.convs else x
         for i, dense in enumerate(self.denses[:-2]):
             x = _augment(branches, f"dense{i}", dense, x)
@@ -168,7 +168,7 @@ def _add(parts: list[Tensor]) -> Tensor:
 
 
 def conv_network(way: int, channels: int = 64, blocks: int = 5, size: int = 28) -> Augmented:
-    """The authors' network of images: five blocks, a hidden layer and `way` logits, all without biases."""
+    """The authors' image network: five blocks, a hidden layer and `way` logits, all without biases."""
     convs = tuple(Conv(1 if i == 0 else channels, channels) for i in range(blocks))
     for _ in range(blocks):
         size = (size + 1) // 2
@@ -177,6 +177,6 @@ def conv_network(way: int, channels: int = 64, blocks: int = 5, size: int = 28) 
 
 
 def dense_network(inputs: int, outputs: int, hidden: tuple[int, ...], last_gain: float = 1.0) -> Augmented:
-    """A ReLU perceptron with biases: without them a wave of one number has no phase."""
+    """A ReLU perceptron with biases: without them a function of one number is linear on each side of zero."""
     sizes = (inputs, *hidden, outputs)
     return Augmented((), tuple(Dense(a, b, bias=True) for a, b in pairwise(sizes)), last_gain)

@@ -1,17 +1,40 @@
-"""Networks as pure functions of a dict of tensors, all safe under `vmap`."""
+"""Perceptrons as pure functions of a dict of tensors, all safe under `vmap`.
+
+Axes: `O` observation, `A` action.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from agents.distributions import Categorical, Gaussian
-from agents.learner import Params
+from agents.records import Params
 
 MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
+
+
+def init_layers(sizes: tuple[int, ...], init_weight: Callable[[Tensor], object]) -> Params:
+    """Weights filled by `init_weight`, and biases of zero."""
+    params: Params = {}
+    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        weight = torch.empty(fan_out, fan_in)
+        init_weight(weight)
+        params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
+    return params
+
+
+def apply_layers(params: Params, x: Tensor, depth: int, activation: Callable[[Tensor], Tensor]) -> Tensor:
+    """x [B, first size] -> [B, last size], with the activation after every layer but the last."""
+    for i in range(depth):
+        x = torch.addmm(params[f"layer{i}.bias"], x, params[f"layer{i}.weight"].t())
+        x = activation(x) if i < depth - 1 else x
+    return x
 
 
 def last_layer(sizes: tuple[int, ...]) -> tuple[str, ...]:
@@ -22,7 +45,8 @@ def last_layer(sizes: tuple[int, ...]) -> tuple[str, ...]:
 class RegressionMLP:
     """A ReLU perceptron from one number to one number (Finn et al. 2017, section 5.1: two layers of 40).
 
-    Weights are normal with deviation `std`, cut off at two deviations, and biases zero, as in the authors' code.
+    Weights are normal with standard deviation `std`, truncated at two standard deviations, and biases zero, as in the
+    authors' code.
     """
 
     def __init__(self, hidden: tuple[int, ...] = (40, 40), std: float = 0.01) -> None:
@@ -30,12 +54,8 @@ class RegressionMLP:
         self.std = std
 
     def init(self, generator: torch.Generator) -> Params:
-        params: Params = {}
-        for i, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
-            weight = torch.empty(fan_out, fan_in)
-            torch.nn.init.trunc_normal_(weight, std=self.std, a=-2 * self.std, b=2 * self.std, generator=generator)
-            params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
-        return params
+        truncated_normal = partial(torch.nn.init.trunc_normal_, std=self.std, a=-2 * self.std, b=2 * self.std)
+        return init_layers(self.sizes, partial(truncated_normal, generator=generator))
 
     @property
     def head(self) -> tuple[str, ...]:
@@ -44,11 +64,7 @@ class RegressionMLP:
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """x [S, 1] -> [S, 1]."""
-        depth = len(self.sizes) - 1
-        for i in range(depth):
-            x = torch.addmm(params[f"layer{i}.bias"], x, params[f"layer{i}.weight"].t())
-            x = x.relu() if i < depth - 1 else x
-        return x
+        return apply_layers(params, x, len(self.sizes) - 1, torch.relu)
 
 
 class TanhMLP:
@@ -58,12 +74,7 @@ class TanhMLP:
         self.sizes = sizes
 
     def init(self, generator: torch.Generator) -> Params:
-        params: Params = {}
-        for i, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
-            weight = torch.empty(fan_out, fan_in)
-            torch.nn.init.xavier_uniform_(weight, generator=generator)
-            params[f"layer{i}.weight"], params[f"layer{i}.bias"] = weight, torch.zeros(fan_out)
-        return params
+        return init_layers(self.sizes, partial(torch.nn.init.xavier_uniform_, generator=generator))
 
     @property
     def head(self) -> tuple[str, ...]:
@@ -72,18 +83,15 @@ class TanhMLP:
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """x [..., first size] -> [..., last size]."""
-        depth = len(self.sizes) - 1
-        h = x.reshape(-1, x.shape[-1])  # flat, so that a batch of tasks is one batched matrix product
-        for i in range(depth):
-            h = torch.addmm(params[f"layer{i}.bias"], h, params[f"layer{i}.weight"].t())
-            h = h.tanh() if i < depth - 1 else h
-        return h.reshape(*x.shape[:-1], self.sizes[-1])
+        rows = x.reshape(-1, x.shape[-1])  # flat, so that a batch of tasks is one batched matrix product
+        return apply_layers(params, rows, len(self.sizes) - 1, torch.tanh).reshape(*x.shape[:-1], self.sizes[-1])
 
 
 class GaussianMLP:
-    """A tanh perceptron for the mean and a free log standard deviation, as in rllab and ProMP.
+    """A tanh perceptron for the mean, and a log standard deviation that does not depend on the state, as in rllab and
+    ProMP.
 
-    The standard deviation is `init_std` at the start, in policy units.
+    init_std: initial standard deviation of actions, which are scaled to [-1, 1].
     """
 
     def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64), init_std: float = 1.0) -> None:
@@ -95,7 +103,7 @@ class GaussianMLP:
 
     @property
     def head(self) -> tuple[str, ...]:
-        """Names of the last layer's parameters; the deviation is not among them."""
+        """Names of the last layer's parameters, without the log standard deviation."""
         return self.mean.head
 
     def __call__(self, params: Params, x: Tensor) -> Gaussian:
@@ -105,7 +113,7 @@ class GaussianMLP:
 
 
 class CategoricalMLP:
-    """A tanh perceptron for the logits of one of several actions."""
+    """A tanh perceptron for the logits of discrete actions."""
 
     def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64)) -> None:
         self.logits = TanhMLP(obs, *hidden, act)

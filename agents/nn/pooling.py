@@ -1,7 +1,7 @@
-"""The largest of every 2 x 2 pixels, to be differentiated as often as one likes, with tasks side by side as channels.
+"""2x2 max pooling, differentiable any number of times, with tasks as channels under `vmap`.
 
-torch's own rule under `vmap` copies the maps of all tasks into another order and back; here they stay in the one that
-convolutions with weights of each task's own give and take.
+torch's own `vmap` rule copies the maps of all tasks into another memory layout and back; here they stay in that of
+convolutions with separate weights for each task.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.nn.batch_norm import apart, side_by_side
+from agents.nn.batch_norm import channels_to_tasks, tasks_to_channels
 
-HALVES = ([2, 2], [2, 2], [0, 0], [1, 1], False)  # kernel, stride, padding, dilation, whether sizes are rounded up
+POOL_ARGS = ([2, 2], [2, 2], [0, 0], [1, 1], False)  # kernel, stride, padding, dilation, ceil_mode
 
 
 def max_pool(x: Tensor) -> Tensor:
-    """Maps [S, channels, h, h] -> [S, channels, h // 2, h // 2]; of equal pixels the first gets the gradient."""
+    """Maps [S, channels, h, h] -> [S, channels, h // 2, h // 2]; among equal pixels the first gets the gradient."""
     out: Tensor = _Pool.apply(x)[0]  # type: ignore[no-untyped-call]
     return out
 
@@ -25,7 +25,7 @@ def max_pool(x: Tensor) -> Tensor:
 class _Pool(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor) -> tuple[Tensor, Tensor]:
-        return _largest(x)
+        return _max_and_index(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
@@ -34,23 +34,23 @@ class _Pool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        return _Spread.apply(grads[0], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return _Unpool.apply(grads[0], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor) -> Any:
         n = info.batch_size
-        out = _Pool.apply(side_by_side(x, in_dims[0], n))  # type: ignore[no-untyped-call]
-        return tuple(apart(o, n) for o in out), (1, 1)
+        out = _Pool.apply(tasks_to_channels(x, in_dims[0], n))  # type: ignore[no-untyped-call]
+        return tuple(channels_to_tasks(o, n) for o in out), (1, 1)
 
 
-def _largest(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest of every 2 x 2 pixels, and where it is: row times width plus column, as torch's kernel tells it.
+def _max_and_index(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The maximum of every 2 x 2 pixels, and its index, row times width plus column, as returned by torch's kernel.
 
-    On a processor that kernel goes pixel by pixel, and is a third slower than comparisons of whole maps.
+    On a CPU that kernel goes pixel by pixel, and takes a third longer than comparisons of whole maps.
     """
     if not x.is_cpu:
-        found: tuple[Tensor, Tensor] = torch.ops.aten.max_pool2d_with_indices(x, *HALVES)
-        return found
+        out: tuple[Tensor, Tensor] = torch.ops.aten.max_pool2d_with_indices(x, *POOL_ARGS)
+        return out
     height, width = x.shape[-2] // 2, x.shape[-1] // 2
     (a, b), (c, d) = ([x[..., i : 2 * height : 2, j : 2 * width : 2] for j in (0, 1)] for i in (0, 1))
     top, bottom = torch.maximum(a, b), torch.maximum(c, d)
@@ -59,12 +59,12 @@ def _largest(x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.maximum(top, bottom), index.add_(corner)
 
 
-class _Spread(torch.autograd.Function):
-    """What a gradient of the maxima is of the pixels: it is linear, and its own derivative picks them again."""
+class _Unpool(torch.autograd.Function):
+    """The gradient with respect to the pixels, linear in the incoming gradient; its derivative gathers the maxima."""
 
     @staticmethod
     def forward(grad: Tensor, x: Tensor, index: Tensor) -> Tensor:
-        out: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(grad.contiguous(), x, *HALVES, index)
+        out: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(grad.contiguous(), x, *POOL_ARGS, index)
         return out
 
     @staticmethod
@@ -79,5 +79,5 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> Any:
         n = info.batch_size
-        flat = (side_by_side(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
-        return apart(_Spread.apply(*flat), n), 1  # type: ignore[no-untyped-call]
+        flat = (tasks_to_channels(t, d, n) for t, d in zip(inputs, in_dims, strict=True))
+        return channels_to_tasks(_Unpool.apply(*flat), n), 1  # type: ignore[no-untyped-call]

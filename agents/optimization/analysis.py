@@ -1,25 +1,25 @@
-"""What tells MAML, FOMAML and Reptile apart: A. Nichol, J. Achiam, J. Schulman, 2018, arXiv 1803.02999, section 5.
+"""How MAML, FOMAML and Reptile differ: A. Nichol, J. Achiam, J. Schulman, 2018, arXiv 1803.02999, section 5.
 
 One task has k batches with losses L_1 .. L_k. Write g_i and H_i for gradient and Hessian of L_i at theta, g'_i for the
-gradient that is met on the way when the batches are descended one after the other at rate alpha:
+gradient of L_i along the way, when the batches are descended one after the other with step size alpha:
 
     FOMAML   g'_k                                         Reptile   g'_1 + ... + g'_k
     MAML     (d phi / d theta)^T g'_k, with phi = theta after the first k - 1 steps
 
-To the second order in alpha, each is a sum of two directions, and only their weights differ:
+To first order in alpha, each is a weighted sum of two directions, and only the weights differ:
 
-    A = E[g_i]                  descends the mean loss: joint training
+    A = E[g_i]                  minimises the mean loss: joint training
     B = E[H_i g_j], i != j      half the derivative of E[g_i . g_j]: -B makes gradients of different batches agree
 
     FOMAML   A - (k - 1) alpha B
     MAML     A - 2 (k - 1) alpha B
     Reptile  k A - k (k - 1) / 2 alpha B
 
-The expectation is over the order of the batches. The paper draws batches afresh; here the k batches are given, and the
-mean over the orders of `orders` makes both terms exact for one task, so that what is left over is O(alpha^2).
+The expectation is over the order of the batches. The paper samples batches; here the k batches are given, and the
+mean over the orders of `orders` makes both terms exact for one task, so that the residual is O(alpha^2).
 
-Departure: Reptile's gradient is the sum of the gradients it met, (theta - phi_k) / alpha without the rounding of that
-difference. Axes: `k` batches, `S` examples of one, `P` orders.
+Departure: Reptile's gradient is the sum of the gradients along the way, (theta - phi_k) / alpha without the rounding
+error of that difference. Axes: `k` batches, `S` examples of one, `P` orders.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vjp, vmap
 
-from agents.learner import Data, Network, Objective, Out, Params
+from agents.records import Data, Network, Objective, Out, Params
 
 METHODS = ("maml", "fomaml", "reptile")
 Loss = Callable[[Params, Data], Tensor]
@@ -39,7 +39,7 @@ Loss = Callable[[Params, Data], Tensor]
 
 
 class Terms(NamedTuple):
-    """The two directions of which every meta-gradient is made."""
+    """The two directions whose weighted sum is a meta-gradient."""
 
     mean: Params  # A
     inner: Params  # B
@@ -54,7 +54,7 @@ class Exact(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """A meta-gradient is `mean` A + `inner` alpha B."""
+    """Coefficients of a meta-gradient: `mean` A + `inner` alpha B."""
 
     mean: float
     inner: float
@@ -72,22 +72,22 @@ def law(method: str, k: int) -> Weights:
 def orders(k: int) -> Tensor:
     """[P, k]: the k rotations of 0 .. k - 1 and of its reverse.
 
-    Each batch is last equally often, and of any two each comes first equally often: all that the first two terms
-    ask of an order. P is 2 for two batches and 2 k for more, where the permutations are k!.
+    Each batch is last equally often, and of any two each comes first equally often, which is all that the first two
+    terms depend on. P is 2 for two batches and 2 k for more, instead of the k! of all permutations.
     """
     forwards = torch.stack([torch.arange(k).roll(-i) for i in range(k)])
-    return torch.unique(torch.cat([forwards, forwards.flip(1)]), dim=0)  # type: ignore[no-any-return]  # untyped there
+    return torch.unique(torch.cat([forwards, forwards.flip(1)]), dim=0)  # type: ignore[no-any-return]  # torch.unique is untyped
 
 
 def loss_of(network: Network[Out], objective: Objective) -> Loss:
-    """The objective of a network's answers to one batch."""
+    """The objective of a network on one batch."""
     return lambda weights, data: objective(network(weights, data.x), data)
 
 
 def terms(loss: Loss, theta: Params, batches: Data) -> Terms:
-    """A and B of one task, whose batches are [k, S, ...]; B by products with Hessians that are never formed.
+    """A and B of one task with batches [k, S, ...]; B by Hessian-vector products.
 
-    sum over i != j of H_i g_j = sum over i of H_i (g_1 + ... + g_k - g_i): one product a batch.
+    sum over i != j of H_i g_j = sum over i of H_i (g_1 + ... + g_k - g_i): one product for each batch.
     """
     k = len(batches.x)
     each = vmap(grad(loss), in_dims=(None, 0))(theta, batches)  # [k, ...]
@@ -95,7 +95,7 @@ def terms(loss: Loss, theta: Params, batches: Data) -> Terms:
 
     def product(batch: Data, direction: Params) -> Params:
         pull = vjp(lambda weights: grad(loss)(weights, batch), theta)[1]
-        out: Params = pull(direction)[0]  # a Hessian is its own transpose
+        out: Params = pull(direction)[0]  # a Hessian is symmetric
         return out
 
     products = vmap(product)(batches, others)
@@ -107,66 +107,66 @@ def exact(loss: Loss, theta: Params, batches: Data, alpha: float) -> Exact:
     """The meta-gradients of one task, mean over the orders of its batches [k, S, ...]."""
 
     def in_order(order: Tensor) -> Exact:
-        mine = type(batches)(*(field[order] for field in batches))
-        return in_this_order(loss, theta, [type(batches)(*fields) for fields in zip(*mine, strict=True)], alpha)
+        ordered = type(batches)(*(field[order] for field in batches))
+        return exact_in_order(loss, theta, [type(batches)(*fields) for fields in zip(*ordered, strict=True)], alpha)
 
     return Exact(*({name: g.mean(0) for name, g in one.items()} for one in vmap(in_order)(orders(len(batches.x)))))
 
 
-def in_this_order(loss: Loss, theta: Params, batches: list[Data], alpha: float) -> Exact:
-    """The meta-gradients of one task whose batches come in one order."""
+def exact_in_order(loss: Loss, theta: Params, batches: list[Data], alpha: float) -> Exact:
+    """The meta-gradients of one task for one order of its batches."""
 
-    def judged(weights: Params) -> Tensor:
+    def last_loss(weights: Params) -> Tensor:
         for batch in batches[:-1]:
             weights = _step(weights, grad(loss)(weights, batch), alpha)
         return loss(weights, batches[-1])
 
-    met: list[Params] = []
+    gradients: list[Params] = []
     phi = theta
     for batch in batches:
-        met.append(grad(loss)(phi, batch))
-        phi = _step(phi, met[-1], alpha)
-    summed = {name: torch.stack([g[name] for g in met]).sum(0) for name in theta}
-    return Exact(grad(judged)(theta), met[-1], summed)
+        gradients.append(grad(loss)(phi, batch))
+        phi = _step(phi, gradients[-1], alpha)
+    summed = {name: torch.stack([g[name] for g in gradients]).sum(0) for name in theta}
+    return Exact(grad(last_loss)(theta), gradients[-1], summed)
 
 
 def _step(weights: Params, gradient: Params, alpha: float) -> Params:
     return {name: w - alpha * gradient[name] for name, w in weights.items()}
 
 
-def approximate(method: str, found: Terms, k: int, alpha: float) -> Params:
-    """The law's two terms."""
+def approximate(method: str, terms: Terms, k: int, alpha: float) -> Params:
+    """The meta-gradient by the first two terms of the expansion."""
     weights = law(method, k)
-    return {name: weights.mean * a + weights.inner * alpha * found.inner[name] for name, a in found.mean.items()}
+    return {name: weights.mean * a + weights.inner * alpha * terms.inner[name] for name, a in terms.mean.items()}
 
 
-def fit(gradient: Params, found: Terms, alpha: float) -> Weights:
-    """The coefficients that come nearest to a meta-gradient: least squares of it on A and alpha B."""
-    a, b, target = flat(found.mean), flat(found.inner), flat(gradient)
+def fit(gradient: Params, terms: Terms, alpha: float) -> Weights:
+    """The coefficients of a meta-gradient by least squares on A and alpha B."""
+    a, b, target = flat(terms.mean), flat(terms.inner), flat(gradient)
     units = torch.stack([a.norm(), b.norm()]).clamp_min(torch.finfo(a.dtype).tiny)
-    basis = torch.stack([a, b], 1) / units  # of length one: alpha B alone would vanish beside A
+    basis = torch.stack([a, b], 1) / units  # of unit norm, for conditioning: alpha B is much smaller than A
     weights = torch.linalg.lstsq(basis, target[:, None], driver="gelsd").solution[:, 0] / units
     return Weights(weights[0].item(), weights[1].item() / alpha)
 
 
-def residual(method: str, gradient: Params, found: Terms, k: int, alpha: float) -> float:
-    """|exact - law| / |A|."""
-    law_says = approximate(method, found, k, alpha)
-    return float((flat(gradient) - flat(law_says)).norm() / flat(found.mean).norm())
+def residual(method: str, gradient: Params, terms: Terms, k: int, alpha: float) -> float:
+    """|exact - approximate| / |A|."""
+    predicted = approximate(method, terms, k, alpha)
+    return float((flat(gradient) - flat(predicted)).norm() / flat(terms.mean).norm())
 
 
 def cosine(a: Params, b: Params) -> float:
-    """Of the angle between two directions in parameter space."""
+    """Cosine similarity of two directions in parameter space."""
     return torch.nn.functional.cosine_similarity(flat(a), flat(b), dim=0).item()
 
 
 def slope(alphas: list[float], residuals: list[float]) -> float:
-    """Of log residual against log alpha, by least squares; 2 where the law holds."""
+    """Slope of log residual against log alpha, by least squares; 2 if the expansion holds."""
     x, y = torch.tensor(alphas, dtype=torch.float64).log(), torch.tensor(residuals, dtype=torch.float64).log()
     x, y = x - x.mean(), y - y.mean()
     return float(x @ y / (x @ x))
 
 
 def flat(params: Params) -> Tensor:
-    """Every number of it in one vector."""
+    """All parameters in one vector."""
     return torch.cat([p.reshape(-1) for p in params.values()])

@@ -1,10 +1,12 @@
-"""Fast context adaptation: L. M. Zintgraf, K. Shiarlis, V. Kurin, K. Hofmann, S. Whiteson, 2019, arXiv 1810.03642.
+"""CAVIA: L. M. Zintgraf, K. Shiarlis, V. Kurin, K. Hofmann, S. Whiteson, 2019, Fast context adaptation via
+meta-learning, arXiv 1810.03642.
 
-Carried from task to task: the weights. Formed within one task: a short vector, zero at the start, that the network sees
-beside its input. Only it follows the gradient of the support data; the weights learn to make something of it.
+Carried from task to task: the network's weights. Formed within one task: a short context vector, zero at the start,
+that is concatenated to the network's input. Only the context follows the gradient of the support data; the weights are
+trained by the outer step to make use of it.
 
-Departure: the inner policy gradient is differentiated as the config says (see `agents.objectives`), by default with
-the credit that the authors' code loses.
+Departure: the inner policy gradient is differentiated as the setting `estimator` says (see `agents.objectives`), by
+default with the credit of actions before adaptation that the authors' code loses.
 """
 
 from __future__ import annotations
@@ -14,27 +16,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import (
-    Data,
-    Episode,
-    Exploration,
-    GradientLearner,
-    Network,
-    Objective,
-    Out,
-    Params,
-    SupervisedTask,
-    post_adaptation_loss,
-)
+from agents.learner import Exploration, GradientLearner, Network, Objective, Out, post_adaptation_loss
 from agents.optimization.descent import descend
+from agents.records import Data, Episode, Params, SupervisedTask, detached
 
 CONTEXT = "context"
 
 
 @dataclass(frozen=True)
 class CAVIA(GradientLearner[Out]):
-    """network: of inputs I + context. context: numbers that are adapted (5 in the paper's 2-D navigation, 50 on the
-    cheetah). The rest as for MAML; inner_lr is 1 in the paper's 2-D navigation, 10 on the cheetah.
+    """network: takes inputs of width I + context. context: length of the vector (5 in the paper's 2-D navigation, 50 on
+    the cheetah). inner_lr: 1 in the paper's 2-D navigation, 10 on the cheetah. The other options are those of MAML.
     """
 
     network: Network[Out]
@@ -53,6 +45,7 @@ class CAVIA(GradientLearner[Out]):
         return self.network.init(generator)
 
     def initial_state(self, theta: Params) -> Params:
+        """A context of zeros."""
         like = next(iter(theta.values()))
         return {CONTEXT: like.new_zeros(self.context)}
 
@@ -64,12 +57,12 @@ class CAVIA(GradientLearner[Out]):
         return after, self.apply(theta, phi, support.x) if self.first_order else out
 
     def _adapt(self, theta: Params, phi: Params, support: Data) -> tuple[Params, Out]:
-        fixed = {k: v.detach() for k, v in theta.items()} if self.first_order else theta
+        fixed = detached(theta) if self.first_order else theta
 
-        def told(context: Params, x: Tensor) -> Out:
+        def network(context: Params, x: Tensor) -> Out:
             return self.apply(fixed, context, x)
 
-        return descend(told, self.inner, phi, support, self.inner_lr, self.inner_steps, self.first_order)
+        return descend(network, self.inner, phi, support, self.inner_lr, self.inner_steps, self.first_order)
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         return self.network(theta, torch.cat([x, phi[CONTEXT].expand(*x.shape[:-1], -1)], -1))

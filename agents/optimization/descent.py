@@ -1,4 +1,4 @@
-"""The inner step that the gradient learners share."""
+"""Gradient descent on one batch, the inner step of the gradient learners."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from agents.learner import Data, Objective, Out, Params
+from agents.records import Data, Objective, Out, Params, detached
 
 
 def descend(
@@ -15,24 +15,24 @@ def descend(
     objective: Objective,
     phi: Params,
     data: Data,
-    rate: float | Mapping[str, Tensor | float],
+    lr: float | Mapping[str, Tensor | float],
     steps: int,
     first_order: bool = False,
 ) -> tuple[Params, Out]:
-    """`steps` gradient steps, one or more, on one batch, and what the network answered before the first, at no cost.
+    """phi after `steps` >= 1 gradient steps on one batch, and the network's output before the first of them.
 
-    `rate` is one number, or a number or tensor a parameter. With `first_order` the gradient is taken at detached
-    weights, so that no derivative of it is ever built, nor of that answer.
+    lr: one step size, or a number or tensor for each parameter. first_order: the gradient is taken at detached weights
+    and is a constant, and so is the returned output.
     """
 
     def loss(weights: Params) -> tuple[Tensor, Out]:
         out = network(weights, data.x)
         return objective(out, data), out
 
-    answers: list[Out] = []
+    outputs: list[Out] = []
     for _ in range(steps):
-        at = {k: v.detach() for k, v in phi.items()} if first_order else phi
+        at = detached(phi) if first_order else phi
         grad, out = torch.func.grad(loss, has_aux=True)(at)
-        phi = {k: v - (rate[k] if isinstance(rate, Mapping) else rate) * grad[k] for k, v in phi.items()}
-        answers.append(out)
-    return phi, answers[0]
+        phi = {k: v - (lr[k] if isinstance(lr, Mapping) else lr) * grad[k] for k, v in phi.items()}
+        outputs.append(out)
+    return phi, outputs[0]

@@ -1,23 +1,23 @@
-"""The LSTM meta-learner: S. Ravi, H. Larochelle, 2017, Optimization as a model for few-shot learning, ICLR.
+"""LSTM meta-learner: S. Ravi, H. Larochelle, 2017, Optimization as a model for few-shot learning, ICLR.
 
-Carried from task to task: initial weights, and the weights of a recurrent network that takes the place of the
-optimiser. Formed within one task: the learner's weights, which are the cell state of its second layer, and what both
-layers remember. The two layers are shared by all coordinates: an ordinary LSTM reads the loss and the coordinate's own
-gradient, and a forget and an input gate say how much of the weight to keep and how far to step:
+Carried from task to task: initial weights, and the weights of a recurrent network that replaces the optimiser. Formed
+within one task: the learner's weights, which are the cell state of the second recurrent layer, and the hidden states of
+both layers. The two layers are shared by all coordinates: an ordinary LSTM reads the loss and the coordinate's own
+gradient, and a forget and an input gate decide how much of the weight to keep and how large the step is:
 
     w_t = sigmoid(forget_t) w_{t-1} - sigmoid(input_t) gradient_t
 
-The gradients and losses it reads are constants: the outer gradient passes through the gates and the cell, as in the
+The gradients and losses that it reads are detached: the outer gradient passes through the gates and the cell, as in the
 paper's section 3.1.1.
 
-As in the authors' code, and not as in the paper's equations, the gates feed back what goes into their sigmoids, and
-read the state of the first layer in place of gradient and loss. Departures: their code divides the mean gradient once
-more by the size of the batch, here it is the gradient of the inner objective; a step sees the whole support, where
-they cut five shots into batches; a bias of the first layer stands once, not twice; and it starts where `input_bias`
-says. Where there are several rounds, recurrent states go on from round to round.
+As in the authors' code, and not as in the paper's equations, the gates are fed their previous pre-activations, and
+read the state of the first layer instead of gradient and loss. Departures: their code divides the mean gradient once
+more by the batch size, here it is the gradient of the inner objective; a step uses the whole support, where they split
+five shots into batches; the first layer has one bias, not two; and the initial bias of the input gate is a setting
+(`input_bias`). With several rounds, the recurrent states are carried from round to round.
 
-Axes: `P` coordinates of all weights in one row, `H` hidden units. Coordinates are the last axis, so that each gate is
-one block of memory.
+Axes: `P` coordinates of all weights, flattened, `H` hidden units. Coordinates are the last axis, so that each gate is
+contiguous in memory.
 """
 
 from __future__ import annotations
@@ -28,32 +28,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import (
-    Data,
-    Episode,
-    GradientLearner,
-    Network,
-    Objective,
-    Out,
-    Params,
-    SupervisedTask,
-    post_adaptation_loss,
-)
+from agents.learner import GradientLearner, Network, Objective, Out, post_adaptation_loss
+from agents.records import Data, Episode, Params, SupervisedTask, detached, without_prefix
 
 META = "meta."  # prefix in theta of the two recurrent layers
-STATE = "state."  # prefix in phi of what they remember
-SMALL = 0.01  # half range of every weight at the start; the authors' code
+STATE = "state."  # prefix in phi of their states
+INIT_RANGE = 0.01  # weights start uniform in +-0.01; the authors' code
 FORGET_BIAS = 4.5  # the middle of U(4, 5), as there
 LOG_RANGE = 10.0  # p of the preprocessing (Andrychowicz et al. 2016, appendix A)
 
 
 @dataclass(frozen=True)
 class LstmMetaLearner(GradientLearner[Out]):
-    """inner: objective whose gradients and losses are read; outer: objective of the adapted weights.
+    """inner: objective whose gradients and losses are read. outer: objective of the adapted weights.
 
     inner_steps: updates on each batch of support data. rounds: batches of support data. hidden: units of the LSTM.
-    input_bias: of the input gate at the start, +- 0.5; its sigmoid is the first step size.
-    support_penalty, penalty_coef: objective added for the support data under the weights that met it.
+    input_bias: initial bias of the input gate, +- 0.5; its sigmoid is the first step size.
+    support_penalty, penalty_coef: objective on the support data before each round, and its weight.
     """
 
     network: Network[Out]
@@ -67,26 +58,26 @@ class LstmMetaLearner(GradientLearner[Out]):
     penalty_coef: float = 0.0
 
     def init(self, generator: torch.Generator) -> Params:
-        def around(middle: float, half: float, *shape: int) -> Tensor:
+        def uniform(middle: float, half: float, *shape: int) -> Tensor:
             return torch.empty(*shape).uniform_(middle - half, middle + half, generator=generator)
 
         h = self.hidden
         return self.network.init(generator) | {
-            META + "lstm.input": around(0, SMALL, 4 * h, 4),
-            META + "lstm.recurrent": around(0, SMALL, 4 * h, h),
-            META + "lstm.bias": around(0, SMALL, 4 * h),
-            META + "forget.weight": around(0, SMALL, h + 2),
-            META + "forget.bias": around(FORGET_BIAS, 0.5, 1),
-            META + "input.weight": around(0, SMALL, h + 2),
-            META + "input.bias": around(self.input_bias, 0.5, 1),
+            META + "lstm.input": uniform(0, INIT_RANGE, 4 * h, 4),
+            META + "lstm.recurrent": uniform(0, INIT_RANGE, 4 * h, h),
+            META + "lstm.bias": uniform(0, INIT_RANGE, 4 * h),
+            META + "forget.weight": uniform(0, INIT_RANGE, h + 2),
+            META + "forget.bias": uniform(FORGET_BIAS, 0.5, 1),
+            META + "input.weight": uniform(0, INIT_RANGE, h + 2),
+            META + "input.bias": uniform(self.input_bias, 0.5, 1),
         }
 
     def initial_state(self, theta: Params) -> Params:
-        """The initial weights, and nothing remembered."""
-        weights = {k: v for k, v in theta.items() if not k.startswith(META)}
+        """The initial weights, and states of zero."""
+        weights = without_prefix(META, theta)
         flat = flatten(weights)
-        blank, none = flat.new_zeros(self.hidden, flat.numel()), flat.new_zeros(flat.numel())  # [H, P], [P]
-        return weights | {STATE + "h": blank, STATE + "c": blank, STATE + "forget": none, STATE + "input": none}
+        hidden, gate = flat.new_zeros(self.hidden, flat.numel()), flat.new_zeros(flat.numel())  # [H, P], [P]
+        return weights | {STATE + "h": hidden, STATE + "c": hidden, STATE + "forget": gate, STATE + "input": gate}
 
     def adapt(self, theta: Params, phi: Params, support: Data) -> Params:
         for _ in range(self.inner_steps):
@@ -98,14 +89,14 @@ class LstmMetaLearner(GradientLearner[Out]):
 
     def _step(self, theta: Params, phi: Params, support: Data) -> Params:
         """One update of every weight."""
-        weights = weights_of(phi)
+        weights = without_prefix(STATE, phi)
 
         def loss_at(at: Params) -> Tensor:
             return self.inner(self.network(at, support.x), support)
 
-        grads, loss = torch.func.grad_and_value(loss_at)({k: v.detach() for k, v in weights.items()})
+        grads, loss = torch.func.grad_and_value(loss_at)(detached(weights))
         grad, w = flatten(grads), flatten(weights)  # [P]
-        h, c = remember(theta, preprocess(loss, grad), phi[STATE + "h"], phi[STATE + "c"])  # [H, P]
+        h, c = lstm_layer(theta, preprocess(loss, grad), phi[STATE + "h"], phi[STATE + "c"])  # [H, P]
         forget = gate(theta, "forget", h, w, phi[STATE + "forget"])  # [P]
         step = gate(theta, "input", h, w, phi[STATE + "input"])  # [P]
         w = forget.sigmoid() * w - step.sigmoid() * grad  # eq. 2, with the negative gradient as candidate
@@ -113,52 +104,47 @@ class LstmMetaLearner(GradientLearner[Out]):
         return unflatten(w, weights) | state
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
-        return self.network(weights_of(phi), x)
+        return self.network(without_prefix(STATE, phi), x)
 
     def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
         return post_adaptation_loss(self, theta, episode, self.outer, self.support_penalty, self.penalty_coef)
 
 
-def weights_of(phi: Params) -> Params:
-    """The learner's weights, without what the recurrent layers remember."""
-    return {k: v for k, v in phi.items() if not k.startswith(STATE)}
-
-
 def flatten(weights: Params) -> Tensor:
-    """Every coordinate in one row, [P]."""
+    """All coordinates, [P]."""
     return torch.cat([v.flatten() for v in weights.values()])
 
 
 def unflatten(flat: Tensor, like: Params) -> Params:
-    """The row [P] cut into the shapes of `like`."""
+    """Coordinates [P] in the shapes of `like`."""
     parts = torch.split(flat, [v.numel() for v in like.values()])
     return {k: part.view(v.shape) for (k, v), part in zip(like.items(), parts, strict=True)}
 
 
 def preprocess(loss: Tensor, grad: Tensor) -> Tensor:
-    """What the LSTM reads, [4, P]: size and sign of the loss, the same in every column, and of each gradient [P].
+    """Input of the LSTM, [4, P]: log-magnitude and sign of the loss, repeated, and of each gradient [P].
 
-    Numbers of any size come within about [-1, 1]: (log |z| / p, sign z) where |z| >= e^-p, else (-1, e^p z).
+    Numbers of any magnitude are mapped to about [-1, 1]: (log |z| / p, sign z) if |z| >= e^-p, else (-1, e^p z).
     """
-    return torch.cat([_size_and_sign(loss.expand_as(grad)), _size_and_sign(grad)])
+    return torch.cat([_log_and_sign(loss.expand_as(grad)), _log_and_sign(grad)])
 
 
-def _size_and_sign(z: Tensor) -> Tensor:
+def _log_and_sign(z: Tensor) -> Tensor:
     floor = math.exp(-LOG_RANGE)
     large = z.abs() >= floor
-    size = torch.where(large, z.abs().clamp_min(floor).log() / LOG_RANGE, -1.0)
-    return torch.stack([size, torch.where(large, z.sign(), z / floor)])
+    magnitude = torch.where(large, z.abs().clamp_min(floor).log() / LOG_RANGE, -1.0)
+    return torch.stack([magnitude, torch.where(large, z.sign(), z / floor)])
 
 
-def remember(theta: Params, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of the first layer: x [4, P], h and c [H, P] -> h, c; gates in torch's order."""
+def lstm_layer(theta: Params, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of the first layer: x [4, P], h and c [H, P] -> h, c; gates in the order of torch.nn.LSTM."""
     weight = torch.cat([theta[META + "lstm.input"], theta[META + "lstm.recurrent"]], 1)  # [4H, 4 + H]
-    into, keep, new, out = (weight @ torch.cat([x, h]) + theta[META + "lstm.bias"][:, None]).chunk(4)
-    c = keep.sigmoid() * c + into.sigmoid() * new.tanh()
-    return out.sigmoid() * c.tanh(), c
+    i, f, g, o = (weight @ torch.cat([x, h]) + theta[META + "lstm.bias"][:, None]).chunk(4)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
 
 
-def gate(theta: Params, name: str, h: Tensor, w: Tensor, before: Tensor) -> Tensor:
-    """What goes into a gate's sigmoid, [P]: of the first layer, the weight, and the same a step before."""
+def gate(theta: Params, name: str, h: Tensor, w: Tensor, previous: Tensor) -> Tensor:
+    """Pre-activation of a gate, [P], from the first layer's state, the weight, and the previous pre-activation."""
     weight = theta[f"{META}{name}.weight"]  # [H + 2]
-    return weight[:-2] @ h + weight[-2] * w + weight[-1] * before + theta[f"{META}{name}.bias"]
+    return weight[:-2] @ h + weight[-2] * w + weight[-1] * previous + theta[f"{META}{name}.bias"]

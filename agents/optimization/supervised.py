@@ -1,4 +1,4 @@
-"""A gradient learner on supervised tasks: classes to tell apart, or a function to follow."""
+"""A gradient learner on supervised tasks: classification or regression."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from agents.learner import Learner, Params, SupervisedTask
+from agents.learner import Learner
 from agents.optimization.lstm_meta_learner import LstmMetaLearner
 from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
+from agents.records import Params, SupervisedTask, without_prefix
 from envs.core import Examples
 
-SHOWN = "shown"  # in phi: the support's pictures, with which each query is normalised
+SUPPORT = "shown"  # in phi: the support images, with which each query is normalised
 
 
 @dataclass(frozen=True)
 class Supervised(Learner[Tensor]):
-    """`way` outputs, as many as its last layer has; `test_steps` gradient steps on the support when judged.
+    """way: outputs of the network. test_steps: gradient steps on the support in evaluation.
 
-    The inner loss is a mean over the support. The authors' codes sum it, or use Adam: their rates are not these.
+    The inner loss is a mean over the support. The authors' codes use its sum, or Adam: their step sizes differ.
 
-    bn: a batch of pictures is normalised by itself. Judged `transductive`, all queries are one batch, and what is told
-    of one depends on the others (Finn et al. 2017); with `support+1` each query goes with the whole support, alone
-    (Nichol et al. 2018). Training is transductive.
+    bn: a batch of images is normalised by itself. With `transductive` all queries are one batch in evaluation, and the
+    output for a query depends on the others (Finn et al. 2017); with `support+1` each query is in a batch with the
+    whole support and no other query (Nichol et al. 2018). Training is always transductive.
     """
 
     learner: MAML[Tensor] | Reptile[Tensor] | LstmMetaLearner[Tensor]
@@ -44,21 +45,22 @@ class Supervised(Learner[Tensor]):
         return self.learner.initial_state(theta)
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
-        """As it is judged: `test_steps` steps, however many there were in training."""
+        """phi after `test_steps` steps, regardless of the number of steps in training."""
         one_step = replace(self.learner, inner_steps=1)
         for _ in range(self.test_steps):
             phi = one_step.adapt(theta, phi, support)
-        return phi if self.bn == "transductive" else phi | {SHOWN: support.x}
+        return phi if self.bn == "transductive" else phi | {SUPPORT: support.x}
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        if SHOWN not in phi:
+        """Logits or numbers [Q, way]."""
+        if SUPPORT not in phi:
             return self.learner.apply(theta, phi, x)
-        weights = {k: v for k, v in phi.items() if k != SHOWN}
+        weights = without_prefix(SUPPORT, phi)
 
-        def alone(query: Tensor) -> Tensor:
-            return self.learner.apply(theta, weights, torch.cat([phi[SHOWN], query[None]]))[-1]
+        def one_query(query: Tensor) -> Tensor:
+            return self.learner.apply(theta, weights, torch.cat([phi[SUPPORT], query[None]]))[-1]
 
-        return torch.func.vmap(alone)(x)
+        return torch.func.vmap(one_query)(x)
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         return self.learner.loss(theta, episode)

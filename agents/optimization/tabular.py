@@ -1,8 +1,8 @@
-"""A decision process so small that all its episodes can be written down, and every expectation is a sum over them.
+"""A Markov decision process small enough to enumerate all its episodes, so that every expectation is a finite sum.
 
-On it an estimator of a policy gradient's derivative is not sampled but known: its mean, its bias and its variance.
+The mean, bias and variance of an estimator of a policy gradient's derivative are then computed exactly, not sampled.
 
-Axes: `M` episodes, all there are; `T` steps; `S` states; `A` actions.
+Axes: `M` episodes (all of them), `T` steps, `S` states, `A` actions.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.func import grad, hessian, vmap
 
 from agents.distributions import Categorical, log_prob
-from agents.learner import Exploration, Objective, Params, Transitions
 from agents.objectives import score_function
+from agents.records import Exploration, Objective, Params, Transitions
 
 
 class Tabular:
-    """Random rewards and random, certain transitions; an episode starts in the first state. A policy is a table of
-    logits, and this its network."""
+    """Random rewards and random deterministic transitions; an episode starts in the first state. It is also the policy
+    network: a table of logits."""
 
     def __init__(self, states: int, actions: int, horizon: int, generator: torch.Generator) -> None:
         self.states, self.actions, self.horizon = states, actions, horizon
@@ -32,12 +32,14 @@ class Tabular:
         return {"logits": torch.randn(self.states, self.actions, generator=generator, dtype=torch.float64)}
 
     def __call__(self, params: Params, x: Tensor) -> Categorical:
-        """x [..., S], zeros and a one -> a choice of [..., A]."""
+        """One-hot states [..., S] -> a distribution over actions [..., A]."""
         return Categorical(x @ params["logits"])
 
     def episodes(self, params: Params, baseline: bool = False) -> Transitions:
-        """Every episode there is, [M, T, 1], as if `params` had sampled it; the advantage is the return to come, less
-        its expectation with `baseline`."""
+        """All episodes [M, T, 1], as if sampled by `params`.
+
+        The advantage is the return to go, minus its expectation if `baseline`.
+        """
         chosen = torch.tensor(list(itertools.product(range(self.actions), repeat=self.horizon)))  # [M, T]
         state, states, rewards = torch.zeros(len(chosen), dtype=torch.long), [], []
         for act in chosen.T:
@@ -55,7 +57,7 @@ class Tabular:
         return Transitions(x, act, logp, out.mean, out.log_std, (ret - expected)[..., None], alive, ret[..., None])
 
     def values(self, params: Params) -> Tensor:
-        """The return to expect at every step in every state, [T, S]."""
+        """Expected return to go at every step in every state, [T, S]."""
         pi, value, out = params["logits"].softmax(-1), torch.zeros(self.states, dtype=torch.float64), []
         for _ in range(self.horizon):
             value = (pi * (self.rew + value[self.next])).sum(-1)
@@ -63,16 +65,16 @@ class Tabular:
         return torch.stack(out[::-1])
 
     def expected_return(self, params: Params) -> Tensor:
-        """Scalar, to be differentiated as often as one likes."""
+        """Scalar, differentiable any number of times."""
         return self.values(params)[0, 0]
 
     def likelihood(self, params: Params, episodes: Transitions) -> Tensor:
-        """Of every episode [M]; they sum to one."""
+        """Probability of every episode, [M]; they sum to one."""
         return log_prob(self(params, episodes.x), episodes.act).sum((1, 2)).exp()
 
 
 class Moments(NamedTuple):
-    """Of an estimate, all in units of the norm of what it is to be."""
+    """Moments of an estimator. Bias and deviation are relative to the norm of the true value."""
 
     mean: Tensor
     bias: float
@@ -81,15 +83,15 @@ class Moments(NamedTuple):
 
 def moments(estimates: Tensor, weights: Tensor, target: Tensor) -> Moments:
     """Estimates [M, ...] of `target` [...], each with its probability [M]."""
-    flat, wanted = estimates.flatten(1), target.flatten()
+    flat, true = estimates.flatten(1), target.flatten()
     mean = weights @ flat
     spread = (weights @ (flat - mean).square().sum(1)).sqrt()
-    size = wanted.norm()
-    return Moments(mean.view_as(target), ((mean - wanted).norm() / size).item(), (spread / size).item())
+    size = true.norm()
+    return Moments(mean.view_as(target), ((mean - true).norm() / size).item(), (spread / size).item())
 
 
 def second_derivative(mdp: Tabular, params: Params, objective: Objective, baseline: bool) -> Moments:
-    """Of the return, as an episode's `objective` estimates it, against the exact one."""
+    """The second derivative of the return, as `objective` of one episode estimates it."""
     data = mdp.episodes(params, baseline)
 
     def score(logits: Tensor, episode: Transitions) -> Tensor:
@@ -109,40 +111,41 @@ def meta_gradient(
     rate: float,
     first_order: bool = False,
 ) -> Moments:
-    """Of the return expected after a step of `rate` on `episodes` episodes: as `objective` differentiates the step,
-    against the exact one. What comes after the step is known and not sampled."""
+    """The gradient of the expected return after an inner step, as `objective` differentiates the step.
+
+    The step has size `rate` and uses `episodes` episodes. The return after it is exact, not sampled.
+    """
     data = mdp.episodes(params, baseline=True)
-    support = _several(data, episodes)
+    support = _combinations(data, episodes)
 
-    def after(logits: Tensor, some: Transitions, inner: Objective, fixed: bool = False) -> Tensor:
-        step: Tensor = grad(lambda at: mdp.horizon * inner(mdp({"logits": at}, some.x), some))(logits)
-        return mdp.expected_return({"logits": logits - rate * (step.detach() if fixed else step)})
+    def after(logits: Tensor, batch: Transitions, inner: Objective, detach: bool = False) -> Tensor:
+        step: Tensor = grad(lambda at: mdp.horizon * inner(mdp({"logits": at}, batch.x), batch))(logits)
+        return mdp.expected_return({"logits": logits - rate * (step.detach() if detach else step)})
 
-    def judged(logits: Tensor, some: Transitions) -> Tensor:
-        reached = after(logits, some, objective, first_order)
+    def estimate(logits: Tensor, batch: Transitions) -> Tensor:
+        ret = after(logits, batch, objective, first_order)
         if exploration is None:
-            return reached
-        query = some._replace(ret=reached.detach().expand_as(some.ret))
-        return reached - mdp.horizon * exploration(mdp({"logits": logits}, some.x), some, query)
+            return ret
+        query = batch._replace(ret=ret.detach().expand_as(batch.ret))
+        return ret - mdp.horizon * exploration(mdp({"logits": logits}, batch.x), batch, query)
 
-    def whole(logits: Tensor) -> Tensor:
-        each = mdp.likelihood({"logits": logits}, data)
-        together = _products(each, episodes)
-        return together @ vmap(lambda some: after(logits, some, score_function))(support)
+    def exact(logits: Tensor) -> Tensor:
+        probabilities = _joint_probabilities(mdp.likelihood({"logits": logits}, data), episodes)
+        return probabilities @ vmap(lambda batch: after(logits, batch, score_function))(support)
 
     at = params["logits"]
-    weights = _products(mdp.likelihood(params, data), episodes)
-    return moments(vmap(grad(judged), in_dims=(None, 0))(at, support), weights, grad(whole)(at))
+    weights = _joint_probabilities(mdp.likelihood(params, data), episodes)
+    return moments(vmap(grad(estimate), in_dims=(None, 0))(at, support), weights, grad(exact)(at))
 
 
-def _several(data: Transitions, count: int) -> Transitions:
-    """Every choice of `count` episodes, in order: [M^count, T, count, ...]."""
+def _combinations(data: Transitions, count: int) -> Transitions:
+    """All ordered choices of `count` episodes with replacement, [M^count, T, count, ...]."""
     index = torch.tensor(list(itertools.product(range(len(data.alive)), repeat=count)))
     return Transitions(*(t[index][:, :, :, 0].transpose(1, 2) for t in data))
 
 
-def _products(p: Tensor, count: int) -> Tensor:
-    """Probabilities of the same choices, [M^count]."""
+def _joint_probabilities(p: Tensor, count: int) -> Tensor:
+    """Probabilities of these choices, [M^count], of episodes with probabilities p [M]."""
     out = torch.ones(1, dtype=p.dtype)
     for _ in range(count):
         out = (out[:, None] * p).flatten()

@@ -2,8 +2,9 @@
 
 from typing import Any, ClassVar, Literal
 
-from envs.task_settings import ON_THREADS, Simulation, TaskSettings
 from pydantic import Field
+
+from envs.task_settings import ON_THREADS, Simulation, TaskSettings
 
 
 class Settings(TaskSettings):

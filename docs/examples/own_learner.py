@@ -4,7 +4,6 @@ from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import clipped_policy_gradient
 from metarl.config import files
 from metarl.training.trainer import Trainer
-
 from shift_learner import Shift
 
 config = files.load(files.find("maml_point"), {"train.iterations": 20})

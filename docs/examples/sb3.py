@@ -1,10 +1,11 @@
 """Stable-Baselines3's PPO on a task distribution, with the task parameters in the observation (an oracle)."""
 
 import gymnasium
-from envs.gym.sb3 import TaskVecEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecMonitor
+
+from envs.gym.sb3 import TaskVecEnv
 
 name = "envs.gym:metarl/HalfCheetahDirection-v0"
 env = gymnasium.make_vec(name, num_envs=64, observe_task=True, new_task_each_episode=True)

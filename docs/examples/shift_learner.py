@@ -1,6 +1,7 @@
 """A learner in thirty lines: within a task it forms nothing but a shift of the mean action."""
 
 import torch
+
 from agents.learner import Learner
 from agents.objectives import policy_gradient
 

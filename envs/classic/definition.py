@@ -30,6 +30,7 @@ class Definition(NamedTuple):
     terrain: Callable[[], Terrain] | None = None
 
     def make(self, **options: Any) -> Locomotion:
+        """The distribution; options are those of its constructor, and replace the published ones."""
         settings: dict[str, Any] = {
             "horizon": self.horizon,
             "action_scale": self.action_scale,
@@ -52,6 +53,7 @@ class PointDefinition(NamedTuple):
         return steps
 
     def make(self, **options: Any) -> PointNavigation:
+        """The distribution; options are those of its constructor, and replace the published ones."""
         own = {k: v for k, v in options.items() if k != "num_threads"}
         if strange := own.keys() - {"horizon", "action_scale"}:
             raise ValueError(f"a point has no {', '.join(sorted(strange))}: expected horizon or action_scale")
@@ -69,8 +71,10 @@ def with_bonus(reward: Reward, amount: float) -> Reward:
 
 
 def speed_range(low: float, high: float) -> tuple[Variable, ...]:
+    """Target speeds in [low, high] m/s."""
     return (Variable("velocity", ((low, high),)),)
 
 
 def cat(*parts: Tensor) -> Tensor:
+    """Parts [W, ...] of an observation side by side, [W, O]."""
     return torch.cat(parts, 1)

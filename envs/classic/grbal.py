@@ -124,6 +124,7 @@ class ShortenedLeg:
 
 
 def choices(*values: float) -> tuple[tuple[float, float], ...]:
+    """Choices as intervals of length zero."""
     return tuple((v, v) for v in values)
 
 

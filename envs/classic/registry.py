@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,21 +28,18 @@ class ClassicRegistry(SourceRegistry["AnyDefinition"]):
         super().__init__("distribution", "envs.classic", "metarl.tasks")
 
     def read_files(self, paths: list[Path]) -> dict[str, Entry[AnyDefinition]]:
-        entries = {}
+        entries: dict[str, Entry[AnyDefinition]] = {}
         for path in paths:
             definitions = assignments(read_source(path).body).get("DEFINITIONS")
             if isinstance(definitions, ast.Dict):
                 for key, value in zip(definitions.keys, definitions.values, strict=True):
                     name, text = _string(key), _string(value.args[0] if isinstance(value, ast.Call) else None)
-                    entries[name] = Entry(text, lambda module=path.stem, name=name: self._import(module, name))  # type: ignore[misc]  # mypy infers no lambda defaults
+                    entries[name] = Entry(text, partial(self._import, path.stem, name))
         return entries
 
     def offered_by(self, module: ModuleType) -> dict[str, Entry[AnyDefinition]]:
         definitions: dict[str, AnyDefinition] = getattr(module, "DEFINITIONS", {})
-        return {
-            name: Entry(definition.text, lambda definition=definition: definition)  # type: ignore[misc]  # as above
-            for name, definition in definitions.items()
-        }
+        return {name: Entry.of(definition.text, definition) for name, definition in definitions.items()}
 
     def _import(self, module: str, name: str) -> AnyDefinition:
         found: AnyDefinition = importlib.import_module(f"{self.package}.{module}").DEFINITIONS[name]

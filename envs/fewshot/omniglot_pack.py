@@ -64,10 +64,10 @@ def _one_shot(alphabets: list[dict[str, Any]], start: dict[str, int]) -> Arrays:
     supports, queries, labels = [], [], []
     for given in alphabets:
         classes = [start[given["alphabet"]] + c - 1 for c in given["characters"]]
-        for shown_by, asked_by, asked in given["runs"]:
-            label = [given["characters"].index(c) for c in asked]
-            supports.append([(c, shown_by - 1) for c in classes])
-            queries.append([(classes[i], asked_by - 1) for i in label])
+        for support_drawer, query_drawer, query_characters in given["runs"]:
+            label = [given["characters"].index(c) for c in query_characters]
+            supports.append([(c, support_drawer - 1) for c in classes])
+            queries.append([(classes[i], query_drawer - 1) for i in label])
             labels.append(label)
     return {
         "oneshot_support": np.array(supports, np.int16),

@@ -95,6 +95,7 @@ class TaskEnv(gymnasium.Env[Floats, NDArray[np.float32]]):
             self._window.show(worlds.sim.mujoco_view(0)[0], worlds.sim.qpos[0].cpu().numpy())
 
     def close(self) -> None:
+        """Close the renderer and the window."""
         for opened in (self._stage, self._window):
             if opened is not None:
                 opened.close()

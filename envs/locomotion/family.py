@@ -111,6 +111,7 @@ class Locomotion(VariableSampler):
         return LocomotionWorlds(self, self._simulators[size], tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        """Roll out `policy` for `episodes` episodes of every task."""
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 

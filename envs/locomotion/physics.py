@@ -12,7 +12,7 @@ import mujoco
 from envs.core import Task, Variable
 from envs.robots.robot import Robot
 from envs.simulation.params import Params, elements, factors
-from envs.terrain.terrain import Terrain
+from envs.terrain.terrain import PREFIX, Terrain
 from envs.variations.registry import VARIATIONS, base_name
 from envs.variations.variation import Variation
 
@@ -26,7 +26,7 @@ def prepare(spec: mujoco.MjSpec, variables: Iterable[Variable]) -> None:
 
 
 def make_terrain(names: set[str], robot: type[Robot]) -> Terrain | None:
-    """The ground with a shape that one of the variables asks for."""
+    """The terrain of the variable that has one, or None."""
     for name, variation in VARIATIONS.items().items():
         if variation.terrain is not None and name in names:
             return variation.terrain(robot.is_planar())
@@ -83,6 +83,6 @@ def varying_elements(model: mujoco.MjModel, variation: Variation) -> list[str]:
     stock = getattr(model, variation.fields[0])
     whole = variation.element in ("axis", "coefficient")
     stock = stock.reshape(-1) if whole else stock.reshape(len(stock), -1).any(1)
-    added = tuple(v.adds for v in VARIATIONS.items().values() if v.adds)
+    added = (PREFIX, *(v.adds for v in VARIATIONS.items().values() if v.adds))
     own = {n: places for n, places in elements(model, variation.element).items() if not n.startswith(added)}
     return [n for n, places in own.items() if stock[places].any()]

@@ -75,6 +75,7 @@ class Stage:
         return picture
 
     def close(self) -> None:
+        """Free the renderer or the window."""
         self.renderer.close()
 
 
@@ -105,6 +106,7 @@ class Window:
         time.sleep(self._next - now)
 
     def close(self) -> None:
+        """Free the renderer or the window."""
         self.viewer.close()
 
 

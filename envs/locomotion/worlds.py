@@ -17,7 +17,7 @@ from envs.variations.variation import Motion, Reward
 
 
 class Rules(Protocol):
-    """What the worlds of a family obey; `envs.locomotion.family.Locomotion` says what each is."""
+    """The settings of a family that its worlds use; see `envs.locomotion.family.Locomotion`."""
 
     robot: type[Robot]
     terrain: Terrain | None

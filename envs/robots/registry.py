@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +36,7 @@ class RobotFacts(NamedTuple):
 
     @property
     def touches_ground(self) -> bool:
+        """Whether it has a height over the ground."""
         return self.height_index is not None
 
 
@@ -47,21 +49,20 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
 
     def facts(self, name: str) -> RobotFacts:
         """The class attributes that decide which tasks a robot can have, read without importing it."""
-        if name not in self:
-            self[name]  # raises
+        self.check(name)
         return self._facts[name]
 
     def read_files(self, paths: list[Path]) -> dict[str, Entry[type[Robot]]]:
         """The robot of each file: the class whose name is that of the file, or the last robot that it defines."""
         trees = {path.stem: read_source(path) for path in paths}
         classes = {node.name: node for tree in trees.values() for node in tree.body if isinstance(node, ast.ClassDef)}
-        entries = {}
+        entries: dict[str, Entry[type[Robot]]] = {}
         for name, tree in trees.items():
             own = [n.name for n in tree.body if isinstance(n, ast.ClassDef) and _is_robot(n, classes)]
             if own:
                 class_name = next((c for c in own if snake_case(c) == name), own[-1])
                 text = (ast.get_docstring(tree) or "").split("\n")[0]
-                entries[name] = Entry(text, lambda name=name, c=class_name: self._import(name, c))  # type: ignore[misc]  # mypy infers no lambda defaults
+                entries[name] = Entry(text, partial(self._import, name, class_name))
                 self._facts[name] = _facts_of(class_name, _attributes(classes[class_name], classes))
         return entries
 
@@ -77,7 +78,7 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
                 if not (hasattr(item, "model_file") and hasattr(item, "frame_skip")):
                     continue
                 name = vars(item).get("name") or snake_case(item.__name__)
-                entries[name] = Entry(first_line(module), lambda item=item: item)  # type: ignore[misc]  # as above
+                entries[name] = Entry.of(first_line(module), item)
                 self._facts.setdefault(name, _facts_of(item.__name__, {f: getattr(item, f) for f in _LOOKED_UP}))
         return entries
 

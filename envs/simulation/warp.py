@@ -35,7 +35,7 @@ class WarpSimulator:
     contacts, constraints: capacity per world. Where it is too small, MuJoCo Warp leaves some out; the next reset logs
         a warning, and doubles the capacity if it is a reset of all worlds.
 
-    Raises ValueError for a model that MuJoCo Warp does not support, torch.OutOfMemoryError if GPU history runs out.
+    Raises ValueError for a model that MuJoCo Warp does not support, torch.OutOfMemoryError if GPU memory runs out.
     """
 
     def __init__(

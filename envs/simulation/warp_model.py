@@ -49,6 +49,7 @@ def find_diverged(
     diverged: wp.array[bool],
     overflowed: wp.array[int],
 ) -> None:
+    """Flag worlds [W] whose state or controls are NaN or exceed `limit`, and collect overflow flags."""
     world = wp.tid()
     overflowed[world] = overflowed[world] | overflow[world]  # a reset clears it
     intact = bool(True)  # noqa: UP018  # warp makes a constant of a literal

@@ -76,6 +76,7 @@ def obstacles(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
 
 
 def num_obstacles(planar: bool) -> int:
+    """Number of blocks."""
     return OBSTACLES_ALONG if planar else OBSTACLES_AROUND
 
 

@@ -1,1 +1,1 @@
-"""What differs between tasks: goals (the reward), terrain and dynamics (the physics). One file a variation."""
+"""What differs between tasks: goals (the reward), terrain and dynamics (the physics). One file per variation."""

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 
 
 def disable_joint(params: Params, task: Task, robot: type[Robot]) -> None:
+    """Disable the motor of number `crippled_joint` in each world."""
     params.disable_motors(task["crippled_joint"], [(i,) for i in range(params.model.nu)])
 
 
 def disable_leg(params: Params, task: Task, robot: type[Robot]) -> None:
+    """Disable the motors of the leg of number `crippled_leg` in each world."""
     params.disable_motors(task["crippled_leg"], list(robot.legs))
 
 
 def count_motors(model: mujoco.MjModel, robot: type[Robot]) -> int:
+    """Number of motors of the model."""
     return int(model.nu)
 
 
 def count_legs(model: mujoco.MjModel, robot: type[Robot]) -> int:
+    """Number of legs of the robot."""
     return len(robot.legs)
 
 

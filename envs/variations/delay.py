@@ -30,7 +30,7 @@ def set_delay(params: Params, task: Task, robot: type[Robot]) -> None:
     model, delay = params.model, task["delay"]
     step, longest = float(model.opt.timestep), model.opt.timestep * (int(model.actuator_history[0, 0]) - 2)
     if delay.max() > longest + step:
-        raise ValueError(f"delay {delay.max():g} s is longer than the longest of these tasks, {longest:g} s")
+        raise ValueError(f"delay {delay.max():g} s exceeds the longest delay of this family, {longest:g} s")
     seconds = ((delay / step).round() - 0.5).clamp(min=0) * step  # [W]
     params["actuator_delay"] = seconds[:, None].expand(-1, model.nu).clone()
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def gaps(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.boxes import BoxTerrain
     from envs.terrain.shapes import GAPS
 
@@ -27,5 +28,4 @@ VARIATIONS = Variation(
     needs=("floor",),
     options=("layout",),
     terrain=gaps,
-    adds="terrain_",
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def hills(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.fields import FieldTerrain, height_fields, waves
 
     return FieldTerrain(height_fields("hills", waves, full_height=1.0, ease=3.0, planar=planar))
@@ -26,5 +27,4 @@ VARIATIONS = Variation(
     needs=("floor",),
     options=("layout",),
     terrain=hills,
-    adds="terrain_",
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def rough(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.fields import FieldTerrain, bumps, height_fields
 
     return FieldTerrain(height_fields("rough", bumps, full_height=0.2, ease=0.4, planar=planar))
@@ -26,5 +27,4 @@ VARIATIONS = Variation(
     needs=("floor",),
     options=("layout",),
     terrain=rough,
-    adds="terrain_",
 )

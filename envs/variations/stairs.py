@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def stairs_up(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.boxes import BoxTerrain
     from envs.terrain.shapes import STAIRS_UP
 
@@ -18,6 +19,7 @@ def stairs_up(planar: bool) -> Terrain:
 
 
 def stairs_down(planar: bool) -> Terrain:
+    """The terrain, for planar or other robots."""
     from envs.terrain.boxes import BoxTerrain
     from envs.terrain.shapes import STAIRS_DOWN
 
@@ -34,7 +36,6 @@ VARIATIONS = (
         "stairs that rise on all sides: steps of 0.2 m times this, 0.31 m deep",
         needs=("floor",),
         terrain=stairs_up,
-        adds="terrain_",
     ),
     Variation(
         "stairs_down",
@@ -45,6 +46,5 @@ VARIATIONS = (
         "stairs that descend on all sides: steps of 0.2 m times this, 0.31 m deep",
         needs=("floor",),
         terrain=stairs_down,
-        adds="terrain_",
     ),
 )

@@ -58,7 +58,7 @@ class Variation:
     Terrain: terrain: makes the ground with this shape, given whether the robot is planar.
     Dynamics: fields: model fields that it multiplies, elementwise if `element` is set. prepare: edits the model before
     it is compiled, given the largest value of the variable. apply: writes the parameters of each world, after all
-    factors were multiplied. adds: how the names begin of what it adds to a model, which is no part of the robot.
+    factors were multiplied. adds: prefix of the names of what `prepare` adds, which is not part of the robot.
     """
 
     name: str

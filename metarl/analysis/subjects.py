@@ -56,8 +56,11 @@ def find_subject(text: str, overrides: dict[str, Any]) -> Subject:
     if overrides:
         raise UserError(f"--{next(iter(overrides))} is for a config: a run has settings of its own")
     run = runs.find(text)
-    learner, state = _learner_of(run.config), checkpoint.load_newest(run.checkpoints)
-    return Subject(f"{run.name}, iteration {state.iteration}", run.config, learner, state.theta)
+    learner = _learner_of(run.config)
+    fresh = learner.init(torch.Generator().manual_seed(run.config.seed))
+    state = checkpoint.load_newest(run.checkpoints, fresh)
+    theta = {name: state.theta[name] for name in fresh}  # a file has an order of its own, and sums depend on it
+    return Subject(f"{run.name}, iteration {state.iteration}", run.config, learner, theta)
 
 
 def _learner_of(config: Config) -> Any:

@@ -16,6 +16,10 @@ from metarl.config.messages import sentence
 from metarl.config.renamed import new_key, with_new_keys
 from metarl.errors import UserError, nearest
 
+# What the YAML loader raises: its own errors, and those of Python's numbers, dates and recursion.
+UNREADABLE = (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+MAX_DEPTH = 20  # of a config; chosen
+
 
 def folder() -> Path:
     """The shipped configs: beside the package in a checkout, inside it in an installed wheel."""
@@ -86,14 +90,27 @@ def _class_of(name: str, raw: dict[str, Any], source: str, overrides: dict[str, 
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping, by the safe loader."""
+    """A YAML mapping, by the safe loader. Raises UserError for a file that is none."""
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} could not be read as YAML: {' '.join(str(error).split())}") from None
+    except UNREADABLE as error:
+        raise UserError(f"{path} could not be read as YAML: {' '.join(str(error).split())[:300]}") from None
+    if _is_deeper(raw, MAX_DEPTH):
+        raise UserError(f"{path} is nested more than {MAX_DEPTH} levels deep, expected settings in sections")
     if not isinstance(raw, dict):
         raise UserError(f"{path} holds {type(raw).__name__}, expected a mapping of settings")
     return raw
+
+
+def _is_deeper(raw: Any, levels: int) -> bool:
+    """Whether mappings and lists lie within each other more than so many levels deep."""
+    layer = [raw] if isinstance(raw, dict | list) else []
+    for _ in range(levels):
+        layer = [x for part in layer for x in (part.values() if isinstance(part, dict) else part)]
+        layer = [x for x in layer if isinstance(x, dict | list)]
+        if not layer:
+            return False
+    return True
 
 
 def dump(config: Config) -> str:
@@ -114,7 +131,7 @@ def split_overrides(words: list[str]) -> tuple[list[str], dict[str, Any]]:
         value = value if equals else _value_after(word, rest)
         try:
             overrides[key.replace("-", "_")] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except UNREADABLE:
             raise UserError(f"the value of --{key} could not be read: write it as in YAML") from None
     return own, overrides
 

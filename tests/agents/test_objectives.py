@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
 from agents import distributions, objectives
 from agents.distributions import Gaussian, log_prob
+from agents.objectives import cross_entropy
+from envs.core import Examples
 from tests.probes import Point, random_transitions, transitions
 
 
@@ -122,3 +127,8 @@ def test_entropy_agrees_with_torch(generator: torch.Generator) -> None:
     out = Gaussian(p.mean[None], p.log_std[None])
     expected = Normal(p.mean, p.log_std.exp()).entropy().sum(-1).mean()
     assert torch.allclose(objectives.entropy(out, data), expected, atol=1e-12)
+
+
+def test_cross_entropy_is_minus_the_log_of_what_was_right() -> None:
+    out = torch.tensor([[0.0, math.log(3.0)]])
+    assert cross_entropy(out, Examples(torch.zeros(1), torch.tensor([1]))).item() == pytest.approx(-math.log(0.75))

@@ -70,7 +70,12 @@ def test_a_plugin_of_the_examples_is_trained_from_the_command_line(name: str, fo
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_run_is_extended_from_python(folder: Path) -> None:
+    python(folder, "-m", "metarl", "train", "maml_point", *SMALL_RUN.split())
+    assert python(folder, "extend_run.py").splitlines()[-1].startswith("iteration 12: return ")
+
+
 def test_every_example_is_run_by_a_test() -> None:
-    helpers = {"shift_learner.py", "lines.py"}  # imported by the others
+    helpers = {"shift_learner.py", "lines.py", "extend_run.py"}  # imported by the others, or run by a test of its own
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
     assert scripts == set(CHANGES) | {f"{name}.py" for name in PLUGINS} | helpers

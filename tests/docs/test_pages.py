@@ -33,7 +33,8 @@ def test_the_reference_has_every_key_of_every_shipped_config() -> None:
 def test_the_reference_states_type_and_default() -> None:
     text = GENERATE["settings_reference"]()
     assert "| `gamma` | number ≥ 0, ≤ 1 | `0.99` |" in text
-    assert "| `iterations` | integer ≥ 1, ≤ 1e+06 | required |" in text
+    assert "| `iterations` | integer ≥ 1, ≤ 1,000,000 | required |" in text
+    assert '| `spacing` | `uniform` or `log` or `area` | `"uniform"` |' in text
 
 
 def test_the_task_catalogue_has_every_distribution() -> None:
@@ -78,3 +79,9 @@ def test_every_learner_has_a_page() -> None:
     assert [
         name for name in LEARNERS.names() if f"`learner.kind: {name}`" not in text and f"`{name}`" not in text
     ] == []
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    from metarl import __version__
+
+    assert f"version: {__version__}\n" in (DOCS.parent / "CITATION.cff").read_text()

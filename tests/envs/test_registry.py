@@ -91,7 +91,7 @@ def test_every_file_that_defines_a_robot_is_listed_under_its_own_name() -> None:
     assert list(ROBOTS) == ROBOTS.names()
     assert "ant" in ROBOTS
     assert "robot" not in ROBOTS
-    assert ROBOTS.describe()["ant"].startswith("Ant: a four-legged body")
+    assert ROBOTS.describe()["ant"].startswith("Ant: a four-legged robot")
     for name, robot in ROBOTS.items():
         assert robot.__module__ == f"envs.robots.{name}"
 
@@ -213,6 +213,30 @@ def test_a_plugin_adds_a_definition(load: Load, monkeypatch: pytest.MonkeyPatch)
     assert named.describe()["own-hopper-vel"] == "a slow hopper, H 7"
     assert named.horizon("own-hopper-vel") == 7
     assert named.build_family("own-hopper-vel", num_threads=1).horizon == 7
+
+
+class EntryPoint:
+    """An entry point of an installed package."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+
+    def load(self) -> ModuleType:
+        return self.module
+
+
+def test_entry_points_take_part(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {
+        "metarl.robots": [EntryPoint(load("installed_robots", ROBOT))],
+        "metarl.tasks": [EntryPoint(load("installed_variations", VARIATION)), EntryPoint(load("tasks", DEFINITION))],
+    }
+    for user in ("envs.listing", "envs.registry"):
+        monkeypatch.setattr(f"{user}.entry_points", lambda group: points[group])
+    assert "ice_cheetah" in RobotRegistry()
+    assert "own-hopper-vel" in ClassicRegistry()
+    variations = VariationRegistry()
+    assert {"wind", "mass"} <= set(variations.names())
+    assert variations["wind"].unit == "m/s"
 
 
 def test_definitions_in_a_file_are_found_without_importing_it(tmp_path: Path) -> None:

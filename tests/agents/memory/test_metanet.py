@@ -12,10 +12,11 @@ from torch import Tensor
 
 from agents.learner import Episode, Params, SupervisedTask, Transitions, mean_over_tasks
 from agents.memory import MetaNet, conv_network, dense_network, gaussian_head, identity_head
-from agents.memory.metanet import by_item, contrastive, part, slice_means
+from agents.memory.metanet import by_item, contrastive, slice_means
 from agents.nn.fast_weights import Conv, Dense, each, mixed, shared
 from agents.nn.gradient_readers import init_d, log_and_sign, run_d, run_m
 from agents.objectives import cross_entropy, kl_to_sampling, mse, score_function
+from agents.records import select_prefix
 from envs.core import Examples
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
@@ -78,7 +79,7 @@ def test_fast_weights_of_an_example_are_m_of_its_own_gradient(generator: torch.G
     theta, support = double(CLASSIFIER.init(generator)), pictures(generator)
     phi = CLASSIFIER.adapt(theta, {}, support)
     for n in range(WAY):
-        weights = {k: v.clone().requires_grad_() for k, v in part(theta, "base.").items()}
+        weights = {k: v.clone().requires_grad_() for k, v in select_prefix("base.", theta).items()}
         loss = F.cross_entropy(plain_network(weights, support.x[n])[None], support.y[n : n + 1])
         gradients = dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
         for name, g in gradients.items():
@@ -108,7 +109,7 @@ def test_fast_weights_of_the_representation_are_d_of_slices_in_their_order(gener
     assert set(fast) == {"conv0", "conv1", "dense0"}  # no key needs the last layer
     slices = []
     for some in (slice(0, 3), slice(3, 6)):
-        weights = {k: v.clone().requires_grad_() for k, v in part(theta, "embed.").items()}
+        weights = {k: v.clone().requires_grad_() for k, v in select_prefix("embed.", theta).items()}
         logits = torch.stack([plain_network(weights, x) for x in support.x[some]])
         slices.append(torch.autograd.grad(F.cross_entropy(logits, support.y[some]), weights["conv1"])[0].flatten())
     expected = run_d(theta, "d.conv", log_and_sign(torch.stack(slices), 7.0))
@@ -188,7 +189,7 @@ def test_with_zero_fast_weights_the_network_is_the_slow_one(generator: torch.Gen
     silent = {k: torch.zeros_like(v) if k.startswith(("base.", "embed.")) else v for k, v in phi.items()}
     before, after = (CLASSIFIER.apply(theta, p, support.x) for p in ({}, phi))
     assert torch.allclose(CLASSIFIER.apply(theta, silent, support.x), before, atol=1e-12)
-    assert torch.allclose(before[0], plain_network(part(theta, "base."), support.x[0]), atol=1e-12)
+    assert torch.allclose(before[0], plain_network(select_prefix("base.", theta), support.x[0]), atol=1e-12)
     assert not torch.allclose(before, after, atol=1e-3)
 
 
@@ -212,14 +213,14 @@ def test_a_query_is_answered_with_the_memory_mixed_by_its_key(generator: torch.G
     """The whole of step 3 in a loop over queries, with explicit weights for each."""
     theta, data = double(CLASSIFIER.init(generator)), task(generator)
     phi = CLASSIFIER.adapt(theta, {}, data.support[0])
-    slow, q_slow, q_fast = part(theta, "base."), part(theta, "embed."), part(phi, "embed.")
+    slow, q_slow, q_fast = select_prefix("base.", theta), select_prefix("embed.", theta), select_prefix("embed.", phi)
     got = CLASSIFIER.apply(theta, phi, data.query.x)
     keys = torch.cat([IMAGES.key(x[None], shared(q_slow), shared(q_fast)) for x in data.support[0].x])
     assert torch.allclose(phi["keys"], keys, atol=1e-12)
     for n, x in enumerate(data.query.x):
         key = IMAGES.key(x[None], shared(q_slow), shared(q_fast))
         a = torch.stack([F.cosine_similarity(key[0], k, dim=0) for k in keys]).softmax(0)
-        own = {k: torch.einsum("i,i...->...", a, v) for k, v in part(phi, "base.").items()}
+        own = {k: torch.einsum("i,i...->...", a, v) for k, v in select_prefix("base.", phi).items()}
         assert torch.allclose(got[n], IMAGES(x[None], shared(slow), shared(own))[0], atol=1e-12)
 
 
@@ -273,16 +274,16 @@ def test_an_episode_is_an_item(generator: torch.Generator) -> None:
     """Fast weights of m of each episode's part of the surrogate, times episodes; keys are means over steps taken."""
     theta, data = double(ACTOR.init(generator)), episodes(generator)
     phi = ACTOR.adapt(theta, {}, data)
-    fast = part(phi, "embed.")
+    fast = select_prefix("embed.", phi)
     for e in range(3):
-        weights = {k: v.clone().requires_grad_() for k, v in part(theta, "base.").items()}
+        weights = {k: v.clone().requires_grad_() for k, v in select_prefix("base.", theta).items()}
         total = torch.zeros((), dtype=torch.float64)
         keys = []
         for t in range(7):
             if not data.alive[t, e]:
                 continue
             x = data.x[t, e]
-            keys.append(POLICY.key(x[None], shared(part(theta, "embed.")), shared(fast))[0])
+            keys.append(POLICY.key(x[None], shared(select_prefix("embed.", theta)), shared(fast))[0])
             h = x
             for i in range(3):
                 h = weights[f"dense{i}"][:, :-1] @ h + weights[f"dense{i}"][:, -1]

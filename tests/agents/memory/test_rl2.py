@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
-from agents.memory.rl2 import MAX_COUNT, _usual, select_alive
+from agents.memory.rl2 import MAX_COUNT, normalize_input, select_alive
 from agents.nn.cores import run
 from agents.nn.perceptrons import GaussianMLP, TanhMLP
 from agents.objectives import clipped_policy_gradient
@@ -78,7 +78,7 @@ def test_kept_chooses_by_trial() -> None:
     assert out[..., 0].tolist() == [[1, 0, 1], [0, 0, 1]]
 
 
-def test_what_is_usual_is_that_of_all_data_so_far() -> None:
+def test_what_isnormalize_input_is_that_of_all_data_so_far() -> None:
     learner = rl2(CORES["gru"])
     theta, generator = start(learner)
     alive = torch.rand(7, 4, generator=generator) < 0.7
@@ -103,7 +103,7 @@ def test_what_never_varies_is_left_as_it_is() -> None:
         x[..., 0] = 2.0
         theta = learner.update_input_stats(theta, data_of(x, alive, generator))
     assert theta["seen.var"][0].item() == pytest.approx(0.0, abs=1e-12)
-    seen = _usual(theta, torch.full((SEEN,), 5.0))
+    seen = normalize_input(theta, torch.full((SEEN,), 5.0))
     assert seen[0].item() == pytest.approx(3.0)
 
 

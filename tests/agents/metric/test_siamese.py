@@ -15,25 +15,11 @@ from torch import Tensor
 
 from agents.learner import Params, SupervisedTask, mean_over_tasks
 from agents.metric import Siamese
-from agents.nn.embeddings import Conv4, Embedded
+from agents.nn.embeddings import Conv4
 from agents.nn.koch import Koch
 from envs.core import Examples
+from tests.agents.images import QUERY, SUPPORT, Identity
 
-
-class Identity:
-    """Pictures are their own features."""
-
-    dim = 2
-
-    def init(self, generator: torch.Generator) -> Params:
-        return {}
-
-    def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
-        return Embedded(x.flatten(1), {})
-
-
-SUPPORT = Examples(torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 2.0], [4.0, 4.0]]), torch.tensor([0, 1, 0, 1]))
-QUERY = Examples(torch.tensor([[1.0, 1.0]]), torch.tensor([0]))
 THETA = {"distance": torch.tensor([-1.0, -2.0]), "offset": torch.tensor(3.0)}
 
 

@@ -69,7 +69,7 @@ def test_two_batches_on_quadratics_are_as_derived_by_hand(generator: torch.Gener
     """phi = w - a g0, whose derivative is I - a H0; the gradient met there is g1 - a H1 g0."""
     theta, data = bowls(2, generator)
     (h0, h1), (g0, g1) = data.x, torch.einsum("kij,kj->ki", data.x, theta["w"] - data.y)
-    found = analysis.in_this_order(bowl, theta, one_by_one(data), ALPHA)
+    found = analysis.exact_in_order(bowl, theta, one_by_one(data), ALPHA)
     last = g1 - ALPHA * h1 @ g0
     assert_close(found.fomaml, last)
     assert_close(found.maml, (torch.eye(DIM) - ALPHA * h0) @ last)
@@ -83,7 +83,7 @@ def test_the_exact_gradients_are_those_of_the_learners(k: int, generator: torch.
     *support, query = one_by_one(data)
     task = SupervisedTask(tuple(support), query)  # type: ignore[arg-type]  # bowls have the fields of examples
     options = {"network": Passing(), "inner": bowl_of_answer, "inner_lr": ALPHA, "rounds": k - 1}
-    found = analysis.in_this_order(bowl, theta, one_by_one(data), ALPHA)
+    found = analysis.exact_in_order(bowl, theta, one_by_one(data), ALPHA)
     learners = {
         "maml": MAML(outer=bowl_of_answer, **options),  # type: ignore[arg-type]
         "fomaml": MAML(outer=bowl_of_answer, first_order=True, **options),  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ def test_the_law_holds_for_any_number_of_batches(method: str, k: int, generator:
 
     def mean(alpha: float) -> Tensor:
         every = [
-            getattr(analysis.in_this_order(bowl, theta, [batches[i] for i in order], alpha), method)["w"]
+            getattr(analysis.exact_in_order(bowl, theta, [batches[i] for i in order], alpha), method)["w"]
             for order in itertools.permutations(range(k))
         ]
         return torch.stack(every).mean(0)

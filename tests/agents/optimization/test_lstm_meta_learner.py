@@ -18,7 +18,8 @@ from agents.nn.perceptrons import GaussianMLP, RegressionMLP
 from agents.objectives import clipped_policy_gradient, kl_to_sampling, mse, policy_gradient
 from agents.optimization import LstmMetaLearner
 from agents.optimization.descent import descend
-from agents.optimization.lstm_meta_learner import preprocess, weights_of
+from agents.optimization.lstm_meta_learner import STATE, preprocess
+from agents.records import without_prefix
 from envs.core import Examples
 from metarl.config.experiment import Config
 from metarl.errors import UserError
@@ -59,8 +60,8 @@ def test_gates_held_at_one_and_alpha_are_gradient_descent() -> None:
         theta[f"meta.{name}.bias"] = torch.tensor([bias], dtype=torch.float64)
     support = task().support[0]
     start = LEARNER.initial_state(theta)
-    ours = weights_of(LEARNER.adapt(theta, LEARNER.adapt(theta, start, support), support))
-    theirs = descend(NETWORK, mse, weights_of(start), support, 0.3, steps=4)[0]
+    ours = without_prefix(STATE, LEARNER.adapt(theta, LEARNER.adapt(theta, start, support), support))
+    theirs = descend(NETWORK, mse, without_prefix(STATE, start), support, 0.3, steps=4)[0]
     assert ours.keys() == theirs.keys()
     assert all(torch.allclose(ours[k], theirs[k], rtol=1e-12, atol=1e-14) for k in ours)
 
@@ -168,10 +169,10 @@ def test_what_is_remembered_goes_on_from_round_to_round() -> None:
     twice = one_step.adapt(theta, one_step.adapt(theta, one_step.initial_state(theta), support), support)
     assert all(torch.equal(ours[k], twice[k]) for k in ours)
     forgotten = one_step.initial_state(
-        theta | weights_of(one_step.adapt(theta, one_step.initial_state(theta), support))
+        theta | without_prefix(STATE, one_step.adapt(theta, one_step.initial_state(theta), support))
     )
     again = one_step.adapt(theta, forgotten, support)
-    assert any(not torch.allclose(again[k], ours[k]) for k in weights_of(ours))
+    assert any(not torch.allclose(again[k], ours[k]) for k in without_prefix(STATE, ours))
 
 
 class Strict(RegressionMLP):

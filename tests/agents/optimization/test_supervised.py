@@ -7,27 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Params, SupervisedTask, mean_over_tasks
+from agents.learner import Params, mean_over_tasks
 from agents.nn.embeddings import Conv4, ConvClassifier
 from agents.objectives import cross_entropy
 from agents.optimization import MAML, Reptile, Supervised
-from envs.core import Examples
-from envs.fewshot import glyphs
-from envs.fewshot.episodes import FewShotImages
+from tests.agents.images import one_task, supervised_tasks
 
 NETWORK = ConvClassifier(Conv4(4, "stride"), 3)
-
-
-def supervised_tasks(num: int = 3) -> SupervisedTask:
-    family = FewShotImages(glyphs.load(num_alphabets=10), 3, 2, 2)
-    support, query = family.examples(family.sample(num, "train", torch.Generator().manual_seed(0)))
-    return SupervisedTask((support,), query)
-
-
-def one(both: SupervisedTask, i: int) -> SupervisedTask:
-    return SupervisedTask(
-        tuple(Examples(*(t[i] for t in s)) for s in both.support), Examples(*(t[i] for t in both.query))
-    )
 
 
 def weights(generator: torch.Generator) -> Params:
@@ -40,12 +26,12 @@ def weights(generator: torch.Generator) -> Params:
 @pytest.mark.parametrize("first_order", [False, True])
 def test_maml_on_images_equals_an_autograd_loop_over_tasks(first_order: bool, generator: torch.Generator) -> None:
     """Two inner steps by torch.autograd.grad, task by task; the outer gradient of every weight."""
-    theta, both = weights(generator), supervised_tasks()
+    theta, both = weights(generator), supervised_tasks(3, shot=2)
     learner = MAML(NETWORK, cross_entropy, cross_entropy, 0.4, 2, first_order=first_order)
     ours = torch.autograd.grad(mean_over_tasks(learner.loss, theta, both), list(theta.values()))
     total = torch.zeros(())
     for i in range(3):
-        task, phi = one(both, i), dict(theta)
+        task, phi = one_task(both, i), dict(theta)
         for _ in range(2):
             loss = F.cross_entropy(NETWORK(phi, task.support[0].x), task.support[0].y)
             grads = torch.autograd.grad(loss, list(phi.values()), create_graph=not first_order)
@@ -56,7 +42,7 @@ def test_maml_on_images_equals_an_autograd_loop_over_tasks(first_order: bool, ge
 
 
 def test_reptile_on_images_moves_towards_where_its_steps_end(generator: torch.Generator) -> None:
-    theta, task = weights(generator), one(supervised_tasks(), 0)
+    theta, task = weights(generator), one_task(supervised_tasks(3, shot=2), 0)
     learner = Reptile(NETWORK, cross_entropy, 0.1, 2)
     grads = torch.autograd.grad(learner.loss(theta, task), list(theta.values()))
     phi: Params = {k: v.detach() for k, v in theta.items()}
@@ -67,7 +53,7 @@ def test_reptile_on_images_moves_towards_where_its_steps_end(generator: torch.Ge
 
 def test_a_judged_classifier_takes_its_test_steps(generator: torch.Generator) -> None:
     theta = {k: v.detach() for k, v in weights(generator).items()}
-    task = one(supervised_tasks(), 0)
+    task = one_task(supervised_tasks(3, shot=2), 0)
     maml = MAML(NETWORK, cross_entropy, cross_entropy, 0.1, 1)
     phi = Supervised(maml, 3, test_steps=3).adapt(theta, theta, task.support[0])
     expected = theta

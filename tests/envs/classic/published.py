@@ -55,7 +55,7 @@ def worlds_of(name: str, rows: list[dict[str, float]], episodes: int = 1) -> Loc
 
 
 def last_step(name: str, task: dict[str, float]) -> tuple[Step, float, Array]:
-    """Step, reward and observation of the last of 32 control steps, of which 30 have small actions, for a soft landing."""
+    """Step, reward and observation of the last of 32 control steps, the first 30 with small actions."""
     worlds = worlds_of(name, [task])
     family, rng = worlds.family, np.random.default_rng(1)
     worlds.reset(torch.Generator().manual_seed(2))

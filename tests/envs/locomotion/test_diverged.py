@@ -14,13 +14,13 @@ from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
 from envs.robots import ROBOTS
 
-WORLDS = 32  # odd ones are poisoned, even ones never
+WORLDS = 32  # odd ones are corrupted, even ones never
 
 
 FATAL = (math.nan, math.inf, -math.inf, 1e12, -1e200)
 
 
-def poisoned(worlds: LocomotionWorlds, act: Tensor, rng: np.random.Generator) -> tuple[Tensor, set[int]]:
+def corrupted(worlds: LocomotionWorlds, act: Tensor, rng: np.random.Generator) -> tuple[Tensor, set[int]]:
     """Actions and states with NaN, infinity or large numbers in some odd worlds, and which of these must diverge."""
     act, fatal = act.clone(), set()
     for w in rng.choice(np.arange(1, WORLDS, 2), 3, replace=False).tolist():
@@ -42,18 +42,18 @@ def poisoned(worlds: LocomotionWorlds, act: Tensor, rng: np.random.Generator) ->
 
 
 def fuzz(robot: str, steps: int) -> int:
-    """Poisoned worlds beside a clean copy of the even ones; returns the number of divergences that were flagged."""
+    """Corrupted worlds beside a clean copy of the even ones; returns the number of divergences that were flagged."""
     family = Locomotion(robot, build_family(f"{ROBOTS[robot].__name__}Direction").variables, action_scale=1.0)
     tasks = family.sample(WORLDS, "train", torch.Generator().manual_seed(0))
-    ours, twin = (family.worlds(tasks, 1, share=False) for _ in range(2))
-    for worlds in (ours, twin):
+    ours, clean = (family.worlds(tasks, 1, share=False) for _ in range(2))
+    for worlds in (ours, clean):
         worlds.reset(torch.Generator().manual_seed(1))
     rng, count = np.random.default_rng(0), 0
     for _ in range(steps):
         act = torch.from_numpy(rng.uniform(-1, 1, (WORLDS, 1, family.space.act)))
-        poisoned_act, fatal = poisoned(ours, act, rng)
-        obs, rew, terminated, diverged = ours.step(poisoned_act)
-        clean_obs, clean_rew, clean_terminated, clean_diverged = twin.step(act)
+        corrupted_act, fatal = corrupted(ours, act, rng)
+        obs, rew, terminated, diverged = ours.step(corrupted_act)
+        clean_obs, clean_rew, clean_terminated, clean_diverged = clean.step(act)
         flagged = set(diverged[:, 0].nonzero().flatten().tolist())
         assert fatal <= flagged
         assert not any(w % 2 == 0 for w in flagged)

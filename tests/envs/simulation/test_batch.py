@@ -153,30 +153,30 @@ def test_worlds_keep_their_own_parameters() -> None:
 
 
 def test_a_masked_reset_leaves_other_worlds_untouched() -> None:
-    sim, twin = simulator(4), simulator(4)
+    sim, other = simulator(4), simulator(4)
     drive(sim, 10)
-    drive(twin, 10)
+    drive(other, 10)
     sim.reset(torch.tensor([False, True, False, False]))
     assert torch.equal(sim.qpos[1], torch.from_numpy(sim.model.qpos0))
-    assert torch.equal(drive(sim, 10, seed=1)[:, [0, 2, 3]], drive(twin, 10, seed=1)[:, [0, 2, 3]])
+    assert torch.equal(drive(sim, 10, seed=1)[:, [0, 2, 3]], drive(other, 10, seed=1)[:, [0, 2, 3]])
 
 
-@pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e12])
-def test_a_diverged_world_is_flagged_at_once_and_its_neighbours_are_unaffected(poison: float, workdir) -> None:  # noqa: ANN001
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e12])
+def test_a_diverged_world_is_flagged_at_once_and_its_neighbours_are_unaffected(value: float, workdir) -> None:  # noqa: ANN001
     """MuJoCo silently resets it; it is flagged in the same step, no other world changes, no log file is written."""
-    sim, twin = simulator(3), simulator(3)
+    sim, other = simulator(3), simulator(3)
     drive(sim, 5)
-    drive(twin, 5)
-    sim.qvel[1, 2] = poison
+    drive(other, 5)
+    sim.qvel[1, 2] = value
     ctrl = torch.zeros(3, 6)
     sim.step(ctrl, 5)
-    twin.step(ctrl, 5)
+    other.step(ctrl, 5)
     assert sim.diverged.tolist() == [False, True, False]
-    assert torch.equal(sim.qpos[[0, 2]], twin.qpos[[0, 2]])
+    assert torch.equal(sim.qpos[[0, 2]], other.qpos[[0, 2]])
     assert torch.equal(sim.qpos[1], torch.from_numpy(sim.model.qpos0))
     sim.step(ctrl, 5)
     assert not sim.diverged.any()
-    sim.qvel[1, 2] = poison
+    sim.qvel[1, 2] = value
     sim.step(ctrl, 5)
     assert sim.diverged.tolist() == [False, True, False]  # also the second time
     assert list(workdir.iterdir()) == []

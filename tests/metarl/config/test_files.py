@@ -112,7 +112,11 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
         ("maml_sinusoid", {"learner": {"kind": "reptile", "clip_coef": 0.2}}, "supervised tasks have no actions"),
         ("metanet_point", {"learner__channels": 8}, "learner.channels is for tasks of kind fewshot"),
         ("metanet_sinusoid", {"learner__representation": "verification"}, "representation verification needs classes"),
-        ("metanet_point", {"policy__hidden": []}, "keys in the last hidden layer: policy.hidden is empty"),
+        (
+            "metanet_point",
+            {"policy__hidden": []},
+            "takes its keys from the last hidden layer: policy.hidden must not be empty",
+        ),
         ("metanet_omniglot", {"learner__rounds": 2}, "a supervised task has one support"),
         ("metanet_point", {"outer": {"kind": "gradient"}}, "learner metanet needs outer.kind ppo or trpo"),
         ("siamese_koch", {"tasks__size": 28}, "network koch sees 105 x 105 pixels: tasks.size is 28"),
@@ -154,3 +158,29 @@ def test_a_section_without_a_kind_is_told_which_there_are(tmp_path: Path) -> Non
     (tmp_path / "mine.yaml").write_text(QUICKSTART.read_text().replace("  kind: maml\n", ""))
     with pytest.raises(UserError, match=r"mine.yaml: learner needs a 'kind', one of cavia, gru"):
         settings.load(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9" * 5000,  # more digits than Python turns into a number
+        '!!bool "abc"',
+        '!!int ""',
+        '!!float "abc"',
+        '!!timestamp "abc"',
+        "2001-13-45",
+        "{a: " * 40 + "1" + "}" * 40,
+        "[" * 5000 + "]" * 5000,
+    ],
+    ids=["digits", "bool", "int", "float", "timestamp", "date", "deep", "deepest"],
+)
+def test_a_value_that_yaml_cannot_hold_is_one_sentence(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"seed: {value}\n" + settings.find("maml_point").read_text().split("seed: 0\n")[1])
+    with pytest.raises(UserError) as error:
+        settings.load(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+    with pytest.raises(UserError):
+        settings.load(settings.find("maml_point"), settings.split_overrides([f"--train.iterations={value}"])[1])

@@ -1,45 +1,37 @@
-"""Lake's one-shot runs: how they are asked and counted, and who may be asked."""
+"""Lake's one-shot runs: how they are made and counted, and which runs they are for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from metarl.config.schema import Config
 from torch import Tensor
 
-from agents.learner import Params
-from agents.metric import Siamese
-from agents.nn.koch import Koch
+from agents.learner import Learner, Params
 from envs.core import Examples
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.images import ImageSet
-from metarl.cli import app as cli
-from metarl.errors import UserError
-from metarl.evaluation import lake as lake_runs
-from metarl.evaluation.accuracy import with_statistics
+from metarl.evaluation import lake
 from metarl.runs import folder as runs
-from metarl.training.build import build_images
-from metarl.training.trainer import make_trainer
+from tests.metarl.evaluation.command import run
 
 
-def found() -> bool:
+def has_omniglot() -> bool:
     try:
         return bool(omniglot.find_file())
     except FileNotFoundError:
         return False
 
 
-real = pytest.mark.skipif(not found(), reason="no packed Omniglot: METARL_DATA is not set")
+real = pytest.mark.skipif(not has_omniglot(), reason="no packed Omniglot: METARL_DATA is not set")
 
 
 def alphabets() -> omniglot.Runs:
-    """Twenty runs, each of the 20 characters of one of the alphabets of `glyphs.load()`, asked in another order."""
+    """Twenty runs, each of the 20 characters of one of the alphabets of `glyphs.load()`, queried in another order."""
     classes = torch.arange(400).view(20, 20)
     label = torch.rand(20, 20, generator=torch.Generator().manual_seed(3)).argsort(-1)
     support = torch.stack([classes, torch.zeros(20, 20).long()], -1)
@@ -53,8 +45,8 @@ def sampled() -> ImageSet:
 
 
 @dataclass(frozen=True)
-class Constant:
-    """Answers alike to everything."""
+class Constant(Learner[Tensor]):
+    """Predicts the same of everything."""
 
     way: int = 5
     bn: str = "none"
@@ -78,43 +70,43 @@ class Cosine(Constant):
         return torch.full((len(x), self.way), -1.0).index_copy(1, phi["y"], near)
 
 
-def test_a_lesson_shows_every_character_once_in_another_order_and_labels_follow(sampled: ImageSet) -> None:
+def test_a_task_shows_every_character_once_in_another_order_and_labels_follow(sampled: ImageSet) -> None:
     """Each query's character is the one that stands where its label says."""
-    given, asked = lake_runs.supervised_tasks(sampled, alphabets(), torch.Generator().manual_seed(0)), alphabets()
-    assert given.support[0].x.shape == given.query.x.shape == (20, 20, 1, 28, 28)
+    trials, queries = lake.supervised_tasks(sampled, alphabets(), torch.Generator().manual_seed(0)), alphabets()
+    assert trials.support[0].x.shape == trials.query.x.shape == (20, 20, 1, 28, 28)
     moved = 0
-    for run in range(20):
-        shown = given.support[0].x[run, :, 0]
-        assert torch.equal(given.support[0].y[run], torch.arange(20))
+    for row in range(20):
+        shown = trials.support[0].x[row, :, 0]
+        assert torch.equal(trials.support[0].y[row], torch.arange(20))
         for i in range(20):
-            character = asked.query[run, i, 0]
-            assert torch.equal(shown[given.query.y[run, i]], sampled.pixels[character, 0].float())
-            assert torch.equal(given.query.x[run, i, 0], sampled.pixels[character, 1].float())
-        moved += int((given.query.y[run] != asked.label[run]).sum())
+            character = queries.query[row, i, 0]
+            assert torch.equal(shown[trials.query.y[row, i]], sampled.pixels[character, 0].float())
+            assert torch.equal(trials.query.x[row, i, 0], sampled.pixels[character, 1].float())
+        moved += int((trials.query.y[row] != queries.label[row]).sum())
     assert moved > 300
-    other = lake_runs.supervised_tasks(sampled, asked, torch.Generator().manual_seed(1))
-    assert not torch.equal(other.query.y, given.query.y)
+    other = lake.supervised_tasks(sampled, queries, torch.Generator().manual_seed(1))
+    assert not torch.equal(other.query.y, trials.query.y)
 
 
-def test_what_answers_alike_to_everything_is_right_by_chance(sampled: ImageSet) -> None:
-    """One of 20 in each run, 20 of 400, although the first of equal answers is taken; even if labels are in order."""
+def test_a_constant_prediction_is_correct_by_chance(sampled: ImageSet) -> None:
+    """One of 20 in each run, 20 of 400, although the first of equal logits is taken; even if labels are in order."""
     in_order = alphabets()._replace(label=torch.arange(20).expand(20, 20), query=alphabets().support)
-    for asked in (alphabets(), in_order):
-        given = lake_runs.supervised_tasks(sampled, asked, torch.Generator().manual_seed(0))
-        assert lake_runs.count_right(Constant(), {}, given) == [1] * 20  # type: ignore[arg-type]
+    for queries in (alphabets(), in_order):
+        trials = lake.supervised_tasks(sampled, queries, torch.Generator().manual_seed(0))
+        assert lake.count_correct(Constant(), {}, trials) == [1] * 20
 
 
-def test_a_query_that_is_always_the_first_shown_is_not_right_by_being_first(sampled: ImageSet) -> None:
+def test_queries_of_the_first_character_are_not_correct_because_it_is_first(sampled: ImageSet) -> None:
     """Were every label 0, as in a folder whose match comes first, a constant would be right 400 times of 400."""
-    asked = alphabets()
-    first = omniglot.Runs(asked.support, asked.support[:, :1].expand(20, 20, 2), torch.zeros(20, 20).long())
-    given = lake_runs.supervised_tasks(sampled, first, torch.Generator().manual_seed(0))
-    assert sum(lake_runs.count_right(Constant(), {}, given)) <= 80  # type: ignore[arg-type]  # of 20 runs, a few
+    queries = alphabets()
+    first = omniglot.Runs(queries.support, queries.support[:, :1].expand(20, 20, 2), torch.zeros(20, 20).long())
+    trials = lake.supervised_tasks(sampled, first, torch.Generator().manual_seed(0))
+    assert sum(lake.count_correct(Constant(), {}, trials)) <= 80  # of 20 runs, a few
 
 
 def test_the_percentage_and_its_interval_are_over_the_runs() -> None:
     """Ten runs of 20 right and ten of 10: 300 of 400, 75 %; the mean of 20 draws has a standard error of 5.6."""
-    one = lake_runs.OneShot("a/b", 1, "running", 0, [20] * 10 + [10] * 10)
+    one = lake.OneShot("a/b", 1, "running", 0, [20] * 10 + [10] * 10)
     assert one.total == 300
     assert one.percent.value == 75
     assert 75 - one.percent.low == pytest.approx(1.96 * 25 / 20**0.5, abs=2)
@@ -125,29 +117,22 @@ def test_the_percentage_and_its_interval_are_over_the_runs() -> None:
 def test_pixels_are_right_87_times_of_400_by_cosine() -> None:
     """As counted from the files, and published as 21.7 % (Koch et al. 2015, table 2)."""
     images = omniglot.load(size=105, splits="lake")
-    given = lake_runs.supervised_tasks(images, omniglot.one_shot_runs(), torch.Generator().manual_seed(0))
-    assert sum(lake_runs.count_right(Cosine(), {}, given)) == 87  # type: ignore[arg-type]
-    assert lake_runs.count_right(Constant(), {}, given) == [1] * 20  # type: ignore[arg-type]
+    trials = lake.supervised_tasks(images, omniglot.one_shot_runs(), torch.Generator().manual_seed(0))
+    assert sum(lake.count_correct(Cosine(), {}, trials)) == 87
+    assert lake.count_correct(Constant(), {}, trials) == [1] * 20
 
 
 @real
-def test_lakes_runs_ask_for_no_character_of_lakes_training_split() -> None:
-    asked = omniglot.one_shot_runs()
+def test_lakes_runs_have_no_character_of_lakes_training_split() -> None:
+    queries = omniglot.one_shot_runs()
     split = {name: omniglot.load(splits=name).split for name in ("lake", "vinyals")}  # type: ignore[arg-type]
-    classes = asked.support[..., 0].unique()
+    classes = queries.support[..., 0].unique()
     assert (split["lake"][classes] == 2).all()
     assert (split["vinyals"][classes] == 0).any()
 
 
 FEW = "--tasks.query 2 --train.num_threads 1 --train.iterations 2".split()
 SMALL = ["--learner.embedding.channels", "8"]
-
-
-def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    out = capsys.readouterr()
-    return int(caught.value.code or 0), out.out, out.err
 
 
 @pytest.fixture
@@ -158,7 +143,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, sampled: ImageSet) -> None:
 
 
 @pytest.mark.usefixtures("instead")
-def test_the_command_prints_a_table_and_json_and_keeps_a_file(
+def test_the_command_prints_a_table_and_json_and_stores_a_file(
     workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("siamese_omniglot", "prototypical_omniglot"):
@@ -177,22 +162,22 @@ def test_the_command_prints_a_table_and_json_and_keeps_a_file(
         assert row["trials"] == 400
         assert row["percent"]["value"] == pytest.approx(row["total"] / 4)
         assert row["percent"]["low"] <= row["percent"]["value"] <= row["percent"]["high"]
-    kept = runs.find("siamese_omniglot").path / "lake_iteration2_running_seed0.json"
-    assert json.loads(kept.read_text()) == rows[0]
+    stored = runs.find("siamese_omniglot").path / "lake_iteration2_running_seed0.json"
+    assert json.loads(stored.read_text()) == rows[0]
 
 
 @pytest.mark.usefixtures("instead")
-def test_who_cannot_be_asked_is_told_in_one_sentence(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lake = ["--tasks.splits", "lake"]
+def test_a_run_that_does_not_fit_is_refused_in_one_sentence(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    splits = ["--tasks.splits", "lake"]
     for words in (
-        ["train", "maml_omniglot", *FEW, *SMALL, *lake, "--tasks.way", "5"],
+        ["train", "maml_omniglot", *FEW, *SMALL, *splits, "--tasks.way", "5"],
         ["train", "prototypical_omniglot", *FEW, *SMALL, "--tasks.way", "4"],
-        ["train", "matching_omniglot", *FEW, *SMALL, "--tasks.way", "4", "--tasks.data", "glyphs", *lake],
+        ["train", "matching_omniglot", *FEW, *SMALL, "--tasks.way", "4", "--tasks.data", "glyphs", *splits],
         ["train", "maml_point", *"--train.iterations 1 --train.num_tasks 2 --train.episodes 2".split()],
     ):
         assert run(words, capsys)[0] == 0
     for name, words, sentence in (
-        ("maml_omniglot", [], "--lake asks for 20 ways, but the last layer of maml_omniglot/"),
+        ("maml_omniglot", [], "--lake has trials of 20 classes, but the last layer of maml_omniglot/"),
         ("prototypical_omniglot", [], "its splits being vinyals: train one with --tasks.splits lake"),
         ("matching_omniglot", [], "--lake is for runs on Omniglot"),
         ("maml_point", [], "--lake is for runs on Omniglot"),
@@ -204,25 +189,9 @@ def test_who_cannot_be_asked_is_told_in_one_sentence(workdir: Path, capsys: pyte
 
 
 @pytest.mark.usefixtures("instead")
-def test_a_gradient_learner_of_twenty_ways_can_be_asked(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gradient_learner_of_twenty_ways_can_be_evaluated(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "reptile_omniglot", *FEW, *SMALL, "--tasks.splits", "lake", "--tasks.way", "20"]
     assert run([*words, "--train.num_tasks", "1", "--learner.test_steps", "2"], capsys)[0] == 0
     code, out, err = run(["evaluate", "reptile_omniglot", "--lake", "--json"], capsys)
     assert code == 0, err
     assert json.loads(out)[0]["bn"] == "transductive"
-
-
-def test_a_network_without_batch_norm_cannot_be_normalised() -> None:
-    learner = Siamese(Koch(), 20, "none", "normal")
-    assert with_statistics(learner, None) is learner
-    with pytest.raises(UserError, match="--bn is support, but this network has no batch normalisation: leave it out"):
-        with_statistics(learner, "support")
-
-
-def test_training_distorts_and_judging_does_not(small: Callable[..., Config]) -> None:
-    """A run that trains on distorted drawings is calibrated and judged on drawings as they are."""
-    config = small("siamese_omniglot", tasks__distort=True)
-    trainer, judged = make_trainer(config), build_images(config.tasks)  # type: ignore[arg-type]
-    tasks = judged.sample(2, "train", torch.Generator().manual_seed(0))
-    assert set(judged.examples(tasks)[0].x.unique().tolist()) == {0.0, 1.0}
-    assert len(trainer.family.examples(tasks)[0].x.unique()) > 100  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The interval covers what it says it covers."""
+"""Statistics by hand, and the coverage of their intervals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_same_numbers_give_the_same_interval() -> None:
     assert mean_interval(values) == mean_interval(values)
 
 
-def test_few_tasks_have_no_interval_and_broken_ones_do_not_count() -> None:
+def test_few_tasks_have_no_interval_and_nan_does_not_count() -> None:
     estimate = mean_interval(np.array([4.0, 5.0, np.nan]))
     assert estimate.value == 4.5
     assert estimate.to_json() == {"value": 4.5, "low": None, "high": None}
@@ -69,10 +69,10 @@ def test_resamples_keep_strata_and_whole_trainings() -> None:
 
 @pytest.mark.parametrize(("seeds", "least"), [(10, 0.88), (3, 0.7)])
 def test_intervals_cover_where_trainings_differ(seeds: int, least: float) -> None:
-    """Returns of a training's luck (deviation 1) and of each task (1): 300 studies of a true mean of 5.
+    """Returns vary by training (standard deviation 1) and by task (1): 300 studies of a true mean of 5.
 
-    With ten seeds the interval holds it in 93 %, with three in 76 %. Resampling the seeds of every task on its own,
-    which supposes that a training's luck changes from task to task, gives 38 and 32 %.
+    With ten seeds the interval contains it in 93 %, with three in 76 %. Resampling the seeds of every task on its own,
+    as if trainings were independent from task to task, gives 38 and 32 %.
     """
     rng = np.random.default_rng(0)
     hits = alone = 0

@@ -1,4 +1,4 @@
-"""What an evaluation says of its tasks."""
+"""Groups of tasks, and whether training can have sampled them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from metarl.evaluation.evaluate import Evaluation, describe_tasks, groups
 from PIL import Image
 
 from envs.named import build_family
+from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.task_groups import describe_tasks, groups
 from metarl.reporting.plots import plot_adaptation
 
 
@@ -34,11 +35,11 @@ def evaluation(name: str, split: str, count: int = 12) -> Evaluation:
         ("grbal-cheetah-hfield", "train", "12 training tasks"),
     ],
 )
-def test_it_says_truly_whether_tasks_were_met_in_training(name: str, split: str, words: str) -> None:
+def test_tasks_that_training_can_have_sampled_are_not_called_unseen(name: str, split: str, words: str) -> None:
     assert words in describe_tasks(build_family(name, num_threads=1), evaluation(name, split))
 
 
-def test_tasks_are_parted_by_direction_slope_and_both() -> None:
+def test_tasks_are_grouped_by_direction_slope_and_both() -> None:
     family = build_family("HalfCheetahSlope", num_threads=1)
     found = groups(family, evaluation("HalfCheetahSlope", "ood", 40))
     assert len(found) == 1 + 2 + 2 + 4
@@ -47,7 +48,7 @@ def test_tasks_are_parted_by_direction_slope_and_both() -> None:
     assert sum(g.members.sum() for g in found if len(g.variables) == 2) == 40
 
 
-def test_a_family_of_many_numbers_gets_a_picture_one_can_read(tmp_path: Path) -> None:
+def test_a_family_of_many_parameters_gets_a_readable_picture(tmp_path: Path) -> None:
     family = build_family("pearl-walker-rand-params", num_threads=1)
     plot_adaptation(family, evaluation("pearl-walker-rand-params", "test"), [], tmp_path / "many.png")
     assert Image.open(tmp_path / "many.png").width < 4000

@@ -1,0 +1,125 @@
+"""MAML: meta-gradients by hand on quadratics, and against an explicit autograd loop on a policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from agents.learner import Episode, Params, mean_over_tasks
+from agents.nn.perceptrons import GaussianMLP
+from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient
+from agents.optimization import MAML
+from tests.agents.quadratics import ALPHA, W, episode, meta_gradient, number, one_task
+from tests.probes import Point, half_square, random_transitions
+
+
+def policy_learner(**options: object) -> tuple[MAML, Params, Episode]:
+    generator = torch.Generator().manual_seed(4)
+    network = GaussianMLP(3, 2, hidden=(5, 4))
+    learner = MAML(
+        network,
+        policy_gradient,
+        clipped_policy_gradient(0.3),
+        0.3,
+        support_penalty=kl_to_sampling,
+        penalty_coef=0.1,
+        **options,  # type: ignore[arg-type]
+    )
+    theta = {k: v.double() for k, v in learner.init(generator).items()}
+    data = [random_transitions(6, 3, 2, generator) for _ in range(2)]
+    return learner, theta, Episode((data[0],), data[1])
+
+
+def explicit_loop(learner: MAML, theta: Params, episodes: Episode) -> list[Tensor]:
+    """The meta-gradient with nothing but autograd and a Python loop over tasks, written out."""
+    leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
+    weights = {k: v for k, v in leaves.items() if not k.startswith("inner_lr.")}
+    losses = []
+    for i in range(6):
+        support, query = one_task(episodes.support[0], i), one_task(episodes.query, i)
+        inner = learner.inner(learner.network(weights, support.x), support)
+        grads = torch.autograd.grad(inner, list(weights.values()), create_graph=not learner.first_order)
+        rates = [leaves.get(f"inner_lr.{k}", number(learner.inner_lr)) for k in weights]
+        phi = {k: w - a * g for (k, w), a, g in zip(weights.items(), rates, grads, strict=True)}
+        penalty = kl_to_sampling(learner.network(weights, support.x), support)
+        losses.append(learner.outer(learner.network(phi, query.x), query) + 0.1 * penalty)
+    return list(torch.autograd.grad(torch.stack(losses).mean(), list(leaves.values())))
+
+
+def test_maml_meta_gradient_on_a_quadratic() -> None:
+    """phi = w - a (w - s) = 1.85; d/dw 1/2 (phi - q)^2 = (1 - a)(phi - q) = 0.9 * 2.85."""
+    learner = MAML(Point(), half_square, half_square, ALPHA)
+    assert meta_gradient(learner, episode(), w=W)["w"] == pytest.approx(0.9 * 2.85)
+
+
+def test_maml_through_several_steps_and_rounds() -> None:
+    """Two steps on s = 0.5: phi = 1.715 and d phi/dw = 0.81. Two rounds, 0.5 then 1: phi = 1.765, the same factor."""
+    two_steps = MAML(Point(), half_square, half_square, ALPHA, inner_steps=2)
+    assert meta_gradient(two_steps, episode(), w=W)["w"] == pytest.approx(0.81 * 2.715)
+    two_rounds = MAML(Point(), half_square, half_square, ALPHA, rounds=2)
+    assert meta_gradient(two_rounds, episode(0.5, 1.0), w=W)["w"] == pytest.approx(0.81 * 2.765)
+
+
+def test_an_inner_rate_may_fall_from_round_to_round() -> None:
+    """Steps of 0.1 to 0.5 and of 0.05 to 1: phi = 1.85 - 0.05 * 0.85 = 1.8075, and d phi/dw = 0.9 * 0.95."""
+    learner = MAML(Point(), half_square, half_square, ALPHA, rounds=2, inner_lr_decay=0.5)
+    assert meta_gradient(learner, episode(0.5, 1.0), w=W)["w"] == pytest.approx(0.9 * 0.95 * 2.8075)
+    learned = replace(learner, learn_inner_lr=True)
+    gradient = meta_gradient(learned, episode(0.5, 1.0), w=W, inner_lr__w=ALPHA)
+    assert gradient["w"] == pytest.approx(0.9 * 0.95 * 2.8075)
+    assert gradient["inner_lr.w"] == pytest.approx(2.8075 * (-1.5 * 0.95 - 0.5 * 0.85))
+
+
+def test_maml_may_be_judged_after_each_round() -> None:
+    """After one round at 1.85, on what the second adapts on: 0.9 * (1.85 - 1); after two 0.81 * 2.765; their mean."""
+    learner = MAML(Point(), half_square, half_square, ALPHA, rounds=2, each_round=True)
+    expected = (0.9 * 0.85 + 0.81 * 2.765) / 2
+    assert meta_gradient(learner, episode(0.5, 1.0), w=W)["w"] == pytest.approx(expected)
+
+
+def test_first_order_maml_drops_the_hessian_term() -> None:
+    """The gradient at phi, applied to w: 2.85, without the factor 1 - a."""
+    learner = MAML(Point(), half_square, half_square, ALPHA, first_order=True)
+    assert meta_gradient(learner, episode(), w=W)["w"] == pytest.approx(2.85)
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+def test_learned_inner_rate_has_the_gradient_of_meta_sgd(first_order: bool) -> None:
+    """d/da 1/2 (w - a (w - s) - q)^2 = -(w - s)(phi - q) = -1.5 * 2.85, with or without second order."""
+    learner = MAML(Point(), half_square, half_square, learn_inner_lr=True, first_order=first_order)
+    gradient = meta_gradient(learner, episode(), w=W, inner_lr__w=ALPHA)
+    assert gradient["inner_lr.w"] == pytest.approx(-1.5 * 2.85)
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+@pytest.mark.parametrize("learn_inner_lr", [False, True])
+def test_vmapped_meta_gradient_equals_an_explicit_loop(first_order: bool, learn_inner_lr: bool) -> None:
+    learner, theta, episodes = policy_learner(first_order=first_order, learn_inner_lr=learn_inner_lr)
+    leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
+    mapped = torch.autograd.grad(mean_over_tasks(learner.loss, leaves, episodes), list(leaves.values()))
+    for ours, theirs in zip(mapped, explicit_loop(learner, theta, episodes), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_second_order_differs_from_first_order_on_a_policy() -> None:
+    gradients = []
+    for first_order in (False, True):
+        learner, theta, episodes = policy_learner(first_order=first_order)
+        leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
+        mean_over_tasks(learner.loss, leaves, episodes).backward()  # type: ignore[no-untyped-call]
+        gradients.append(leaves["layer0.weight"].grad)
+    assert not torch.allclose(gradients[0], gradients[1], rtol=1e-2)
+
+
+def test_adaptation_of_many_tasks_equals_one_by_one() -> None:
+    learner, theta, episodes = policy_learner(learn_inner_lr=True)
+    phi = {k: v.expand(6, *v.shape) for k, v in learner.initial_state(theta).items()}
+    mapped = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, episodes.support[0])
+    for i in range(6):
+        alone = learner.adapt(theta, learner.initial_state(theta), one_task(episodes.support[0], i))
+        assert all(torch.allclose(mapped[k][i], alone[k], atol=1e-12) for k in alone)
