@@ -83,8 +83,8 @@ def _family(query: int) -> FewShotImages:
 
 def _supervised_task(query: int, tasks: int) -> SupervisedTask:
     family = _family(query)
-    support, asked = family.examples(family.sample(tasks, "train", torch.Generator().manual_seed(0)))
-    return SupervisedTask((support,), asked)
+    support, query_set = family.examples(family.sample(tasks, "train", torch.Generator().manual_seed(0)))
+    return SupervisedTask((support,), query_set)
 
 
 def embed(params: Params, x: Tensor, down: str) -> Tensor:

@@ -126,19 +126,19 @@ def wait_for_checkpoint(iteration: int, process: subprocess.Popen[str], besides:
 def test_training_resumes_bit_exactly_when_a_process_is_killed(workdir: Path) -> None:
     """Each of the two is killed once; training ends with the same bits as one without interruptions."""
     whole = started()
-    said = whole.communicate()[0]
-    assert whole.returncode == 0, said
+    output = whole.communicate()[0]
+    assert whole.returncode == 0, output
     first = folder.find("maml_point")
     assert [r["iteration"] for r in first.records()] == list(range(1, 25))
-    assert said.count("reproduce: metarl train") == 1  # only the first process prints
+    assert output.count("reproduce: metarl train") == 1  # only the first process prints
 
     killed = started("--max-restarts", "2")
     for rank, iteration in ((1, 4), (0, 12)):
         wait_for_checkpoint(iteration, killed, {first.path})
         os.kill(workers(killed.pid)[rank], signal.SIGKILL)
-    said = killed.communicate()[0]
-    assert killed.returncode == 0, said
-    assert said.count("resuming runs/maml_point") == 2
+    output = killed.communicate()[0]
+    assert killed.returncode == 0, output
+    assert output.count("resuming runs/maml_point") == 2
     second = next(r for r in folder.every() if r.path != first.path)
     assert [r["iteration"] for r in second.records()] == list(range(1, 25))
     a, b = (checkpoint.packed(checkpoint.load_newest(r.checkpoints)._replace(seconds=0.0)) for r in (first, second))
@@ -150,8 +150,8 @@ def test_all_processes_stop_and_save_when_one_is_asked_to(workdir: Path) -> None
     both = started()
     run = folder.Run(wait_for_checkpoint(4, both))
     os.kill(workers(both.pid)[1], signal.SIGTERM)
-    said = both.communicate()[0]
-    assert f"stopped and saved; resume with: metarl resume {run.path}" in said
+    output = both.communicate()[0]
+    assert f"stopped and saved; resume with: metarl resume {run.path}" in output
     reached = checkpoint.load_newest(run.checkpoints).iteration
     assert 4 <= reached == run.records()[-1]["iteration"] < 24
 

@@ -241,16 +241,16 @@ def test_wrong_archives_are_one_sentence(
 def test_no_network_says_what_to_do(
     lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def said() -> str:
+    def message() -> str:
         code, _, err = run(["data", "omniglot"], capsys)
         assert code == 2
         assert err.count("\n") == 1
         assert "give their folder with --from" in err
         return err
 
-    assert "images_background.zip could not be fetched (Connection refused)" in said()
+    assert "images_background.zip could not be fetched (Connection refused)" in message()
     monkeypatch.setattr(downloads, "SOURCE", "http://no-such-host.invalid")
-    assert "could not be fetched (" in said()
+    assert "could not be fetched (" in message()
 
 
 def test_a_wrong_answer_of_the_server_is_an_error(server: Lake, capsys: pytest.CaptureFixture[str]) -> None:
