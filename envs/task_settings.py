@@ -68,8 +68,17 @@ class TaskSettings(Record):
 
     @property
     def title(self) -> str:
-        """How a comparison calls the distribution, before what varies in it."""
+        """The distribution in a few words, without what varies in it."""
         return self.kind
+
+    def heading(self, varies: str) -> str:
+        """The distribution as the heading of a comparison."""
+        return f"{self.title}: {varies}"
+
+    @property
+    def published_as(self) -> str | None:
+        """The name under which results are published; None where there are none, or where something was changed."""
+        return None
 
     def build(self, simulation: Simulation = ON_THREADS) -> TaskDistribution | SupervisedTasks:
         """The distribution. Raises ValueError or FileNotFoundError, in one sentence, for what cannot be built."""

@@ -12,9 +12,9 @@ import torch
 
 from metarl.config import files as settings
 from metarl.config.experiment import Config
-from metarl.system import rendering as gl
+from metarl.system import rendering
 
-os.environ.setdefault("MUJOCO_GL", gl.working() or "disabled")  # before any test imports mujoco
+os.environ.setdefault("MUJOCO_GL", rendering.working() or "disabled")  # before any test imports mujoco
 
 SMALL: dict[str, Any] = {
     "train.iterations": 2,

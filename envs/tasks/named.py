@@ -25,10 +25,12 @@ class Settings(TaskSettings):
     def title(self) -> str:
         return ", ".join([self.name, *(f"{k} {v}" for k, v in self.changes().items())])
 
+    def heading(self, varies: str) -> str:
+        return self.title
+
     @property
     def published_as(self) -> str | None:
-        """The name under which results are published; None where something was changed."""
-        return self.name if self.horizon is None and self.physics is None else None
+        return None if self.changes() else self.name
 
     def changes(self) -> dict[str, Any]:
         """What differs from the distribution as it is published."""

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agents.learner import Learner, Params
+from agents.memory.stream import Stream
 from envs.fewshot.episodes import FewShotImages
 from envs.task_settings import ON_THREADS
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation import classification
-from metarl.evaluation.classification import Accuracy, calibrate, reads_stream, with_statistics
+from metarl.evaluation.classification import Accuracy, calibrate, with_statistics
 from metarl.evaluation.evaluator import UNREADABLE, Options, SupervisedEvaluator, read_stored
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.text_table import TextTable
@@ -75,7 +76,7 @@ class AccuracyEvaluator(SupervisedEvaluator[AccuracyResult]):
             theta = calibrated(learner, theta, run.config, shot)  # statistics of pairs depend on the shots
             results.append(classification.accuracy(learner, theta, family, options.split, count, seeded(options.seed)))
         presentations: list[Accuracy] = []
-        if reads_stream(learner):
+        if isinstance(learner, Stream):
             family = images_of(run.config, shot=PRESENTATIONS, query=1)
             presentations = classification.accuracy_by_presentation(
                 learner, theta, family, options.split, count, seeded(options.seed)

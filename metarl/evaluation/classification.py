@@ -129,11 +129,6 @@ def predict(learner: Learner[Any], theta: Params, task: SupervisedTask) -> Tenso
     return learner.apply(theta, phi, task.query.x).argmax(-1)  # type: ignore[no-any-return]  # logits [Q, way]
 
 
-def reads_stream(learner: Learner[Any]) -> bool:
-    """Whether it predicts the class of each support image before it is given the label (`agents.memory.stream`)."""
-    return hasattr(learner, "forward_sequence")
-
-
 @torch.no_grad()
 def accuracy_by_presentation(
     learner: Any, theta: Params, family: FewShotImages, split: str, episodes: int, generator: torch.Generator

@@ -91,12 +91,8 @@ def compare_entries(config: Config, split: str, entries: list[Entry], after: tup
 
 
 def _title(family: TaskDistribution, config: Config) -> str:
-    """The name of a distribution that has one, else its tasks and what varies."""
-    tasks = config.tasks
-    if hasattr(tasks, "name"):
-        return tasks.title
     varies = ", ".join(v.describe() for v in family.variables if v.name in family.descriptor_names)
-    return f"{tasks.title}: {varies}"
+    return config.tasks.heading(varies)
 
 
 def profile(comparison: Comparison, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def _meaning(comparison: Comparison) -> str:
 
 def _published(comparison: Comparison) -> list[str]:
     """Results of others on the same distribution; none where its settings differ from the published ones."""
-    results = published.ROBOTS.get(getattr(comparison.config.tasks, "published_as", None) or "", ())
+    results = published.ROBOTS.get(comparison.config.tasks.published_as or "", ())
     texts = [f"{r.learner} {r.value:g} after {r.after} ({r.steps / 1e6:g} M steps; {r.source})" for r in results]
     return [f"published, mean return: {'; '.join(texts)}"] if texts else []
 

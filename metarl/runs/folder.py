@@ -29,7 +29,7 @@ try:
 except ImportError:  # Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["BEST", "ROOT", "Run", "atomic_write", "create", "every", "find", "find_resumable"]
+__all__ = ["BEST", "ROOT", "Run", "create", "every", "find", "find_resumable"]
 
 ROOT = Path("runs")
 BEST = "@best"  # suffix of a run's name: its best checkpoint instead of its newest

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from metarl.config.outer_settings import Metrics
 from metarl.errors import DivergedError, UserError
-from metarl.runs.folder import Run, atomic_write
+from metarl.runs.folder import Run
+from metarl.system.files import atomic_write
 from metarl.training.progress import TrainingDisplay, span
 from metarl.training.recorder import Recorder, Video
 from metarl.training.trainer import Trainer

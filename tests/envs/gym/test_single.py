@@ -13,7 +13,7 @@ import torch
 
 from envs.gym import TaskEnv
 from envs.named import build_family
-from metarl.system import rendering as gl
+from metarl.system import rendering
 from tests.envs.gym.batch import TASK
 
 
@@ -32,7 +32,7 @@ def test_the_task_is_kept_until_it_is_changed() -> None:
         env.reset(options={"task": {"slope": 5.0}})
 
 
-@pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")
+@pytest.mark.skipif(rendering.working() is None, reason=f"no OpenGL library: {rendering.ADVICE}")
 def test_a_single_environment_renders() -> None:
     env = gymnasium.make("metarl/HalfCheetahSlope-v0", render_mode="rgb_array")
     env.reset(seed=0)

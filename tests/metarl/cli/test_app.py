@@ -19,7 +19,7 @@ from metarl.cli import app as cli
 from metarl.config.experiment import Config
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
-from metarl.system import rendering as gl
+from metarl.system import rendering
 from metarl.training.trainer import Trainer
 
 TINY = "--train.iterations 2 --train.num_tasks 3 --train.episodes 2 --train.num_threads 1 --tasks.horizon 10".split()
@@ -85,7 +85,7 @@ def test_plot_and_lists(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -
     assert trained.name in json.loads(run(["list", "runs", "--json"], capsys)[1])
 
 
-@pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")
+@pytest.mark.skipif(rendering.working() is None, reason=f"no OpenGL library: {rendering.ADVICE}")
 def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
     """The real command, without a display or MUJOCO_GL: H.264, yuv420p, one frame a control step, two panels."""
     import av
@@ -117,7 +117,7 @@ def test_the_quickstart_goes_all_the_way_to_the_video(workdir: Path) -> None:
     assert runs.find("quickstart").path.joinpath("adaptation.png").is_file()
     assert runs.find("quickstart").path.joinpath("training.png").is_file()
     assert Path("videos/quickstart.mp4").is_file() or "apt-get install" in done.stdout
-    assert gl.working() is None or Path("videos/quickstart.mp4").is_file()
+    assert rendering.working() is None or Path("videos/quickstart.mp4").is_file()
 
 
 @pytest.mark.parametrize(
@@ -227,13 +227,13 @@ def test_doctor_finds_what_is_installed(capsys: pytest.CaptureFixture[str]) -> N
 def test_without_a_gl_library_it_says_what_to_install(
     trained: runs.Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gl, "working", lambda: None)
+    monkeypatch.setattr(rendering, "working", lambda: None)
     code, _, err = run(["record", "quickstart"], capsys)
     assert code == 2
     assert "apt-get install" in err
 
 
-@pytest.mark.skipif(gl.working() is None, reason=f"no OpenGL library: {gl.ADVICE}")
+@pytest.mark.skipif(rendering.working() is None, reason=f"no OpenGL library: {rendering.ADVICE}")
 def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
     """Four stairs in one clip: two rows and two columns of panels, as many frames as steps and the start."""
     words = ["record", "--tasks", "AntStairsUp", "--policy", "zero", "--grid", "2x2", "--steps", "3", "--out", "a.mp4"]

@@ -22,7 +22,6 @@ from metarl.evaluation.classification import (
     accuracy_by_presentation,
     calibrate,
     learner_of,
-    reads_stream,
     with_statistics,
 )
 from metarl.training.build import build_family, build_learner
@@ -96,4 +95,4 @@ def test_a_learner_built_without_images_is_the_same(name: str, small: Callable[.
 
 def test_only_a_stream_learner_reads_a_stream(small: Callable[..., Config]) -> None:
     names = ("mann_omniglot", "maml_omniglot", "metanet_omniglot", "matching_omniglot")
-    assert [reads_stream(learner_of(small(name))) for name in names] == [True, False, False, False]
+    assert [isinstance(learner_of(small(name)), Stream) for name in names] == [True, False, False, False]

@@ -25,9 +25,9 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import DivergedError, UserError
 from metarl.reporting.video import TrainingVideo
-from metarl.runs import checkpoint
+from metarl.runs import checkpoint, environment
 from metarl.runs import folder as runs
-from metarl.system import rendering as gl
+from metarl.system import rendering
 from metarl.training.loop import train
 from metarl.training.make import make_trainer
 from metarl.training.trainer import Trainer
@@ -177,7 +177,7 @@ def test_sigterm_saves_and_resume_ends_where_the_whole_run_ends(workdir: Path) -
     assert kept[:30] == kept[30:]
     about = json.loads((second.path / "environment.json").read_text())
     assert about["mujoco"]
-    assert about["commit"] == second.commit == runs.commit()
+    assert about["commit"] == second.commit == environment.commit()
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_what_was_logged_after_the_checkpoint_is_dropped(small: Callable[..., Co
     assert [json.loads(line)["iteration"] for line in run.metrics.read_text().splitlines()] == [1, 2]
 
 
-@pytest.mark.skipif(gl.working() is None, reason="no OpenGL library")
+@pytest.mark.skipif(rendering.working() is None, reason="no OpenGL library")
 def test_clips_are_made_while_a_training_goes_on_and_change_nothing_of_it(
     small: Callable[..., Config], workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
