@@ -50,10 +50,10 @@ def test_readme_is_short() -> None:
 
 
 def test_the_library_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """With two iterations instead of twenty."""
+    """With two small iterations instead of twenty."""
     (code,) = (block for block in BLOCKS if "range(trainer.config" in block)
     assert '"train.iterations": 20' in code
-    exec(code.replace('"train.iterations": 20', '"train.iterations": 2'), {})
+    exec(code.replace('"train.iterations": 20', '"train.iterations": 2, "train.num_tasks": 2, "train.episodes": 2'), {})
     assert capsys.readouterr().out.count("after adaptation") == 2
 
 
