@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Settings(TaskSettings):
-    """Sequences of up to `length` vectors of `bits` bits, to be told up to `repeats` times (Graves et al. 2014)."""
+    """Sequences of up to `length` vectors of `bits` bits, to be repeated up to `repeats` times (Graves et al. 2014)."""
 
     kind: Literal["copy"] = "copy"
     length: Annotated[int, Field(ge=1, le=1000, strict=True)] = 20

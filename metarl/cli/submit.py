@@ -28,7 +28,7 @@ class Submit:
 
     config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
     seed: int | None = None
-    """of everything that is drawn; by default the config's"""
+    """of all random numbers; by default the config's"""
     nodes: int = 1
     """machines"""
     processes: int = 1

@@ -21,7 +21,7 @@ class Train:
 
     config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
     seed: int | None = None
-    """of everything that is drawn; by default the config's"""
+    """of all random numbers; by default the config's"""
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache (see `metarl data`)"""
 

@@ -83,7 +83,7 @@ def collect_rollouts(
 
     plan: the episodes of each round, and behind them those of the adapted policy. Of a recurrent learner a round is one
     episode, of as many trials of every task as the plan says, side by side.
-    greedy: in the last so many of them it takes the likeliest action; a learner with rounds samples before the last.
+    greedy: in the last so many of them it takes the most likely action; a learner with rounds samples before the last.
     all_reduce_sum: over all processes that collect other tasks of the same batch.
     generator: of the CPU. Everything is where theta is; on a GPU random numbers are too, from a seed drawn here.
     """

@@ -18,7 +18,7 @@ from envs.core import Action, Trajectories
 
 
 def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
-    """An action of every policy [N, E], sampled; in the last `greedy` worlds of a task the likeliest one."""
+    """An action of every policy [N, E], sampled; in the last `greedy` worlds of a task the most likely one."""
     act = sample(out, generator)
     if greedy:
         act[:, -greedy:] = mode(out)[:, -greedy:]
