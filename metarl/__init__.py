@@ -1,6 +1,7 @@
 """Meta-reinforcement learning and few-shot learning on task distributions of MuJoCo robots."""
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,11 @@ for _floor in ("envs", "agents"):
     _found = find_spec(_floor)
     _path = Path(_found.origin).resolve().parent if _found and _found.origin else None
     if _path != _HOME / _floor:
-        raise ImportError(
+        _sentence = (
             f"metarl needs its own package '{_floor}' at {_HOME / _floor}, but Python finds {_path or 'none'}: "
             "start Python elsewhere, or remove the other one from the path"
         )
+        if Path(sys.argv[0]).stem == "metarl":  # the command: the sentence without a traceback
+            print(f"error: {_sentence}", file=sys.stderr)
+            sys.exit(2)
+        raise ImportError(_sentence)

@@ -21,6 +21,12 @@ def test_a_stranger_named_envs_is_refused_by_its_path(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"metarl needs its own package 'envs' at {HOME / 'envs'}" in done.stderr
     assert str(tmp_path / "envs") in done.stderr
+    command = tmp_path / "metarl"  # as the installed command: the sentence alone
+    command.write_text("import metarl")
+    done = subprocess.run([sys.executable, command], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: metarl needs its own package 'envs'")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_constraints_pin_what_the_project_asks_for() -> None:
