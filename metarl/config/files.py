@@ -104,13 +104,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def _is_deeper(raw: Any, levels: int) -> bool:
     """Whether mappings and lists lie within each other more than so many levels deep."""
-    layer = [raw] if isinstance(raw, dict | list) else []
+    layer = [raw]
     for _ in range(levels):
-        layer = [x for part in layer for x in (part.values() if isinstance(part, dict) else part)]
-        layer = [x for x in layer if isinstance(x, dict | list)]
-        if not layer:
-            return False
-    return True
+        inner = [x for part in layer for x in _values(part) if isinstance(x, dict | list)]
+        layer = list({id(x): x for x in inner}.values())  # a YAML alias stands for the same object many times
+    return bool(layer)
+
+
+def _values(part: Any) -> Any:
+    return part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
 
 
 def dump(config: Config) -> str:

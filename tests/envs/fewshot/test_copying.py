@@ -44,7 +44,7 @@ def test_sequences_of_two_splits_differ_and_a_batch_has_one_length() -> None:
     train, test = (family.sample(200, split, generator()) for split in family.splits())
     assert not set(train.column("bits").tolist()) & set(test.column("bits").tolist())
     train.values[0, 0] += 1
-    with pytest.raises(ValueError, match="one length at a time"):
+    with pytest.raises(ValueError, match="different lengths or repeats in one batch: sample them separately"):
         family.examples(train)
     with pytest.raises(ValueError, match="low"):
         Copying((5, 2))

@@ -184,3 +184,12 @@ def test_a_value_that_yaml_cannot_hold_is_one_sentence(value: str, tmp_path: Pat
     assert len(str(error.value)) < 500
     with pytest.raises(UserError):
         settings.load(settings.find("maml_point"), settings.split_overrides([f"--train.iterations={value}"])[1])
+
+
+def test_aliases_that_multiply_are_not_followed(tmp_path: Path) -> None:
+    """Forty lists of two aliases each stand for 2^40 values; the file has 41 lines."""
+    path = tmp_path / "mine.yaml"
+    lists = [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 41)]
+    path.write_text("\n".join(["a0: &a0 [1]", *lists]))
+    with pytest.raises(UserError, match="nested more than 20 levels deep"):
+        settings.read_yaml(path)
