@@ -17,7 +17,7 @@ quickstart: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-test-all: .venv/installed-dev
+test-all: .venv/installed-docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not gpu"
 
 check: .venv/installed-dev
