@@ -36,11 +36,11 @@ def test_the_short_ones_run() -> None:
 def test_commands_are_found_in_blocks_and_in_text(tmp_path: Path) -> None:
     """An indented one with a comment, a fenced one over two lines, one in text; none with something left out."""
     page = tmp_path / "page.md"
-    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    script: dict[str, Any] = runpy.run_path(str(SCRIPT.with_name("shown_commands.py")))
     text = (
         "    metarl train a  # a comment\n\n```\nmetarl train b \\\n    --seed 1\n```\n"
         "Use `metarl train c`, `metarl train <name>`, `metarl record RUN` or `metarl list a | b`.\n"
     )
     page.write_text(text)
-    found = [c.words for c in (*script["_in_blocks"](page), *script["_in_text"](page))]
+    found = [c.words for c in (*script["in_blocks"](page), *script["in_text"](page))]
     assert found == [["metarl", "train", "a"], ["metarl", "train", "b", "--seed", "1"], ["metarl", "train", "c"]]
