@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+
+logging.getLogger("OpenGL").setLevel(logging.WARNING)  # it reports an optional part that is missing
 
 import docstrings  # noqa: E402  (beside this file)
 import generate  # noqa: E402
