@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from agents.settings import LearnerSettings
-from envs.registry import Registry
+from envs.registry import Registry, kind_of
 
 LEARNERS: Registry[type[LearnerSettings]] = Registry(
     "learner",
     "agents.learners",
     "Settings",
-    lambda s: str(s.model_fields["kind"].default),
+    kind_of,
     "metarl.learners",
     LearnerSettings,
 )

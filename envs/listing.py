@@ -7,7 +7,6 @@ are therefore read with `ast`, and a module is imported only when one of its ite
 from __future__ import annotations
 
 import ast
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, NamedTuple, TypeVar
 
-from envs.registry import nearest
+from envs.registry import PluginError, load_entry_point, nearest
 
 Item = TypeVar("Item")
 
@@ -108,8 +107,7 @@ class SourceRegistry(ABC, Mapping[str, Item]):
         if self._entries is None:
             entries = self.read_files(self._files())
             for point in entry_points(group=self.group):
-                found = point.load()
-                module = found if isinstance(found, ModuleType) else importlib.import_module(found.__module__)
+                module = load_entry_point(point)
                 self._merge(entries, self.offered_by(module), module)
             self._entries = entries
         return self._entries
@@ -121,5 +119,5 @@ class SourceRegistry(ABC, Mapping[str, Item]):
 
     def _merge(self, entries: dict[str, Entry[Item]], new: dict[str, Entry[Item]], module: ModuleType) -> None:
         if taken := sorted(entries.keys() & new.keys()):
-            raise ValueError(f"{module.__name__} offers the {self.what} {taken[0]!r}, a name that is taken: rename it")
+            raise PluginError(f"{module.__name__} offers the {self.what} {taken[0]!r}, a name that is taken: rename it")
         entries.update(new)

@@ -13,7 +13,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +30,31 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def first_line(item: object) -> str:
     """The first line of a docstring."""
     return (item.__doc__ or "").strip().split("\n")[0]
+
+
+class PluginError(ValueError):
+    """Another package offers what cannot be taken: one sentence that names it."""
+
+
+def load_entry_point(point: EntryPoint) -> ModuleType:
+    """The module that another package names, or the one of the object that it names. Raises PluginError."""
+    try:
+        found = point.load()
+        return found if isinstance(found, ModuleType) else importlib.import_module(found.__module__)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does
+        package = point.dist.name if point.dist else "of an unknown package"
+        raise PluginError(
+            f"package {package}, entry point {point.name} of {point.group}: {point.value} could not be imported "
+            f"({type(error).__name__}: {error}); repair or uninstall it"
+        ) from None
+
+
+def kind_of(settings: Any) -> str:
+    """The `kind` of a class of settings, its default. Raises PluginError where there is none."""
+    kind = settings.model_fields["kind"].default if "kind" in settings.model_fields else None
+    if not isinstance(kind, str):
+        raise PluginError(f"{settings.__module__}.{settings.__name__} needs a kind: write kind: Literal['x'] = 'x'")
+    return kind
 
 
 class Registry(Generic[Item]):
@@ -84,7 +109,7 @@ class Registry(Generic[Item]):
     def add(self, module: ModuleType) -> bool:
         """Register the items of a plugin's module; False if it has none.
 
-        Raises ValueError for a name that is taken.
+        Raises PluginError for a name that is taken.
         """
         if not self._offered(module):
             return False
@@ -102,8 +127,7 @@ class Registry(Generic[Item]):
 
     def _entry_points(self) -> Iterator[ModuleType]:
         for point in entry_points(group=self.group):
-            found = point.load()
-            yield found if isinstance(found, ModuleType) else importlib.import_module(found.__module__)
+            yield load_entry_point(point)
 
     def _offered(self, module: ModuleType) -> list[Item]:
         """The items of a module."""
@@ -116,7 +140,7 @@ class Registry(Generic[Item]):
             name = self.name_of(item)
             known = items.get(name)
             if known is not None and known is not item:
-                raise ValueError(f"{module.__name__} offers the {self.what} {name!r}, a name that is taken: rename it")
+                raise PluginError(f"{module.__name__} offers the {self.what} {name!r}, a name that is taken: rename it")
             items[name] = item
 
 

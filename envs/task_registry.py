@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from envs.registry import Registry
+from envs.registry import Registry, kind_of
 from envs.task_settings import TaskSettings
 
 TASKS: Registry[type[TaskSettings]] = Registry(
     "kind of tasks",
     "envs.tasks",
     "Settings",
-    lambda s: str(s.model_fields["kind"].default),
+    kind_of,
     "metarl.tasks",
     TaskSettings,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -70,9 +71,11 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
         """Every complete robot (with `model_file` and `frame_skip`) that a module defines, under its class attribute
         `name`, or else the name of its class in snake_case.
         """
+        if "envs.robots.robot" not in sys.modules:  # then it has no robot, and mujoco need not be imported
+            return {}
         from envs.robots.robot import Robot
 
-        entries = {}
+        entries: dict[str, Entry[type[Robot]]] = {}
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, Robot) and item.__module__ == module.__name__:
                 if not (hasattr(item, "model_file") and hasattr(item, "frame_skip")):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn, Union
 import tyro
 from tyro.conf import subcommand
 
+from envs.registry import PluginError
 from metarl.cli.analyse import Analyse
 from metarl.cli.bench import Bench
 from metarl.cli.compare import Compare
@@ -28,6 +29,7 @@ from metarl.config import files as settings
 from metarl.config import plugins
 from metarl.distributed.launch import is_secondary_rank, rank_and_size
 from metarl.errors import DivergedError, UserError
+from metarl.system import rendering
 from metarl.system.allocator import keep_freed_memory
 
 COMMANDS: dict[str, type] = {
@@ -48,6 +50,12 @@ COMMANDS: dict[str, type] = {
 }
 
 
+FILMING = ("train", "resume", "record", "compare", "quickstart")  # what may render
+DESCRIPTION = """Train policies that adapt, measure how well they do on tasks never seen, and film them.
+
+--plugin MODULE, with every command and as often as there are modules: learners, tasks, robots and variations of your
+own."""
+
 _ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
     tuple(Annotated[command, subcommand(name, prefix_name=False)] for name, command in COMMANDS.items())
 ]
@@ -57,12 +65,12 @@ def main(words: list[str] | None = None) -> None:
     """Run one command; exit codes: 0 done, 2 a mistake of the user, 3 training diverged, 4 stopped and saved."""
     try:
         sys.exit(_run(sys.argv[1:] if words is None else words))
-    except UserError as error:
+    except (UserError, PluginError) as error:
         if not (
             is_secondary_rank() and isinstance(error, DivergedError)
         ):  # all raise it, and the first process reports it
             print(f"error: {_who()}{error}", file=sys.stderr)
-        _leave(error.exit_code)
+        _leave(getattr(error, "exit_code", UserError.exit_code))
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         _leave(130)
@@ -92,12 +100,14 @@ def _leave(code: int) -> NoReturn:
 def _run(words: list[str]) -> int:
     keep_freed_memory()
     words, modules = plugins.split_plugins(words)
+    if modules and words[:1] and words[0] in FILMING and (backend := rendering.working()):
+        os.environ["MUJOCO_GL"] = backend  # before a plugin imports mujoco
     plugins.load_plugins(modules)
     own, overrides = settings.split_overrides(words)
     chosen = tyro.cli(
         _ANY_COMMAND,
         prog="metarl",
-        description="Train policies that adapt, measure how well they do on tasks never seen, and film them.",
+        description=DESCRIPTION,
         args=own,
     )
     among = rank_and_size()

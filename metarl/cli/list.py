@@ -65,6 +65,6 @@ def _progress_of(run: Run) -> str:
     except (UserError, IndexError):
         return "no finished iteration"
     if "return_before" not in last:
-        return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M images, loss {last['loss']:.3f}"
+        return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M examples, loss {last['loss']:.3f}"
     reached = last.get("return_after", last["return_before"])
     return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M steps, return {reached:.0f}"

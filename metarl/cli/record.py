@@ -80,7 +80,7 @@ class Record:
         if run and run.config.tasks.answers == "classes":
             return self._draw(run, given)
         if run and run.config.tasks.is_supervised:
-            raise UserError("a run on waves or sequences has nothing to film: see metarl evaluate")
+            raise UserError("a run on supervised tasks without images has nothing to film: see metarl evaluate")
         rendering.choose()
         from metarl.reporting import video
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from envs.registry import Registry
+from envs.registry import Registry, kind_of
 from envs.settings import Record
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ OUTERS: Registry[type[OuterSettings]] = Registry(
     "outer step",
     "metarl.training.outers",
     "Settings",
-    lambda s: str(s.model_fields["kind"].default),
+    kind_of,
     "metarl.outers",
     OuterSettings,
 )

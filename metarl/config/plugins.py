@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
+from pathlib import Path
 
 from agents.registry import LEARNERS
 from envs.robots.registry import ROBOTS
@@ -32,15 +34,18 @@ def load_plugins(modules: list[str]) -> None:
     for name in modules:
         try:
             module = importlib.import_module(name)
+        except (Exception, SystemExit) as error:  # whatever a stranger's module does
+            what = f"{type(error).__name__}: {error}"
+            raise UserError(f"--plugin {name} could not be imported as a module: {what}") from None
+        try:
             taken = [registry.add(module) for registry in (LEARNERS, TASKS, OUTERS, ROBOTS, VARIATIONS, named)]
         except ValueError as error:
             raise UserError(f"--plugin {name}: {error}") from None
-        except ImportError as error:
-            raise UserError(f"--plugin {name} could not be imported: {error}") from None
         if not any(taken):
             offers = "Settings of a learner or of tasks, a Robot, VARIATIONS or DEFINITIONS"
             raise UserError(f"--plugin {name} offers nothing: expected {offers}")
-        _loaded.append(name)
+        if name not in _loaded:
+            _loaded.append(name)
 
 
 def loaded() -> list[str]:
@@ -51,6 +56,11 @@ def loaded() -> list[str]:
 def as_options() -> list[str]:
     """The same for a command line of another process."""
     return [word for name in _loaded for word in ("--plugin", name)]
+
+
+def resume_command(path: Path) -> str:
+    """What resumes a run, in one line."""
+    return shlex.join(["metarl", "resume", str(path), *as_options()])
 
 
 def split_plugins(words: list[str]) -> tuple[list[str], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -19,9 +20,14 @@ RENAMED: dict[str, str] = {
 }
 
 
-def with_new_keys(raw: dict[str, Any], source: str) -> dict[str, Any]:
-    """Settings under the names that they have now; every old one is logged as a warning."""
+def with_new_keys(raw: dict[str, Any], source: str, own: Collection[str] = ()) -> dict[str, Any]:
+    """Settings under the names that they have now; every old one is logged as a warning.
+
+    own: dotted keys that are settings now, for example of a plugin's learner; they stay.
+    """
     for old, new in RENAMED.items():
+        if old in own:
+            continue
         *parents, last = old.split(".")
         for path, section in _sections(raw, parents):
             name = new.split(".")[-1]
@@ -31,14 +37,18 @@ def with_new_keys(raw: dict[str, Any], source: str) -> dict[str, Any]:
     return raw
 
 
-def new_key(key: str) -> str:
-    """The name that a dotted key has now."""
+def new_key(key: str, own: Collection[str] = ()) -> str:
+    """The name that a dotted key of an option has now; an old one is logged as a warning."""
     parts = key.split(".")
     for old, new in RENAMED.items():
+        if old in own:
+            continue
         before, after = old.split("."), new.split(".")
         if len(parts) >= len(before) and all(b in ("*", p) for b, p in zip(before, parts, strict=False)):
             renamed = [p if a == "*" else a for a, p in zip(after, parts, strict=False)]
-            return ".".join([*renamed, *parts[len(before) :]])
+            found = ".".join([*renamed, *parts[len(before) :]])
+            log.warning("--%s is called --%s now", key, found)
+            return found
     return key
 
 

@@ -47,6 +47,8 @@ class Evaluation(NamedTuple):
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Evaluation:
         """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what another version wrote."""
+        if "trials" in stored:  # its name in version 0.11
+            stored = {"repeats" if k == "trials" else k: v for k, v in stored.items()}
         tables = {k: np.array(stored[k], dtype=np.float64) for k in ("returns", "greedy")}
         tuples = {k: tuple(stored[k]) for k in ("after", "adapting_ms")}
         return cls(**{**stored, **tables, **tuples})

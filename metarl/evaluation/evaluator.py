@@ -6,6 +6,7 @@ There is one evaluator for each kind of answers: `metarl.evaluation.evaluators.e
 from __future__ import annotations
 
 import json
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -20,6 +21,7 @@ from metarl.system.files import atomic_write
 from metarl.training.build import build_family
 from metarl.training.placement import CPU, Placement
 
+log = logging.getLogger(__name__)
 Start = Literal["trained", "scratch"]
 """The weights at which fine-tuning starts: those of joint training, or fresh ones."""
 AFTER = (0, 1, 2, 3, 5, 10, 20)  # episodes of adaptation
@@ -29,7 +31,7 @@ SHOTS = (1, 5)
 
 
 class Options(NamedTuple):
-    """How runs are evaluated. An evaluator refuses what it has no use for where it is not the default.
+    """How runs are evaluated. Each evaluator takes what is of its kind of tasks.
 
     num_tasks: unseen tasks; None for the evaluator's own default. seed: of the tasks and of all that is sampled.
     Of acting learners: after, numbers of adaptation episodes; repeats, adaptations to each task; fine_tune, continue
@@ -109,9 +111,15 @@ class Evaluator(ABC, Generic[R]):
         return [result.to_json() for result in results]
 
     def store(self, run: Run, result: R) -> Path:
-        """Write a result into its run folder, atomically; the same evaluation gives the same file."""
+        """Write a result into its run folder, atomically; the same evaluation gives the same file.
+
+        A folder that cannot be written is a warning: the result itself is there.
+        """
         path = run.path / result.file_name
-        atomic_write(path, json.dumps(result.to_json(), indent=1, allow_nan=False))
+        try:
+            atomic_write(path, json.dumps(result.to_json(), indent=1, allow_nan=False))
+        except OSError as error:
+            log.warning("%s could not be stored: %s", path, error.strerror or error)
         return path
 
     def evaluate_all(self, runs: Sequence[Run], options: Options, tell: Callable[[str], None]) -> list[R]:

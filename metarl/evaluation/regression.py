@@ -102,5 +102,5 @@ def _table(result: RegressionResult) -> TextTable:
     after = {k: f"after {k} step{'s' if k > 1 else ''}" for k in steps} if len(steps) > 2 else {1: "after"}
     headers = ["points shown", *(after[k] if k else "before" for k in steps)]
     rows = [[str(shot), *(e.to_text(digits=2) for e in errors.values())] for shot, errors in result.errors.items()]
-    title = f"{result.run}: squared error on {result.num_tasks} {result.split} waves"
-    return TextTable(title, headers, rows, ["mean [95 % bootstrap interval over waves]; one training seed"], "r")
+    title = f"{result.run}: squared error on {result.num_tasks} {result.split} tasks"
+    return TextTable(title, headers, rows, ["mean [95 % bootstrap interval over tasks]; one training seed"], "r")

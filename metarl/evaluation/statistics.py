@@ -42,8 +42,8 @@ class Estimate(NamedTuple):
         return f"{short(self.value)}{between}[{short(self.low)}, {short(self.high)}]"
 
     def to_json(self) -> dict[str, float | None]:
-        """JSON in which NaN is null."""
-        return {k: None if np.isnan(v) else v for k, v in self._asdict().items()}
+        """JSON in which NaN and infinity are null."""
+        return {k: v if np.isfinite(v) else None for k, v in self._asdict().items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, float | None]) -> Estimate:

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Run:
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
 
-    @property
+    @cached_property
     def config(self) -> Config:
         """Its settings. Raises UserError where they cannot be read, with the plugins that it was trained with."""
         try:

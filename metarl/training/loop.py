@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from metarl.config.outer_settings import Metrics
+from metarl.config.plugins import resume_command
 from metarl.errors import DivergedError, UserError
 from metarl.runs.folder import Run
 from metarl.system.files import atomic_write
@@ -73,7 +74,7 @@ def _conclude(run: Run, trainer: Trainer, metrics: Metrics, finished: bool, cons
         total = trainer.config.train.iterations
         console.print(f"trained {total} iterations, {span(trainer.seconds)}: {run.path}", soft_wrap=True)
     else:
-        console.print(f"stopped and saved; resume with: metarl resume {run.path}", soft_wrap=True)
+        console.print(f"stopped and saved; resume with: {resume_command(run.path)}", soft_wrap=True)
 
 
 def _within_memory(trainer: Trainer) -> Metrics:

@@ -60,7 +60,7 @@ class Gradient:
         tasks: int = 1,
     ) -> None:
         self.learner, self.chunk = learner, chunk
-        self.ranks, self.tasks = ranks, tasks
+        self.ranks = ranks
         self.outer_lr, self.steps = outer_lr, 0
         self.lr_halve_every, self.lr_anneal_over = lr_halve_every, lr_anneal_over
         self.max_kl = max_kl

@@ -52,7 +52,7 @@ class TrainingDisplay:
             self.console.print(self._line(metrics, done, left), highlight=False, soft_wrap=True)
 
     def _line(self, m: Metrics, done: int, left: float) -> str:
-        what = "steps" if "return_before" in m else "images"
+        what = "steps" if "return_before" in m else "examples"
         return (
             f"iteration {done}/{self.iterations}  left {span(left)}  {m['env_steps'] / 1e6:.2f} M {what}  "
             f"{m['steps_per_second']:,.0f} {what}/s  ({self._shares(m)})  {self._returns(m)}"
@@ -63,7 +63,7 @@ class TrainingDisplay:
         table.title, table.title_justify = self.title, "left"
         table.add_row("iteration", f"{done}/{self.iterations}", ProgressBar(self.iterations, done, width=40))
         table.add_row("time left", span(left))
-        what = "env-steps" if "return_before" in m else "images"
+        what = "env-steps" if "return_before" in m else "examples"
         table.add_row("throughput", f"{m['steps_per_second']:,.0f} {what}/s", self._shares(m))
         table.add_row(what, f"{m['env_steps'] / 1e6:.2f} M")
         table.add_row("learning", self._returns(m))
@@ -79,7 +79,7 @@ class TrainingDisplay:
     @staticmethod
     def _returns(m: Metrics) -> str:
         if "return_before" not in m:
-            return f"loss {m['loss']:.3f}"
+            return f"loss {m['loss']:.3f}" if "loss" in m else "step skipped"
         if "return_after" not in m:
             return f"return {m['return_before']:.1f}"
         return f"return {m['return_before']:.1f} before, {m['return_after']:.1f} after adaptation"

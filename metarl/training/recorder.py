@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agents.learner import Params
 from metarl.config.outer_settings import Metrics
+from metarl.config.plugins import resume_command
 from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
@@ -77,7 +78,7 @@ class Recorder:
             where = f"iteration {self.trainer.iteration} could not be saved in {self.run.checkpoints}"
             problem = f"{where}: {error.strerror}"
             if last:
-                raise UserError(f"{problem}; make room and resume with: metarl resume {self.run.path}") from None
+                raise UserError(f"{problem}; make room and resume with: {resume_command(self.run.path)}") from None
             self.console.print(f"{problem}; training goes on", style="yellow", soft_wrap=True)
             return False
         self.scores = []

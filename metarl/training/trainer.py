@@ -110,14 +110,14 @@ class Trainer:
     def _learn(self, batch: Batch) -> Metrics:
         """An outer step with what goes before and after it; theta is as before where it was skipped."""
         learner, theta, query, total = self.learner, self.theta, batch.data.query, self.ranks.all_reduce_sum
-        updated = learner.update_return_stats(theta, query, total)
-        before = {k: theta[k].clone() for k, v in updated.items() if v is not theta[k]}
-        self.outer.assign({k: updated[k] for k in before})
-        metrics = self.outer.step(batch.data)
+        of_returns = _changes(theta, learner.update_return_stats(theta, query, total))
+        of_inputs = _changes(theta, learner.update_input_stats(theta, query, total))  # in use from the next iteration
+        before = {k: theta[k].clone() for k in of_returns}
+        self.outer.assign(of_returns)
+        is_finite = all(v.isfinite().all() for v in (*of_returns.values(), *of_inputs.values()))
+        metrics = self.outer.step(batch.data) if is_finite else {"skipped": 1.0}
         if "skipped" not in metrics:
-            theta = self.theta
-            updated = learner.update_input_stats(theta, query, total)
-            self.outer.assign({k: v for k, v in updated.items() if v is not theta[k]})
+            self.outer.assign(of_inputs)
             self.skipped = 0
             return metrics
         self.outer.assign(before)
@@ -183,3 +183,8 @@ class Trainer:
             )
         self.outer.assign(theta)
         self.outer.load(first.outer)
+
+
+def _changes(theta: Params, updated: Params) -> Params:
+    """The tensors of `updated` that are others than those of theta."""
+    return {k: v for k, v in updated.items() if v is not theta[k]}

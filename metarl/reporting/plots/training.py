@@ -20,7 +20,7 @@ def plot_training(runs: Sequence[Run], path: Path) -> None:
     Raises UserError for runs of both kinds, which have no axis in common, and for a run without a finished iteration.
     """
     if len({run.config.tasks.is_supervised for run in runs}) > 1:
-        raise UserError("runs on robots and runs on images have no axis in common: plot them one kind at a time")
+        raise UserError("policies and supervised learners have no axis in common: plot them one kind at a time")
     logs = [run.records() for run in runs]
     if empty := [run.path for run, records in zip(runs, logs, strict=True) if not records]:
         raise UserError(f"{empty[0]} has not finished an iteration: there is nothing to plot")

@@ -297,7 +297,7 @@ def test_a_few_shot_run_is_trained_resumed_evaluated_drawn_and_plotted(
     for name in ("prototypical_omniglot", "matching_omniglot"):
         code, out, err = run(["train", name, *FEW, "--train.iterations", "2"], capsys)
         assert code == 0, err
-        assert "images/s" in out
+        assert "examples/s" in out
     words = ["evaluate", "prototypical_omniglot", "--against", "matching_omniglot", "--tasks", "6", "--json"]
     code, out, err = run([*words, "--ways", "3", "5", "--shots", "1", "--bn", "transductive"], capsys)
     assert code == 0, err
@@ -342,7 +342,7 @@ def test_waves_are_followed(workdir: Path, capsys: pytest.CaptureFixture[str]) -
         assert found["20"]["10"]["value"] < found["20"]["0"]["value"]
     code, out, _ = run(["evaluate", "maml_sinusoid", "--tasks", "5", "--split", "ood"], capsys)
     assert code == 0
-    assert "squared error on 5 ood waves" in out
+    assert "squared error on 5 ood tasks" in out
     for words, sentence in (
         (["evaluate", "maml_sinusoid", "--split", "validation"], "expected one of train, test, ood"),
         (["record", "maml_sinusoid"], "nothing to film"),
