@@ -103,8 +103,9 @@ def strangers(workdir: Path) -> Path:
 
 
 def metarl(*words: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, so that nothing stays registered."""
-    env = os.environ | {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
+    """The command in a process of its own, so that nothing stays registered, and which finds a renderer by itself."""
+    env = {k: v for k, v in os.environ.items() if k != "MUJOCO_GL"}
+    env |= {"PYTHONPATH": os.pathsep.join([".", str(HOME)]), "OMP_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, "-m", "metarl", *words], env=env, capture_output=True, text=True)
 
 
@@ -171,3 +172,32 @@ def test_a_taken_name_is_refused(strangers: Path) -> None:
     mine.write_text(LEARNER.replace('"wide"', '"maml"'))
     done = metarl("list", "learners", "--plugin", "strangers.mine")
     assert (done.returncode, "the learner 'maml', a name that is taken" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("text", ["def f(:", "1 / 0", "import sys; sys.exit('bye')", "import nowhere_to_be_found"])
+def test_a_plugin_that_fails_is_one_sentence(text: str, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"failing_{abs(hash(text))}"
+    (workdir / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(workdir))
+    with pytest.raises(UserError, match=f"--plugin {name} could not be imported as a module: [A-Z]"):
+        plugins.load_plugins([name])
+    assert name not in plugins.loaded()
+
+
+def test_settings_without_a_kind_are_refused(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workdir / "without_kind.py").write_text(LEARNER.replace('    kind: Literal["wide"] = "wide"\n', ""))
+    monkeypatch.syspath_prepend(str(workdir))
+    with pytest.raises(UserError, match=r"without_kind\.Settings needs a kind"):
+        plugins.load_plugins(["without_kind"])
+
+
+def test_a_failing_entry_point_of_an_installed_package_is_one_sentence(workdir: Path) -> None:
+    """A package whose module is gone: named, so that it can be repaired."""
+    about = workdir / "stranger-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[metarl.learners]\nmine = gone_module\n")
+    done = metarl("list", "learners")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: package stranger, entry point mine of metarl.learners: gone_module")
+    assert len(done.stderr.splitlines()) == 1

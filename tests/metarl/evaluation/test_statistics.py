@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
-from metarl.evaluation.statistics import Bootstrap, improvement, interquartile_mean, mean, mean_interval, tail_mean
+from metarl.evaluation.statistics import (
+    Bootstrap,
+    Estimate,
+    improvement,
+    interquartile_mean,
+    mean,
+    mean_interval,
+    tail_mean,
+)
 
 
 def test_mean_and_interval_by_hand() -> None:
@@ -86,3 +96,9 @@ def test_intervals_cover_where_trainings_differ(seeds: int, least: float) -> Non
         alone += low <= 5 <= high
     assert least < hits / 300 < 0.97
     assert alone < 0.6 * hits
+
+
+def test_an_infinite_mean_is_null_in_json() -> None:
+    stored = json.loads(json.dumps(Estimate(float("inf"), 1.0, float("nan")).to_json(), allow_nan=False))
+    assert stored == {"value": None, "low": 1.0, "high": None}
+    assert np.isnan(Estimate.from_json(stored).value)

@@ -21,6 +21,7 @@ import torch
 from rich.console import Console
 
 from agents.learner import Episode, Learner, Params
+from metarl.cli import app
 from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import DivergedError, UserError
@@ -238,3 +239,31 @@ def test_the_optimiser_forgets_a_step_that_was_left_out(small: Callable[..., Con
         assert part.keys() == kept.keys()
         assert all(torch.equal(part[k], kept[k]) for k in kept)
     assert all(torch.equal(trainer.outer.state()[k], before.outer[k]) for k in before.outer)
+
+
+def test_statistics_that_are_not_finite_skip_the_step(small: Callable[..., Config]) -> None:
+    """An observation whose square is infinite: nothing moves, and the next iteration goes on."""
+    trainer = Trainer(small("gru_point"))
+    trainer.iterate()
+    before, source = trainer.state, trainer.source
+
+    def spoiled(*given: Any) -> Any:
+        batch = source(*given)
+        batch.data.query.x[0, 0, 0, 0] = 1e25
+        return batch
+
+    trainer.source = spoiled  # type: ignore[assignment]
+    assert trainer.iterate()["skipped"] == 1.0
+    assert all(torch.equal(trainer.theta[k], v) for k, v in before.theta.items())
+    assert all(torch.equal(trainer.outer.state()[k], v) for k, v in before.outer.items())
+    trainer.source = source
+    assert "skipped" not in trainer.iterate()
+    assert all(v.isfinite().all() for v in trainer.theta.values())
+
+
+def test_a_supervised_training_whose_first_step_is_skipped_goes_on(workdir: Path) -> None:
+    """Inner steps so long that the loss is infinite; exit code 0, for one skipped step is no divergence."""
+    words = "train fomaml_sinusoid --train.iterations 1 --train.num_tasks 2 --learner.inner_lr 1e30".split()
+    with pytest.raises(SystemExit) as left:
+        app.main(words)
+    assert left.value.code == 0
