@@ -14,6 +14,7 @@ from metarl.config import plugins
 from metarl.distributed.launch import job
 
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
+GROUPS = ("metarl.learners", "metarl.robots", "metarl.tasks", "metarl.outers")  # of entry points
 
 
 def versions() -> dict[str, str]:
@@ -21,11 +22,19 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}}
 
 
+def packages() -> list[str]:
+    """Installed packages that offer learners, robots, tasks or outer steps by entry points."""
+    points = [point for group in GROUPS for point in importlib.metadata.entry_points(group=group)]
+    return sorted({point.dist.name for point in points if point.dist})
+
+
 def describe(launch: str | None) -> dict[str, Any]:
     """What `environment.json` holds; launch: what all processes of one call of torchrun share."""
     found: dict[str, Any] = {"metarl": __version__, "commit": commit(), "machine": platform.machine(), **versions()}
     if names := plugins.loaded():
         found["plugins"] = names
+    if names := packages():
+        found["packages"] = names
     if launch:
         found |= {"launch": launch} | ({"job": name} if (name := job()) else {})
     return found

@@ -51,16 +51,17 @@ class Run:
         try:
             return settings.load(self.path / "config.yaml")
         except UserError as error:
-            if not (missing := self._missing_plugins()):
+            missing = [f"--plugin {name}" for name in self._missing("plugins", plugins.loaded())]
+            missing += [f"the package {name} installed" for name in self._missing("packages", environment.packages())]
+            if not missing:
                 raise
-            options = " ".join(f"--plugin {name}" for name in missing)
-            raise UserError(f"{error}; it was trained with {options}: give that again") from None
+            raise UserError(f"{error}; it was trained with {' '.join(missing)}: give that again") from None
 
-    def _missing_plugins(self) -> list[str]:
-        """Modules that were named on its command line and are not loaded now. They are never imported from here."""
-        stored = _json_object(self.path / "environment.json").get("plugins")
+    def _missing(self, key: str, present: list[str]) -> list[str]:
+        """Plugins or packages that it was trained with and that are not there. They are never imported from here."""
+        stored = _json_object(self.path / "environment.json").get(key)
         names = [str(name)[:200] for name in stored[:20]] if isinstance(stored, list) else []
-        return [name for name in names if name not in plugins.loaded()]
+        return [name for name in names if name not in present]
 
     @property
     def name(self) -> str:

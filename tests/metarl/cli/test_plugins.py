@@ -84,6 +84,13 @@ learner: {kind: wide}
 outer: {kind: ppo, num_epochs: 2}
 train: {iterations: 2, num_tasks: 2, episodes: 2, num_threads: 1, checkpoint_every: 1}
 """
+POINT = """# A learner of an installed package.
+tasks: {kind: point, horizon: 10}
+policy: {hidden: [8]}
+learner: {kind: wide}
+outer: {kind: ppo, num_epochs: 2}
+train: {iterations: 1, num_tasks: 2, episodes: 1, num_threads: 1}
+"""
 NAMES = ("wide", "pendulum", "lightness", "our_cheetah")
 PLUGINS = [word for name in NAMES for word in ("--plugin", f"strangers.{name}")]
 HOME = Path(app.__file__).parents[2]
@@ -201,3 +208,18 @@ def test_a_failing_entry_point_of_an_installed_package_is_one_sentence(workdir: 
     assert done.returncode == 2
     assert done.stderr.startswith("error: package stranger, entry point mine of metarl.learners: gone_module")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_that_needs_an_installed_package_says_which_is_missing(strangers: Path) -> None:
+    about = strangers / "stranger-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[metarl.learners]\nwide = strangers.wide\n")
+    few = "--train.iterations 1 --train.num_tasks 2 --train.episodes 1".split()
+    (strangers / "own.yaml").write_text(POINT)
+    done = metarl("train", "own.yaml", *few)
+    assert done.returncode == 0, done.stderr
+    (about / "entry_points.txt").unlink()
+    done = metarl("plot", "own")
+    assert done.returncode == 2
+    assert "it was trained with the package stranger installed" in done.stderr

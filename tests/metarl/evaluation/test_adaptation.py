@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,10 @@ def test_an_evaluation_is_read_back(workdir: Path, small: Callable[..., Config])
     again = evaluator.find_stored(run, options)
     assert again is not None
     assert again.to_json() == evaluation.to_json()
+    stored = json.loads((run.path / evaluation.file_name).read_text())
+    stored["trials"] = stored.pop("repeats")  # as version 0.11 wrote it
+    (run.path / evaluation.file_name).write_text(json.dumps(stored))
+    assert evaluator.find_stored(run, options) is not None
     fewer = evaluator.find_stored(run, options._replace(after=(0,)))  # and what it was trained for
     assert fewer is not None
     assert fewer.after == (0, 4)
