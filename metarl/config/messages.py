@@ -17,7 +17,8 @@ def sentence(error: ValidationError, model: type[BaseModel], origin: str, overri
     source = f"--{key}" if key in overrides else f"{origin}: {key}" if key else origin
     match first["type"]:
         case "extra_forbidden":
-            return f"{source} is not a setting; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+            option = next((f"--{name}" for name in overrides if name.startswith(f"{key}.")), source)  # of a section
+            return f"{option} is not a setting; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
         case "missing":
             return f"{source} is missing"
         case "unknown_name":
