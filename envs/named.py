@@ -5,13 +5,14 @@ Listing them imports neither torch nor mujoco.
 
 from __future__ import annotations
 
+import logging
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from envs.classic.registry import CLASSIC
 from envs.locomotion.families import FAMILIES, HORIZON
 from envs.registry import nearest
-from envs.robots.registry import ROBOTS
+from envs.robots.registry import ROBOTS, RobotFacts
 
 if TYPE_CHECKING:
     from envs.locomotion.family import Locomotion
@@ -20,15 +21,31 @@ if TYPE_CHECKING:
     Family = Locomotion | PointNavigation
 
 
+log = logging.getLogger(__name__)
+_refused: set[str] = set()
+
+
 def robot_families() -> dict[str, tuple[str, str]]:
     """The families of the robots by name: the robot and the kind (of `FAMILIES`) of each."""
-    facts = {robot: ROBOTS.facts(robot) for robot in ROBOTS.names()}
+    facts = {robot: known for robot in ROBOTS.names() if (known := _facts(robot))}
     return {
         f"{facts[robot].class_name}{kind}": (robot, kind)
         for robot in facts
         for kind, family in FAMILIES.items()
         if family.fits(facts[robot])
     }
+
+
+def _facts(robot: str) -> RobotFacts | None:
+    """The facts of a robot; None, and a warning once, for one whose model is not understood."""
+    if robot in _refused:
+        return None
+    try:
+        return ROBOTS.facts(robot)
+    except ValueError as error:
+        _refused.add(robot)
+        log.warning("the robot %s has no tasks: %s", robot, error)
+        return None
 
 
 def describe() -> dict[str, str]:

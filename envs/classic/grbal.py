@@ -18,7 +18,7 @@ from envs.robots.ant import Ant
 from envs.robots.robot import Body, Physics
 from envs.simulation.params import Params
 from envs.terrain.fields import FieldTerrain, Floats, HeightFields
-from envs.terrain.terrain import Surface
+from envs.terrain.terrain import Site, Surface
 from envs.variables import parity_index
 from envs.variations.variation import Motion
 
@@ -107,7 +107,7 @@ class ShortenedLeg:
 
     LEGS = ((3, 4), (6, 7), (9, 10), (12, 13))  # leg and ankle geom of each leg
 
-    def prepare(self, spec: mujoco.MjSpec) -> None:
+    def prepare(self, spec: mujoco.MjSpec, site: Site | None) -> None:
         """Changes nothing in the model."""
 
     def apply(self, params: Params, task: Task) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
+from envs.anatomy.anatomy import Anatomy
 from envs.core import Variable
+from envs.locomotion.elements import count_entries, elements, used_values
 from envs.registry import nearest
 from envs.robots.robot import Robot
 from envs.variations.registry import VARIATIONS, base_name
-from envs.variations.variation import Need
+from envs.variations.variation import Need, Variation
 
 MEETS: dict[Need, Callable[[type[Robot]], bool]] = {
     "plane": lambda robot: not robot.is_planar(),
-    "floor": lambda robot: robot.height_index is not None,
+    "floor": lambda robot: robot.understood().anatomy.floor is not None and robot.height_index is not None,
     "legs": lambda robot: bool(robot.legs),
 }
 LACKS: dict[Need, str] = {
@@ -34,6 +38,11 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
         for name in sorted(names):
             if base_name(name) not in variations:
                 raise ValueError(f"there is no variable {name!r}: {nearest(base_name(name), variations)}")
+    if not own_reward and not robot.understood().anatomy.position and not _moves_by_itself(robot):
+        raise ValueError(
+            f"{robot.__name__} is fixed to the world, so that no goal moves it: give a reward of your own, a free joint, "
+            "or override position"
+        )
     given = {name: variations[base_name(name)] for name in sorted(names) if base_name(name) in variations}
     if len(shaped := [name for name, v in given.items() if v.terrain is not None]) > 1:
         raise ValueError(f"expected at most one terrain with a shape, but got {', '.join(shaped)}: leave one out")
@@ -43,6 +52,11 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
             raise ValueError(LACKS[need].format(robot=robot.__name__, names=", ".join(lacking)))
     if not own_reward:
         _check_options(set(given))
+
+
+def _moves_by_itself(robot: type[Robot]) -> bool:
+    """Whether a robot says itself where it is."""
+    return getattr(robot.position, "__func__", None) is not Robot.position.__func__  # type: ignore[attr-defined]
 
 
 def _check_options(names: set[str]) -> None:
@@ -71,3 +85,47 @@ def check_limits(variables: tuple[Variable, ...], model: mujoco.MjModel, robot: 
         for end in sum(v.train + v.ood, ()):
             if not low <= end <= high:
                 raise ValueError(f"{v.name} {end:g} lies outside [{low:g}, {high:g}] for {robot.__name__}")
+
+
+def check_effects(variables: tuple[Variable, ...], model: mujoco.MjModel, anatomy: Anatomy) -> None:
+    """Raise ValueError for a variable that changes nothing, and for several of which one repeats the others."""
+    columns: dict[str, dict[str, NDArray[np.bool_]]] = {}  # field -> variable -> the entries that it multiplies
+    for v in variables:
+        variation = VARIATIONS.items().get(base_name(v.name))
+        if variation is None:
+            continue
+        if variation.idle is not None and (why := variation.idle(model, anatomy)):
+            raise ValueError(f"{v.name} would change nothing: {why}")
+        if variation.element is None or not variation.fields or v.per_element:
+            continue
+        entries = _multiplied(model, anatomy, variation, v.name)
+        if entries is not None and not entries.any():
+            raise ValueError(f"{v.name} would change nothing: what it multiplies is 0, or is not used, in this model")
+        if entries is not None and not v.is_constant:
+            columns.setdefault(variation.fields[0], {})[v.name] = entries
+    for given in columns.values():
+        if np.linalg.matrix_rank(np.stack(list(given.values())).astype(float)) < len(given):
+            names = ", ".join(given)
+            raise ValueError(
+                f"{names} multiply the same numbers, so that one of them repeats the others: leave one out"
+            )
+
+
+def has_effect(robot: type[Robot], name: str) -> bool:
+    """Whether a factor changes anything on a robot."""
+    own = robot.understood()
+    entries = _multiplied(own.model, own.anatomy, VARIATIONS[name], name)
+    return entries is None or bool(entries.any())
+
+
+def _multiplied(model: mujoco.MjModel, anatomy: Anatomy, variation: Variation, name: str) -> NDArray[np.bool_] | None:
+    """The entries that a variable multiplies and that are not zero, [entries]; None for an unknown element."""
+    assert variation.element is not None
+    named = elements(model, anatomy, variation.element)
+    element = name.partition(":")[2]
+    if element and element not in named:
+        return None
+    chosen = named[element] if element else sorted({i for entries in named.values() for i in entries})
+    entries = np.zeros(count_entries(model, variation.element), dtype=bool)
+    entries[chosen] = True
+    return entries & used_values(model, variation.element, variation.fields[0])

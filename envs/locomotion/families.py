@@ -50,7 +50,10 @@ def _terrain(name: str) -> FamilyKind:
 def _dynamics(robot: type[Robot]) -> tuple[Variable, ...]:
     inside, outside = ((0.7, 1.4),), ((0.5, 0.7), (1.4, 2.0))
     scales = tuple(Variable(n, inside, outside, spacing="log") for n in ("mass", "damping", "friction", "motor"))
-    return FORWARDS, *(s for s in scales if s.name != "friction" or robot.height_index is not None)
+    from envs.locomotion.checks import has_effect
+
+    touches = robot.understood().anatomy.floor is not None and robot.height_index is not None
+    return FORWARDS, *(s for s in scales if has_effect(robot, s.name) and (s.name != "friction" or touches))
 
 
 def _crippled(robot: type[Robot]) -> tuple[Variable, ...]:

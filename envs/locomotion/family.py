@@ -8,11 +8,11 @@ import mujoco
 import torch
 
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
-from envs.locomotion.checks import check_fit, check_limits
+from envs.locomotion.checks import check_effects, check_fit, check_limits
 from envs.locomotion.physics import make_terrain, prepare, split_elements
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
-from envs.robots.robot import Body, Physics, Robot, compile_quietly
+from envs.robots.robot import Physics, Robot, compile_quietly
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
 from envs.terrain.terrain import Terrain
@@ -69,8 +69,10 @@ class Locomotion(VariableSampler):
         variables = _with_layout(variables)
         self._given = variables
         self.model = compile_quietly(self.spec(physics))
+        self.anatomy = self.robot.anatomy(self.model)
         check_limits(variables, self.model, self.robot)
-        super().__init__(split_elements(self.model, variables))
+        check_effects(variables, self.model, self.anatomy)
+        super().__init__(split_elements(self.model, self.anatomy, variables))
         self.physics = physics
         self.horizon = horizon
         self.action_scale = action_scale
@@ -84,7 +86,7 @@ class Locomotion(VariableSampler):
 
             put_model(self.model, device)  # raises ValueError for a model that it does not support
         probe = BatchSimulator(self.model, 1, 1)
-        self.space = Space(self.robot.observe(Body(probe)).shape[1], self.model.nu)
+        self.space = Space(self.robot.observe(self.robot.body(probe)).shape[1], self.model.nu)
 
     @property
     def full_action(self) -> float:
@@ -126,9 +128,10 @@ class Locomotion(VariableSampler):
     def spec(self, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model: the robot's own, and what its terrain and dynamics need."""
         spec = self.robot.spec(physics)
-        prepare(spec, self._given)
+        site = self.robot.site(spec)
+        prepare(spec, self._given, self.robot)
         if self.terrain is not None:
-            self.terrain.prepare(spec)
+            self.terrain.prepare(spec, site)
         return spec
 
 

@@ -9,20 +9,22 @@ from collections.abc import Iterable
 
 import mujoco
 
+from envs.anatomy.anatomy import Anatomy
 from envs.core import Task, Variable
+from envs.locomotion.elements import count_entries, elements, factors, stock_values
 from envs.robots.robot import Robot
-from envs.simulation.params import Params, elements, factors
-from envs.terrain.terrain import PREFIX, Terrain
+from envs.simulation.params import Params
+from envs.terrain.terrain import Terrain
 from envs.variations.registry import VARIATIONS, base_name
 from envs.variations.variation import Variation
 
 
-def prepare(spec: mujoco.MjSpec, variables: Iterable[Variable]) -> None:
+def prepare(spec: mujoco.MjSpec, variables: Iterable[Variable], robot: type[Robot]) -> None:
     """Add to a model what its variables need, such as the body of a payload."""
     highest = {v.name: max((high for _, high in v.train + v.ood), default=0.0) for v in variables}
     for name, variation in VARIATIONS.items().items():
         if variation.prepare is not None and name in highest:
-            variation.prepare(spec, max(highest[name], 0.0))
+            variation.prepare(spec, max(highest[name], 0.0), robot)
 
 
 def make_terrain(names: set[str], robot: type[Robot]) -> Terrain | None:
@@ -45,15 +47,19 @@ def apply(params: Params, task: Task, robot: type[Robot]) -> None:
 
 
 def _multiply(params: Params, task: Task, variation: Variation) -> None:
+    if variation.element is None or not variation.fields:
+        return
+    model = params.model
+    named = elements(model, params.anatomy, variation.element)
+    own = factors(task, variation.name, named, count_entries(model, variation.element), params.num_worlds)
+    if variation.scale is not None:
+        variation.scale(params, own)
+        return
     for field in variation.fields:
-        assert variation.element is not None
-        whole = variation.element in ("axis", "coefficient")  # these number the entries of a field, not its rows
-        size = params[field][0].numel() if whole else params[field].shape[1]
-        places = elements(params.model, variation.element)
-        params.scale(field, factors(task, variation.name, places, size, params.num_worlds))
+        params.scale(field, own)
 
 
-def split_elements(model: mujoco.MjModel, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+def split_elements(model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
     """Variables with one for each element of the robot where `per_element` is set.
 
     Raises ValueError for an element that the model lacks, and for a number that two variables set.
@@ -62,14 +68,14 @@ def split_elements(model: mujoco.MjModel, variables: tuple[Variable, ...]) -> tu
     for v in variables:
         variation = VARIATIONS.items().get(base_name(v.name))
         kind = variation.element if variation else None
-        known = elements(model, kind) if kind else {}
+        known = elements(model, anatomy, kind) if kind else {}
         if v.per_element and not kind:
             raise ValueError(f"{v.name} has no elements: leave per_element out")
         if ":" in v.name and kind and (element := v.name.partition(":")[2]) not in known:
             raise ValueError(f"{v.name}: this robot has no {kind} {element!r}, expected one of {', '.join(known)}")
         names = [v.name]
         if v.per_element and variation is not None:
-            names = [f"{v.name}:{element}" for element in varying_elements(model, variation)]
+            names = [f"{v.name}:{element}" for element in varying_elements(model, anatomy, variation)]
         out += [v._replace(name=name, per_element=False) for name in names]
     names = [v.name for v in out]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -77,12 +83,11 @@ def split_elements(model: mujoco.MjModel, variables: tuple[Variable, ...]) -> tu
     return tuple(out)
 
 
-def varying_elements(model: mujoco.MjModel, variation: Variation) -> list[str]:
-    """The elements on which a factor has an effect: part of the robot or its floor, and not zero."""
+def varying_elements(model: mujoco.MjModel, anatomy: Anatomy, variation: Variation) -> list[str]:
+    """The elements on which a factor has an effect: part of the robot or its floor, and not zero; each once."""
     assert variation.element is not None
-    stock = getattr(model, variation.fields[0])
-    whole = variation.element in ("axis", "coefficient")
-    stock = stock.reshape(-1) if whole else stock.reshape(len(stock), -1).any(1)
-    added = (PREFIX, *(v.adds for v in VARIATIONS.items().values() if v.adds))
-    own = {n: places for n, places in elements(model, variation.element).items() if not n.startswith(added)}
-    return [n for n, places in own.items() if stock[places].any()]
+    stock = stock_values(model, variation.element, variation.fields[0])
+    named = elements(model, anatomy, variation.element)
+    if variation.element == "motor":  # which have other names too
+        named = {a.name: named[a.name] for a in anatomy.actuators}
+    return [name for name, entries in named.items() if stock[entries].any()]

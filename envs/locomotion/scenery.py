@@ -10,9 +10,9 @@ import mujoco.viewer
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.anatomy.names import TERRAIN
 from envs.locomotion.family import Locomotion
 from envs.robots.robot import compile_quietly
-from envs.terrain.terrain import PREFIX
 
 _TILE = 1.0  # m, side of a checker tile
 _POST_EVERY = 5.0  # m between distance posts
@@ -136,8 +136,8 @@ def _model(family: Locomotion, width: int, height: int) -> mujoco.MjModel:
             geom.material, geom.rgba, geom.size = "tiles", [1, 1, 1, 1], [100, 40, 1]
         elif geom.type == mujoco.mjtGeom.mjGEOM_HFIELD:
             geom.material, geom.rgba = "hills", [1, 1, 1, 1]
-        elif geom.name.startswith(PREFIX):
-            shade = 0.55 + 0.12 * (int(geom.name.removeprefix(PREFIX)) % 2)  # to tell neighbouring steps apart
+        elif geom.name.startswith(TERRAIN):
+            shade = 0.55 + 0.12 * (int(geom.name.removeprefix(TERRAIN)) % 2)  # to tell neighbouring steps apart
             geom.material, geom.rgba = "", [shade, 0.94 * shade, 0.84 * shade, 1]
     _add_posts(spec)
     return compile_quietly(spec)

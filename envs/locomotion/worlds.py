@@ -7,9 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from envs.anatomy.anatomy import Anatomy
 from envs.core import Tasks
 from envs.locomotion import physics
-from envs.robots.robot import Body, Robot
+from envs.robots.robot import Robot
 from envs.simulation import Simulator
 from envs.simulation.params import Params
 from envs.terrain.terrain import Surface, Terrain
@@ -20,6 +21,7 @@ class Rules(Protocol):
     """The settings of a family that its worlds use; see `envs.locomotion.family.Locomotion`."""
 
     robot: type[Robot]
+    anatomy: Anatomy
     terrain: Terrain | None
     reward: Reward
     ctrl_cost: float
@@ -38,7 +40,7 @@ class LocomotionWorlds:
         self.family = family
         self.sim = sim
         self.episodes = episodes
-        self.body = Body(sim)
+        self.body = family.robot.body(sim)
         place = family.robot.position(self.body)  # each call binds the fields it reads: bound later, a field would be
         family.robot.velocity(self.body, place, 1.0)  # zero until the next step
         family.robot.observe(self.body)
@@ -55,7 +57,7 @@ class LocomotionWorlds:
         task = dict(zip(tasks.names, columns, strict=True))
         device = self.sim.qpos.device
         self._task = {name: column.to(device) for name, column in task.items()}
-        params = Params(self.sim.model, self.sim.num_worlds)
+        params = Params(self.sim.model, self.sim.num_worlds, self.family.anatomy)
         self._surface: Surface | None = None
         if self.family.terrain is not None:
             self.family.terrain.apply(params, task)
@@ -116,7 +118,10 @@ class LocomotionWorlds:
 
     def _update_ground(self, place: Tensor) -> None:
         if self._surface is not None:
-            self.body.ground = self._surface(place)
+            x, y, height = self.family.anatomy.start
+            off_origin = torch.tensor([x, y][: place.shape[1]]) if x or y else None
+            ground = self._surface(place if off_origin is None else place - off_origin.to(place))
+            self.body.ground = ground + height if height else ground
 
     def _per_task(self, x: Tensor) -> Tensor:
         return x.view(-1, self.episodes, *x.shape[1:])  # [W, ...] -> [N, E, ...]

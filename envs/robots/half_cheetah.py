@@ -11,6 +11,8 @@ class HalfCheetah(Robot):
     model_file = "half_cheetah.xml"
     gymnasium_id = "HalfCheetah-v5"
     frame_skip = 5
+    hidden_positions = 1
+    height_index: int | None = 1
     ctrl_cost = 0.05  # Finn et al. 2017; gymnasium's own is 0.1
     legs = ((0, 1, 2), (3, 4, 5))  # back, front
     slope_friction = 1.75  # its stock friction of 0.4 is too low to climb the steeper slopes

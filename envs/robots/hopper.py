@@ -18,6 +18,8 @@ class Hopper(Robot):
     model_file = "hopper.xml"
     gymnasium_id = "Hopper-v5"
     frame_skip = 4
+    hidden_positions = 1
+    height_index = 1
     max_velocity = 10.0
     ctrl_cost = 1e-3
     alive_bonus = 1.0

@@ -47,10 +47,16 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
     def __init__(self) -> None:
         super().__init__("robot", "envs.robots", "metarl.robots")
         self._facts: dict[str, RobotFacts] = {}
+        self._offered: dict[str, type[Robot]] = {}  # by plugins: their facts are worked out when they are asked for
 
     def facts(self, name: str) -> RobotFacts:
-        """The class attributes that decide which tasks a robot can have, read without importing it."""
+        """What decides which tasks a robot can have, read without importing it; of a plugin's, from its model.
+
+        Raises ValueError for a model that is not understood.
+        """
         self.check(name)
+        if name not in self._facts:
+            self._facts[name] = facts_of(self._offered[name])
         return self._facts[name]
 
     def read_files(self, paths: list[Path]) -> dict[str, Entry[type[Robot]]]:
@@ -82,7 +88,7 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
                     continue
                 name = vars(item).get("name") or snake_case(item.__name__)
                 entries[name] = Entry.of(first_line(module), item)
-                self._facts.setdefault(name, _facts_of(item.__name__, {f: getattr(item, f) for f in _LOOKED_UP}))
+                self._offered[name] = item
         return entries
 
     def _import(self, name: str, class_name: str) -> type[Robot]:
@@ -91,6 +97,14 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
 
 
 _LOOKED_UP = RobotFacts._fields[1:]
+
+
+def facts_of(robot: type[Robot]) -> RobotFacts:
+    """The facts of a robot class, as its model has them. Raises ValueError for one that is not understood."""
+    anatomy = robot.understood().anatomy
+    hidden = 1 if robot.is_planar() else max(len(anatomy.position), 2)
+    height = anatomy.height if anatomy.floor else None
+    return RobotFacts(robot.__name__, hidden, height, robot.legs, robot.gymnasium_id)
 
 
 def _facts_of(class_name: str, attributes: Mapping[str, Any]) -> RobotFacts:

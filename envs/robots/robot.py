@@ -2,77 +2,53 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import warnings
+from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import mujoco
-import numpy as np
 import torch
 from torch import Tensor
 
 from envs import rng as rng
+from envs.anatomy.anatomy import Anatomy, understand
+from envs.anatomy.names import PREFIX
+from envs.robots.body import Body
 from envs.robots.mjcf import checked
+from envs.robots.models import Physics, add_sensor, compile_quietly, load, replaced_options, use_fast_physics
+from envs.robots.understood import Understood, stated, work_out
 from envs.simulation import Simulator
+from envs.terrain.terrain import Site
 
-Physics = Literal["fast", "gymnasium"]
-_UNIT = np.array([-1.0, 1.0])  # the range of a motor without a control range
+log = logging.getLogger(__name__)
+_Item = TypeVar("_Item", mujoco.MjsBody, mujoco.MjsGeom)
 
-
-class Body:
-    """The state of `W` worlds of a robot, the ground below it, and its latest action."""
-
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
-        self.ground: Tensor | None = None  # [W] height of the ground below the torso in m; None if it is flat
-        self.down = torch.tensor([[0.0, 0.0, -1.0]]).to(sim.qpos).expand(sim.num_worlds, 3)  # direction of gravity
-        self.act = torch.zeros_like(sim.ctrl)  # [W, A] the latest action, in [-1, 1]; NaN is possible
-        limits = torch.from_numpy(
-            np.where(sim.model.actuator_ctrllimited[:, None], sim.model.actuator_ctrlrange, _UNIT)
-        )
-        low, high = limits.to(sim.qpos).T
-        self.rest, self.reach = (low + high) / 2, (high - low) / 2  # [A] middle and half width of the motors' range
-        self.is_unit = bool((low == -1).all() and (high == 1).all())  # controls are actions already
-
-    @property
-    def qpos(self) -> Tensor:
-        """[W, nq], live."""
-        return self.sim.qpos
-
-    @property
-    def qvel(self) -> Tensor:
-        """[W, nv], live."""
-        return self.sim.qvel
-
-    def field(self, name: str) -> Tensor:
-        """A derived field by its MuJoCo name, [W, ...]."""
-        return self.sim.field(name)
-
-    def above_ground(self, height: Tensor) -> Tensor:
-        """Global heights [W] minus the height of the ground below the torso, [W] m."""
-        return height if self.ground is None else height - self.ground
+__all__ = ["Body", "Physics", "Robot", "add_sensor", "compile_quietly"]
 
 
 class Robot:
     """A robot; all methods are class methods over `[W, ...]`.
 
-    Defaults are those of gymnasium's planar robots. `qpos` has to start with the position: x, then whatever else is not
-    observed.
+    What is `auto` or None is found from the model's structure, see `envs.anatomy`.
     """
 
     model_file: str | Path  # path of an MJCF file; with `gymnasium_id` the name of an asset of gymnasium
     gymnasium_id: str | None = None  # the environment that `physics: gymnasium` equals
     frame_skip: int  # physics steps of a control step
-    hidden_positions: int = 1  # leading entries of qpos that are not observed: the position
-    height_index: int | None = 1  # index of the height in qpos; None if it never touches the ground
+    root: str | None = None  # the body that counts as its place; by default the first that moves
+    floor: str | None = None  # the geom that it stands on; by default the level surface below it
+    hidden_positions: int | Literal["auto"] = "auto"  # leading entries of qpos not observed; auto: the position
+    height_index: int | Literal["auto"] | None = "auto"  # of the height in qpos; None if it never touches the ground
     max_velocity: float = math.inf  # observed velocities are clipped to this, m/s and rad/s
     forward_weight: float = 1.0  # weight of the goal's reward in the published reward
     ctrl_cost: float = 0.0  # weight of |a|^2, a in [-1, 1], in the published reward
     alive_bonus: float = 0.0  # added for each step without failure, in the published reward
     pays_last_step: bool = False  # whether the step in which it fails gets that bonus too
-    start: tuple[float, ...] | None = None  # qpos at the start of an episode; by default that of the model
+    start: str | tuple[float, ...] | None = None  # a keyframe or qpos; by default the only keyframe, `home` or `stand`
     reset_noise: float = 0.0  # qpos + U(-noise, noise)
     normal_position_noise: bool = False  # + noise * N(0, 1) instead
     velocity_noise: float | None = None  # qvel + U(-noise, noise); by default as much as for qpos
@@ -86,37 +62,77 @@ class Robot:
     @classmethod
     def spec(cls, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model. Raises ValueError for a file that is not safe to load, or cannot be read."""
-        stock = files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file
-        spec = mujoco.MjSpec.from_file(str(checked(Path(str(stock if cls.gymnasium_id else cls.model_file)))))
+        spec = load(cls.file())
         if physics == "fast":
             use_fast_physics(spec)
         return spec
 
     @classmethod
-    def is_planar(cls) -> bool:
-        """Whether it can only move along x."""
-        return cls.hidden_positions < 2
+    def file(cls) -> Path:
+        """The MJCF file. Raises ValueError for one that is not safe to load."""
+        stock = files("gymnasium") / "envs" / "mujoco" / "assets" / cls.model_file
+        return checked(Path(str(stock if cls.gymnasium_id else cls.model_file)))
 
     @classmethod
     def observe(cls, body: Body) -> Tensor:
-        """Joint positions and velocities, [W, O] float64; the height is that over the ground."""
+        """Joint positions, velocities and activations, [W, O] float64; the height is that over the ground."""
         velocity = body.qvel
         if cls.max_velocity < math.inf:
             velocity = velocity.clamp(-cls.max_velocity, cls.max_velocity)
-        obs = torch.cat([body.qpos[:, cls.hidden_positions :], velocity], 1)
-        if body.ground is not None and cls.height_index is not None:
-            obs[:, cls.height_index - cls.hidden_positions] -= body.ground
-        return obs
+        qpos = body.qpos
+        if body.ground is not None and cls.height_index is not None and body.anatomy.height is not None:
+            qpos = qpos.clone()
+            qpos[:, body.anatomy.height] -= body.ground
+        parts = [*(qpos[:, piece] for piece in body.anatomy.observed), velocity]
+        return torch.cat([*parts, body.sim.activation] if body.sim.model.na else parts, 1)
 
     @classmethod
     def height(cls, body: Body) -> Tensor:
         """Height of the torso over the ground in m, [W]."""
-        return body.above_ground(body.qpos[:, cls.height_index or 0])
+        return body.above_ground(body.qpos[:, body.anatomy.height or 0])
 
     @classmethod
     def position(cls, body: Body) -> Tensor:
         """Position in m, a new tensor: [W, 1] x for planar robots, else [W, 2] x and y."""
-        return body.qpos[:, : min(max(cls.hidden_positions, 1), 2)].clone()
+        if not body.anatomy.position:
+            return body.field("subtree_com")[:, body.anatomy.root, :2].clone()
+        return body.qpos[:, list(body.anatomy.position)]
+
+    @classmethod
+    def is_planar(cls) -> bool:
+        """Whether it can only move along x."""
+        return len(cls.understood().anatomy.position) == 1
+
+    @classmethod
+    def understood(cls) -> Understood:
+        """What its model consists of, and where it starts; worked out once.
+
+        Raises ValueError, in one sentence, for a model or class attributes that are not understood.
+        """
+        return _understood(cls)  # type: ignore[arg-type]  # mypy takes a class for its instances
+
+    @classmethod
+    def root_of(cls, spec: mujoco.MjSpec) -> mujoco.MjsBody:
+        """The body of an editable model of it that counts as its place."""
+        return _unchanged(spec.bodies, cls.understood().anatomy.root)
+
+    @classmethod
+    def site(cls, spec: mujoco.MjSpec) -> Site | None:
+        """Where a ground is built in an editable model of it; None without a floor."""
+        own = cls.understood().anatomy
+        return Site(_unchanged(spec.geoms, own.floor.geom), own.start) if own.floor else None
+
+    @classmethod
+    def body(cls, sim: Simulator) -> Body:
+        """What its methods see of the worlds of a simulator."""
+        own = cls.understood()
+        return Body(sim, cls.anatomy(sim.model), own.limits, own.pose.hold)
+
+    @classmethod
+    def anatomy(cls, model: mujoco.MjModel) -> Anatomy:
+        """What a model of it consists of, the class attributes taken into account."""
+        own = cls.understood().anatomy
+        return stated(cls, understand(model, cls.root, cls.floor))._replace(start=own.start)
 
     @classmethod
     def velocity(cls, body: Body, moved: Tensor, seconds: float) -> Tensor:
@@ -126,8 +142,9 @@ class Robot:
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:
-        """Controls [W, nu] of actions [W, nu] in [-1, 1]: by default the full control range of every motor."""
-        return act if body.is_unit else act * body.reach + body.rest
+        """Controls [W, nu] of actions [W, nu] in [-1, 1]: by default the full range of every motor; 0 is the middle, or
+        what the keyframe holds that it starts from."""
+        return body.controls(act)
 
     @classmethod
     def terminated(cls, body: Body) -> Tensor:
@@ -141,13 +158,14 @@ class Robot:
 
     @classmethod
     def reset_state(cls, sim: Simulator, generator: torch.Generator, mask: Tensor | None = None) -> None:
-        """Put the worlds of `mask` [W] bool into the start pose and add reset noise.
+        """Put the worlds of `mask` [W] bool, which were reset, into the start pose and add reset noise.
 
         The noise is sampled for all worlds on the device of the generator, so that all backends start alike.
         """
-        if cls.start is not None:
-            chosen = slice(None) if mask is None else mask
-            sim.qpos[chosen] = torch.tensor(cls.start, dtype=torch.float64).to(sim.qpos)
+        pose, chosen = cls.understood().pose, slice(None) if mask is None else mask
+        for live, start in ((sim.qpos, pose.qpos), (sim.qvel, pose.qvel), (sim.activation, pose.act)):
+            if start is not None:
+                live[chosen] = torch.from_numpy(start).to(live)
         scale = 1.0 if mask is None else mask.to(generator.device).double()[:, None]
         speed = cls.reset_noise if cls.velocity_noise is None else cls.velocity_noise
         sim.qpos += (scale * cls.reset_noise * _noise(sim.qpos, cls.normal_position_noise, generator)).to(sim.qpos)
@@ -160,20 +178,17 @@ def _noise(like: Tensor, normal: bool, generator: torch.Generator) -> Tensor:
     return 2 * rng.uniform(like.shape, generator, dtype=torch.float64) - 1
 
 
-def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:
-    """Compile without MuJoCo's warning that the published models use the deprecated `settotalmass`."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*settotalmass.*")
-        return spec.compile()
+@cache
+def _understood(robot: type[Robot]) -> Understood:
+    own_control = getattr(robot.control, "__func__", None) is not Robot.control.__func__  # type: ignore[attr-defined]
+    stock = robot.gymnasium_id is None and getattr(robot.spec, "__func__", None) is Robot.spec.__func__  # type: ignore[attr-defined]
+    replaced = replaced_options(load(robot.file())) if stock else []
+    own = work_out(robot, robot.spec(), replaced, own_control=own_control)
+    if own.notes and robot.gymnasium_id is None:
+        log.warning("%s: %s", robot.__name__, "; ".join(own.notes))
+    return own
 
 
-def use_fast_physics(spec: mujoco.MjSpec) -> None:
-    """Newton solver, elliptic cone, implicitfast: stable, fast, and available on every backend."""
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
-
-
-def add_sensor(spec: mujoco.MjSpec, kind: mujoco.mjtSensor, body: str) -> None:
-    """Add a sensor to a body. An acceleration sensor makes MuJoCo compute contact forces (`cfrc_ext`) too."""
-    spec.add_sensor(type=kind, objtype=mujoco.mjtObj.mjOBJ_BODY, objname=body)
+def _unchanged(items: Sequence[_Item], index: int) -> _Item:
+    """The item that had an index before anything was added."""
+    return [item for item in items if not item.name.startswith(PREFIX)][index]

@@ -16,6 +16,8 @@ class Walker2d(Robot):
     model_file = "walker2d_v5.xml"
     gymnasium_id = "Walker2d-v5"
     frame_skip = 4
+    hidden_positions = 1
+    height_index = 1
     max_velocity = 10.0
     ctrl_cost = 1e-3
     alive_bonus = 1.0

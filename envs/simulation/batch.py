@@ -13,6 +13,8 @@ from mujoco.batch import Batch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from envs.simulation.history import past_controls
+
 log = logging.getLogger(__name__)
 
 # MuJoCo silently resets a world with BADQPOS, BADQVEL or BADQACC, and ignores the controls of one with BADCTRL.
@@ -39,7 +41,9 @@ class BatchSimulator:
         self.ctrl = torch.from_numpy(self._batch.ctrl)
         self._warnings = torch.from_numpy(self._batch.warning)  # [W, kinds, (lastinfo, number)], live
         self._warned = self._warnings[:, _DIVERGED, 1]
-        self._state = torch.from_numpy(self._batch.state)[:, 1 : 1 + model.nq + model.nv]  # after the time, live
+        state = torch.from_numpy(self._batch.state)[:, 1 : 1 + model.nq + model.nv + model.na]  # after the time, live
+        self._state, self.activation = state, state[:, model.nq + model.nv :]
+        self._past = past_controls(model)
         self._none_diverged = torch.zeros(num_worlds, dtype=torch.bool)
         self._fields: dict[str, Tensor] = {}
         self.bound: tuple[str, ...] = ()
@@ -94,10 +98,10 @@ class BatchSimulator:
     def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         if not self.model.nhistory:
             return
-        history = torch.from_numpy(self._batch.bind("history")).view(self.num_worlds, self.model.nu, -1)  # live
-        samples = int(self.model.actuator_history[0, 0])  # row of a motor: two counters, times, controls
-        chosen = slice(None) if mask is None else mask
-        history[chosen, :, 2 + samples :] = ctrl[chosen, :, None]
+        history = torch.from_numpy(self._batch.bind("history"))  # [W, nhistory], live
+        entries, motors = self._past
+        past = ctrl[:, motors]
+        history[:, entries] = past if mask is None else torch.where(mask[:, None], past, history[:, entries])
 
     def forward(self, mask: Tensor | None = None) -> None:
         self._batch.forward(_ids(mask))

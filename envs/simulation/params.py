@@ -9,17 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.core import Task
+from envs.anatomy.anatomy import Anatomy, understand
 
 
 class Params(dict[str, Tensor]):
     """Model fields by name, [W, ...] float64 or int32; a field is copied from the model when it is first read.
 
+    anatomy: what the model consists of.
     motors_enabled: 1 for each motor that works and 0 for a disabled one, [W, nu]; None if none was disabled.
     """
 
-    def __init__(self, model: mujoco.MjModel, num_worlds: int) -> None:
+    def __init__(self, model: mujoco.MjModel, num_worlds: int, anatomy: Anatomy | None = None) -> None:
         self.model = model
+        self.anatomy = understand(model) if anatomy is None else anatomy
         self.num_worlds = num_worlds
         self.motors_enabled: Tensor | None = None
 
@@ -39,55 +41,35 @@ class Params(dict[str, Tensor]):
         enabled = torch.ones(self.num_worlds, self.model.nu, dtype=torch.float64)
         for i, group in enumerate(groups):
             enabled[:, list(group)] *= (chosen != i).double()[:, None]
-        for field in ("actuator_gainprm", "actuator_biasprm"):
-            self.scale(field, enabled)
+        self.scale_forces(enabled)
         self.motors_enabled = enabled if self.motors_enabled is None else self.motors_enabled * enabled
 
+    def scale_forces(self, factors: Tensor) -> None:
+        """Multiply the force of every motor for the same control, by factors [W, nu]."""
+        muscles = [a.is_muscle for a in self.anatomy.actuators]
+        for field in ("actuator_gainprm", "actuator_biasprm"):
+            if not any(muscles):
+                self.scale(field, factors)
+                continue
+            every = factors[..., None].expand_as(self[field]).clone()  # [W, nu, 10]
+            every[:, muscles] = torch.where(_MUSCLE_FORCE, every[:, muscles], 1.0)
+            self[field] = self[field] * every
 
-def elements(model: mujoco.MjModel, kind: str) -> dict[str, list[int]]:
-    """The elements of a model of one kind: name -> its indices in the model's fields.
+    def scale_force_limits(self, factors: Tensor) -> None:
+        """Multiply the limits of forces, on motors, joints and tendons, by the factors [W, nu] of their motors.
 
-    kind: `body`, `joint`, `geom`, `motor`; `axis`, one of the three inertias of a body; or `coefficient`, one of the
-    three frictions of a geom.
-    """
-    if kind == "body":
-        return {_name(model.body(i).name, "body", i): [i] for i in range(1, model.nbody) if model.body_mass[i] > 0}
-    if kind == "geom":
-        return {_name(model.geom(i).name, "geom", i): [i] for i in range(model.ngeom) if _can_touch(model, i)}
-    if kind == "axis":
-        bodies = elements(model, "body").items()
-        return {f"{name}:{axis}": [3 * i + k] for name, (i,) in bodies for k, axis in enumerate("xyz")}
-    if kind == "coefficient":
-        geoms = elements(model, "geom").items()
-        kinds = ("slide", "spin", "roll")
-        return {f"{name}:{kind}": [3 * i + k] for name, (i,) in geoms for k, kind in enumerate(kinds)}
-    joints = {}
-    for j in range(model.njnt):
-        first, count = int(model.jnt_dofadr[j]), _DOFS[int(model.jnt_type[j])]
-        joints[_name(model.joint(j).name, "joint", j)] = list(range(first, first + count))
-    if kind == "joint":
-        return joints
-    names = [model.joint(int(model.actuator_trnid[i, 0])).name for i in range(model.nu)]
-    return {_name(name, "motor", i): [i] for i, name in enumerate(names)}
-
-
-_DOFS = {0: 6, 1: 3, 2: 1, 3: 1}  # of a free, ball, slide and hinge joint
+        A joint or tendon that several motors move gets the largest of their factors.
+        """
+        self.scale("actuator_forcerange", factors)
+        model, actuators = self.model, self.anatomy.actuators
+        for joint in np.flatnonzero(model.jnt_actfrclimited):
+            dof = int(model.jnt_dofadr[joint])
+            if movers := [i for i, a in enumerate(actuators) if dof in a.dofs]:
+                self["jnt_actfrcrange"][:, joint] *= factors[:, movers].amax(1)[:, None]
+        for tendon in np.flatnonzero(model.tendon_actfrclimited):
+            name = model.tendon(tendon).name
+            if movers := [i for i, a in enumerate(actuators) if (a.kind, a.target) == ("tendon", name)]:
+                self["tendon_actfrcrange"][:, tendon] *= factors[:, movers].amax(1)[:, None]
 
 
-def _name(name: str, kind: str, index: int) -> str:
-    return name or f"{kind}{index}"
-
-
-def _can_touch(model: mujoco.MjModel, geom: int) -> bool:
-    return bool(model.geom_contype[geom] or model.geom_conaffinity[geom])
-
-
-def factors(task: Task, name: str, places: dict[str, list[int]], size: int, num_worlds: int) -> Tensor:
-    """The factor of each of `size` entries, [W, size]: that of all elements times that of each element."""
-    out = torch.ones(num_worlds, size, dtype=torch.float64)
-    if name in task:
-        out *= task[name][:, None]
-    for element, entries in places.items():
-        if (own := f"{name}:{element}") in task:
-            out[:, entries] *= task[own][:, None]
-    return out
+_MUSCLE_FORCE = torch.tensor([i in (2, 3) for i in range(mujoco.mjNGAIN)])  # peak force, and what it is worked out from

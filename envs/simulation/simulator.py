@@ -17,6 +17,7 @@ class Simulator(Protocol):
     qpos: Tensor  # [W, nq], live: a write is the state at the next call
     qvel: Tensor  # [W, nv], live
     ctrl: Tensor  # [W, nu], live
+    activation: Tensor  # [W, na] states of actuators that have one, such as muscles, live
     bound: tuple[str, ...]  # the derived fields that were requested, and are kept up to date
     diverged: Tensor  # [W] bool: diverged in the latest `step`, and was reset to the model's initial state
 

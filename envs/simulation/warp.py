@@ -21,6 +21,7 @@ import warp as wp
 from torch import Tensor
 
 from envs.simulation import warp_model
+from envs.simulation.history import past_controls
 from envs.simulation.warp_capacity import Capacity
 from envs.simulation.warp_model import allocate, mjw, where_rows
 
@@ -54,6 +55,7 @@ class WarpSimulator:
         self._warp = wp.get_device(device)
         self.device = torch.device(str(self._warp))
         self._fresh, self._deterministic = fresh, deterministic
+        self._past = tuple(x.to(self.device) for x in past_controls(model))
         self._capacity = Capacity(contacts, constraints, has_height_fields=bool(model.nhfield))
         self.bound: tuple[str, ...] = ()
         self._expanded: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class WarpSimulator:
         self.qpos = wp.to_torch(self._d.qpos)
         self.qvel = wp.to_torch(self._d.qvel)
         self.ctrl = wp.to_torch(self._d.ctrl)
+        self.activation = wp.to_torch(self._d.act)
         self._mask = torch.zeros(self.num_worlds, dtype=torch.bool, device=self.device)
         self.diverged = torch.zeros_like(self._mask)
         self._diverged_now = torch.zeros_like(self._mask)  # written in place by every step
@@ -220,11 +223,10 @@ class WarpSimulator:
     def fill_history(self, ctrl: Tensor, mask: Tensor | None = None) -> None:
         if not self.model.nhistory:
             return
-        history = wp.to_torch(self._d.history).view(self.num_worlds, self.model.nu, -1)
-        samples = int(self.model.actuator_history[0, 0])  # row of a motor: two counters, times, controls
-        past = history[:, :, 2 + samples :]
-        new = ctrl.to(history)[:, :, None].expand_as(past)
-        past.copy_(new if mask is None else where_rows(mask.to(self.device), new, past))
+        history = wp.to_torch(self._d.history)  # [W, nhistory]
+        entries, motors = self._past
+        new, past = ctrl.to(history)[:, motors], history[:, entries]
+        history[:, entries] = new if mask is None else where_rows(mask.to(self.device), new, past)
 
     def forward(self, mask: Tensor | None = None) -> None:
         kept = {} if mask is None else {name: field.clone() for name, field in self._fields.items()}

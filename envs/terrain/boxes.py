@@ -15,7 +15,7 @@ from torch import Tensor
 
 from envs.core import Task
 from envs.simulation.params import Params
-from envs.terrain.terrain import PREFIX, Surface, copy_floor, floor_geom, floor_id
+from envs.terrain.terrain import TERRAIN, Site, Surface, like_floor, share_exclusions
 
 LANE = 0.5  # m, half width of the boxes for planar robots: narrow, so that a camera sees them from the side
 BURIED = 20.0  # m below the floor, for boxes that a world does not use
@@ -64,24 +64,29 @@ class BoxTerrain:
     def __init__(self, name: str, shape: BoxShape, planar: bool) -> None:
         self.name, self.shape, self.planar = name, shape, planar
 
-    def prepare(self, spec: mujoco.MjSpec) -> None:
+    def prepare(self, spec: mujoco.MjSpec, site: Site | None) -> None:
+        if site is None:
+            raise ValueError(f"{self.name} replaces the floor, but the model has none: add a plane")
         for i in range(self.shape.num_boxes(self.planar)):
             geom = spec.worldbody.add_geom(
-                name=f"{PREFIX}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
+                name=f"{TERRAIN}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
             )
-            copy_floor(geom, spec)
+            like_floor(geom, spec, site.floor)
         # MuJoCo treats a geom compiled at its body's origin as fixed there: neither boxes nor plane may be
-        floor_geom(spec).pos = np.asarray(floor_geom(spec).pos) - [0, 0, HAIR]
+        site.floor.pos = np.asarray(site.floor.pos) - [0, 0, HAIR]
+        share_exclusions(spec, site.floor)
 
     def apply(self, params: Params, task: Task) -> None:
         difficulty = task[self.name]
         layout = task["layout"] if self.shape.is_random else torch.zeros_like(difficulty)
         boxes = self.shape.boxes(difficulty, layout, self.planar)
-        first = params.model.geom(f"{PREFIX}0").id
+        floor, (x, y, z) = params.anatomy.floor, params.anatomy.start
+        assert floor is not None
+        first = params.model.geom(f"{TERRAIN}0").id
         mine = slice(first, first + boxes.centre.shape[1])
-        params["geom_pos"][:, mine] = boxes.centre
+        params["geom_pos"][:, mine] = boxes.centre + torch.tensor([x, y, z], dtype=torch.float64)
         params["geom_size"][:, mine] = boxes.half
-        params["geom_pos"][:, floor_id(params.model), 2] += boxes.plane
+        params["geom_pos"][:, floor.geom] += boxes.plane[:, None] * torch.tensor(floor.up, dtype=torch.float64)
 
     def surface(self, task: Task) -> Surface | None:
         return self.shape.surface(task[self.name]) if self.shape.surface else None

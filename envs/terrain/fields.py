@@ -16,7 +16,7 @@ from torch import Tensor
 
 from envs.core import Task
 from envs.simulation.params import Params
-from envs.terrain.terrain import PAD, PREFIX, Surface, copy_floor, floor_geom
+from envs.terrain.terrain import PAD, TERRAIN, Site, Surface, like_floor, share_exclusions
 from envs.variables import parity_index
 
 GRADES = 11  # difficulty is rounded to tenths
@@ -82,24 +82,27 @@ class FieldTerrain:
         self.fields = fields
         self._heights = torch.from_numpy(fields.heights)
 
-    def prepare(self, spec: mujoco.MjSpec) -> None:
+    def prepare(self, spec: mujoco.MjSpec, site: Site | None) -> None:
+        if site is None:
+            raise ValueError("a ground of height fields replaces the floor, but the model has none: add a plane")
         for i, heights in enumerate(self.fields.heights):
             top = float(heights.max())
             spec.add_hfield(
-                name=f"{PREFIX}{i}",
+                name=f"{TERRAIN}{i}",
                 nrow=heights.shape[0],
                 ncol=heights.shape[1],
                 size=[*self.fields.reach, max(top, 1e-3), 0.1],
                 userdata=(heights / (top or 1.0)).astype(np.float32).ravel(),
             )
         geom = spec.worldbody.add_geom(
-            name=f"{PREFIX}0", type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname=f"{PREFIX}0", pos=[0, 0, 0]
+            name=f"{TERRAIN}0", type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname=f"{TERRAIN}0", pos=list(site.centre)
         )
-        copy_floor(geom, spec)
-        floor_geom(spec).pos = np.asarray(floor_geom(spec).pos) - [0, 0, BELOW]  # only reached beyond the field
+        like_floor(geom, spec, site.floor)
+        share_exclusions(spec, site.floor)
+        site.floor.pos = np.asarray(site.floor.pos) - [0, 0, BELOW]  # only reached beyond the field
 
     def apply(self, params: Params, task: Task) -> None:
-        params["geom_dataid"][:, params.model.geom(f"{PREFIX}0").id] = self.fields.choose(task).to(torch.int32)
+        params["geom_dataid"][:, params.model.geom(f"{TERRAIN}0").id] = self.fields.choose(task).to(torch.int32)
 
     def surface(self, task: Task) -> Surface:
         chosen = self.fields.choose(task)

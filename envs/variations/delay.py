@@ -14,25 +14,29 @@ if TYPE_CHECKING:
     from envs.simulation.params import Params
 
 
-def add_history(spec: mujoco.MjSpec, highest: float) -> None:
-    """A buffer of past controls for every motor, long enough for a delay of `highest` s."""
+def add_history(spec: mujoco.MjSpec, highest: float, robot: type[Robot]) -> None:
+    """A buffer of past controls for every motor, long enough for its own delay and `highest` s more."""
     for motor in spec.actuators:
-        motor.delay = highest
-        motor.nsample = int(highest / spec.option.timestep) + 2
+        longest = max(motor.delay, 0.0) + highest
+        motor.delay = longest
+        motor.nsample = int(longest / spec.option.timestep) + 2
 
 
 def set_delay(params: Params, task: Task, robot: type[Robot]) -> None:
-    """Whole physics steps, rounded, less half a step.
+    """The motor's own delay and that of the task, in whole physics steps, rounded, less half a step.
 
     MuJoCo compares accumulated times: without the half step, rounding would let some actions act too early. Raises
     ValueError for a delay longer than the buffer.
     """
+    import torch
+
     model, delay = params.model, task["delay"]
-    step, longest = float(model.opt.timestep), model.opt.timestep * (int(model.actuator_history[0, 0]) - 2)
-    if delay.max() > longest + step:
-        raise ValueError(f"delay {delay.max():g} s exceeds the longest delay of this family, {longest:g} s")
-    seconds = ((delay / step).round() - 0.5).clamp(min=0) * step  # [W]
-    params["actuator_delay"] = seconds[:, None].expand(-1, model.nu).clone()
+    step = float(model.opt.timestep)
+    own = torch.from_numpy(robot.understood().model.actuator_delay.copy()).clamp(min=0)  # [nu]
+    longest = step * (torch.from_numpy(model.actuator_history[:, 0].copy()) - 2) - own  # [nu]
+    if delay.max() > longest.min() + step:
+        raise ValueError(f"delay {delay.max():g} s exceeds the longest delay of this family, {longest.min():g} s")
+    params["actuator_delay"] = (((delay[:, None] + own) / step).round() - 0.5).clamp(min=0) * step  # [W, nu]
 
 
 VARIATIONS = Variation(

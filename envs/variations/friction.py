@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from envs.variations.variation import Variation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from envs.simulation.params import Params
+
+
+def scale_contacts(params: Params, factors: Tensor) -> None:
+    """Friction of geoms, then that of explicit pairs of contacts, which have their own: [W, geoms + pairs]."""
+    _scale(params, factors, params.model.ngeom)
+
+
+def scale_coefficients(params: Params, factors: Tensor) -> None:
+    """The same by coefficient: [W, 3 * geoms + 5 * pairs]."""
+    _scale(params, factors, 3 * params.model.ngeom)
+
+
+def _scale(params: Params, factors: Tensor, of_geoms: int) -> None:
+    params.scale("geom_friction", factors[:, :of_geoms])
+    if params.model.npair:
+        params.scale("pair_friction", factors[:, of_geoms:])
+
 
 VARIATIONS = (
     Variation(
@@ -15,6 +39,7 @@ VARIATIONS = (
         "geom",
         needs=("floor",),
         fields=("geom_friction",),  # sliding, torsional and rolling
+        scale=scale_contacts,
     ),
     Variation(
         "frictions",
@@ -26,5 +51,6 @@ VARIATIONS = (
         "coefficient",
         needs=("floor",),
         fields=("geom_friction",),
+        scale=scale_coefficients,
     ),
 )

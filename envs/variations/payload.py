@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envs.anatomy.names import PAYLOAD
 from envs.variations.variation import Variation
 
 if TYPE_CHECKING:
     import mujoco
 
+    from envs.anatomy.anatomy import Anatomy
     from envs.core import Task
     from envs.robots.robot import Robot
     from envs.simulation.params import Params
 
-BODY = "payload"  # name of the body that is added
-TORSO = 1  # body id of the root
 
-
-def add_payload(spec: mujoco.MjSpec, highest: float) -> None:
+def add_payload(spec: mujoco.MjSpec, highest: float, robot: type[Robot]) -> None:
     """A body without mass on the torso, with a box to show it."""
     import mujoco
 
-    load = next(b for b in spec.bodies if b.name != "world").add_body(
-        name=BODY, mass=1e-9, inertia=[1e-12] * 3, explicitinertial=True
-    )
+    load = robot.root_of(spec).add_body(name=PAYLOAD, mass=1e-9, inertia=[1e-12] * 3, explicitinertial=True)
     load.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[0.08, 0.08, 0.04],
@@ -36,11 +33,16 @@ def add_payload(spec: mujoco.MjSpec, highest: float) -> None:
 
 def set_payload(params: Params, task: Task, robot: type[Robot]) -> None:
     """Its mass in units of the robot's mass, its place in the frame of the torso."""
-    body = params.model.body(BODY).id
-    params["body_mass"][:, body] = task["payload"] * params.model.body_subtreemass[TORSO]
+    body, torso = params.model.body(PAYLOAD).id, params.anatomy.root
+    params["body_mass"][:, body] = task["payload"] * params.model.body_subtreemass[torso]
     for axis, name in enumerate(("payload_x", "payload_y")):
         if name in task:
             params["body_pos"][:, body, axis] = task[name]
+
+
+def why_idle(model: mujoco.MjModel, anatomy: Anatomy) -> str | None:
+    """A load on a body that cannot move has no effect."""
+    return "its root is fixed to the world" if model.body_weldid[anatomy.root] == 0 else None
 
 
 VARIATIONS = (
@@ -54,7 +56,7 @@ VARIATIONS = (
         options=("payload_x", "payload_y"),
         prepare=add_payload,
         apply=set_payload,
-        adds=BODY,
+        idle=why_idle,
     ),
     Variation("payload_x", "dynamics", "m", -1, 1, "position of the load: ahead of the torso's origin"),
     Variation(

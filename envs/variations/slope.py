@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from envs.variations.variation import Variation
 
 if TYPE_CHECKING:
+    import mujoco
+
+    from envs.anatomy.anatomy import Anatomy
     from envs.core import Task
     from envs.robots.robot import Robot
     from envs.simulation.params import Params
@@ -26,6 +29,14 @@ def tilt_gravity(params: Params, task: Task, robot: type[Robot]) -> None:
     params["opt.gravity"] = down * -params["opt.gravity"][:, 2:]
 
 
+def why_idle(model: mujoco.MjModel, anatomy: Anatomy) -> str | None:
+    """Without gravity there is no slope."""
+    import mujoco
+
+    off = model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_GRAVITY
+    return "the model has no gravity" if off or not model.opt.gravity.any() else None
+
+
 VARIATIONS = (
     Variation(
         "slope_deg",
@@ -36,6 +47,7 @@ VARIATIONS = (
         "an incline that rises by this angle",
         options=("slope_heading_deg",),
         apply=tilt_gravity,
+        idle=why_idle,
     ),
     Variation(
         "slope_heading_deg",

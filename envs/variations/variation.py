@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import mujoco
     from torch import Tensor
 
+    from envs.anatomy.anatomy import Anatomy
     from envs.core import Task
     from envs.robots.robot import Robot
     from envs.simulation.params import Params
@@ -56,9 +57,10 @@ class Variation:
 
     Goal: goals: rewards in which it takes part.
     Terrain: terrain: makes the ground with this shape, given whether the robot is planar.
-    Dynamics: fields: model fields that it multiplies, elementwise if `element` is set. prepare: edits the model before
-    it is compiled, given the largest value of the variable. apply: writes the parameters of each world, after all
-    factors were multiplied. adds: prefix of the names of what `prepare` adds, which is not part of the robot.
+    Dynamics: fields: model fields that it multiplies, elementwise if `element` is set. scale: does that instead, given
+    the factor of every entry, [W, entries] (`envs.locomotion.elements`). prepare: edits the model before it is
+    compiled, given the largest value of the variable and the robot. apply: writes the parameters of each world, after
+    all factors were multiplied. idle: why it has no effect on a model, or None.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Variation:
     goals: tuple[Goal, ...] = ()
     terrain: Callable[[bool], Terrain] | None = None
     fields: tuple[str, ...] = ()
-    prepare: Callable[[mujoco.MjSpec, float], None] | None = None
+    scale: Callable[[Params, Tensor], None] | None = None
+    prepare: Callable[[mujoco.MjSpec, float, type[Robot]], None] | None = None
     apply: Callable[[Params, Task, type[Robot]], None] | None = None
-    adds: str = ""
+    idle: Callable[[mujoco.MjModel, Anatomy], str | None] | None = None

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.anatomy.names import TERRAIN
 from envs.core import Tasks, Variable
 from envs.locomotion.family import Locomotion
 from envs.locomotion.worlds import LocomotionWorlds
@@ -59,4 +60,4 @@ def line(side: tuple[int, int], distances: Floats) -> Floats:
 
 
 def is_shape(model: mujoco.MjModel, geom: int) -> bool:
-    return bool(model.geom(geom).name.startswith("terrain_"))
+    return bool(model.geom(geom).name.startswith(TERRAIN))

@@ -60,7 +60,7 @@ def test_training_and_testing_share_no_field(name: str) -> None:
     for split in ("train", "test"):
         tasks = family.sample(100, split, torch.Generator().manual_seed(0))
         worlds = family.worlds(tasks, 1)
-        seen.append(set(worlds.sim.params("geom_dataid")[:, worlds.sim.model.geom("terrain_0").id].tolist()))
+        seen.append(set(worlds.sim.params("geom_dataid")[:, worlds.sim.model.geom("metarl/terrain_0").id].tolist()))
     assert seen[0].isdisjoint(seen[1])
     assert min(len(s) for s in seen) > 1
 

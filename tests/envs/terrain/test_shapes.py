@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from envs.anatomy.anatomy import understand
 from envs.simulation import BatchSimulator
 from envs.simulation.params import Params
+from envs.terrain.terrain import Site
 from envs.variations.registry import VARIATIONS
 from tests.envs.terrain.rays import SIDES, TREADS, Floats, heights, is_shape, line, worlds_of
 
@@ -38,9 +40,9 @@ def resting(name: str, difficulty: float, places: Floats, start: Floats) -> Floa
     make = VARIATIONS[name].terrain
     assert make is not None
     terrain = make(False)
-    terrain.prepare(spec)
+    terrain.prepare(spec, Site(spec.geoms[0], (0.0, 0.0, 0.0)))
     sim = BatchSimulator(spec.compile(), len(places), 1)
-    params = Params(sim.model, len(places))
+    params = Params(sim.model, len(places), understand(sim.model, "ball"))
     task = {name: torch.full((len(places),), difficulty).double(), "layout": torch.zeros(len(places)).double()}
     terrain.apply(params, task)
     sim.set_params(params)

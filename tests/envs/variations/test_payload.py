@@ -23,7 +23,7 @@ def test_a_payload_is_a_point_mass_at_its_place(robot: str, place: tuple[float, 
     load.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.1, 0.1, 0.1], mass=0, contype=0, conaffinity=0)
     model = compile_quietly(spec)
     worlds = worlds_of(robot, task, {**task, "payload": 0.0})
-    model.body("load").mass = worlds.sim.mujoco_view(0)[0].body("payload").mass
+    model.body("load").mass = worlds.sim.mujoco_view(0)[0].body("metarl/payload").mass
     assert model.body("load").mass[0] == pytest.approx(0.7 * whole, rel=1e-8)
     data = mujoco.MjData(model)
     mujoco.mj_setConst(model, data)

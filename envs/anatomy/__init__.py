@@ -1,0 +1,1 @@
+"""What a MuJoCo model consists of, found by its structure: robot, floor, contacts, actuators, start pose."""

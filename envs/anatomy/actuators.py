@@ -1,0 +1,159 @@
+"""The actuators of a model: their names, what they act on, the range of their controls.
+
+An actuator may act on a joint, a tendon, a site, a body (adhesion) or a slider-crank.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+Gain, Bias, Dynamics, Transmission = mujoco.mjtGain, mujoco.mjtBias, mujoco.mjtDyn, mujoco.mjtTrn
+JOINTS = (Transmission.mjTRN_JOINT, Transmission.mjTRN_JOINTINPARENT)
+SCALAR = (int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HINGE))
+TARGETS = {  # what the name of a target is looked up in
+    Transmission.mjTRN_JOINT: ("joint", mujoco.mjtObj.mjOBJ_JOINT),
+    Transmission.mjTRN_JOINTINPARENT: ("joint", mujoco.mjtObj.mjOBJ_JOINT),
+    Transmission.mjTRN_TENDON: ("tendon", mujoco.mjtObj.mjOBJ_TENDON),
+    Transmission.mjTRN_SITE: ("site", mujoco.mjtObj.mjOBJ_SITE),
+    Transmission.mjTRN_SLIDERCRANK: ("site", mujoco.mjtObj.mjOBJ_SITE),
+    Transmission.mjTRN_BODY: ("body", mujoco.mjtObj.mjOBJ_BODY),
+}
+KNOWN_GAINS = (Gain.mjGAIN_FIXED, Gain.mjGAIN_AFFINE, Gain.mjGAIN_MUSCLE)
+KNOWN_BIASES = (Bias.mjBIAS_NONE, Bias.mjBIAS_AFFINE, Bias.mjBIAS_MUSCLE)
+OWN_RANGE = "its control range"
+UNIT = (-1.0, 1.0)  # controls of a motor without any limit
+
+
+class Actuator(NamedTuple):
+    """One actuator.
+
+    name: its own, or that of its target where it is the only one there, else `motor` and its index.
+    low, high: range of its control; None where the model does not say.
+    origin: where that range is from.
+    dofs: the degrees of freedom that it moves.
+    """
+
+    name: str
+    target: str
+    kind: str  # joint, tendon, site, body
+    low: float | None
+    high: float | None
+    origin: str
+    dofs: tuple[int, ...]
+    is_muscle: bool
+
+
+def find_actuators(model: mujoco.MjModel) -> tuple[Actuator, ...]:
+    """Every actuator once. Raises ValueError for a kind that is not understood."""
+    targets = [_target(model, i) for i in range(model.nu)]
+    own = [model.actuator(i).name for i in range(model.nu)]
+    dofs = _moved_dofs(model)
+    found = []
+    for i, (kind, target) in enumerate(targets):
+        _check_kind(model, i, own[i] or target or f"motor{i}")
+        alone = bool(target) and targets.count((kind, target)) == 1 and target not in own
+        low, high, origin = _control_range(model, i)
+        name = own[i] or (target if alone else f"motor{i}")
+        muscle = int(model.actuator_gaintype[i]) == Gain.mjGAIN_MUSCLE
+        found.append(Actuator(name, target, kind, low, high, origin, dofs[i], muscle))
+    return tuple(found)
+
+
+def places(actuators: tuple[Actuator, ...]) -> dict[str, list[int]]:
+    """Names to indices: each actuator's own name, then what it acts on, which may have several."""
+    named = {a.name: [i] for i, a in enumerate(actuators)}
+    for target in {a.target for a in actuators if a.target}:
+        named.setdefault(target, [i for i, a in enumerate(actuators) if a.target == target])
+    return named
+
+
+def _target(model: mujoco.MjModel, index: int) -> tuple[str, str]:
+    transmission = Transmission(int(model.actuator_trntype[index]))
+    if transmission not in TARGETS:
+        raise ValueError(
+            f"actuator {model.actuator(index).name or index} acts through {transmission.name}, "
+            "expected a joint, a tendon, a site, a body or a slider-crank"
+        )
+    kind, table = TARGETS[transmission]
+    return kind, mujoco.mj_id2name(model, table, int(model.actuator_trnid[index, 0])) or ""
+
+
+def _check_kind(model: mujoco.MjModel, index: int, name: str) -> None:
+    gain, bias = int(model.actuator_gaintype[index]), int(model.actuator_biastype[index])
+    if gain not in KNOWN_GAINS or bias not in KNOWN_BIASES:
+        raise ValueError(
+            f"actuator {name} is of a kind ({Gain(gain).name}, {Bias(bias).name}) that is not understood, expected a "
+            "motor, position, velocity, general, adhesion or muscle actuator"
+        )
+
+
+def _moved_dofs(model: mujoco.MjModel) -> list[tuple[int, ...]]:
+    """The degrees of freedom that each actuator moves, at two poses: a lever arm can vanish at one."""
+    data, moved = mujoco.MjData(model), [set[int]() for _ in range(model.nu)]
+    for qpos in (model.qpos0, model.qpos0 + 0.01):
+        mujoco.mj_resetData(model, data)
+        data.qpos[:] = qpos
+        mujoco.mj_normalizeQuat(model, data.qpos)
+        mujoco.mj_fwdPosition(model, data)
+        for i in range(model.nu):
+            start, count = int(data.moment_rowadr[i]), int(data.moment_rownnz[i])
+            entries = slice(start, start + count)
+            columns, arms = data.moment_colind[entries], data.actuator_moment.ravel()[entries]
+            moved[i] |= {int(c) for c, arm in zip(columns, arms, strict=True) if arm}
+    return [tuple(sorted(dofs)) for dofs in moved]
+
+
+def _control_range(model: mujoco.MjModel, index: int) -> tuple[float | None, float | None, str]:
+    """The range of a control: the actuator's own, else what follows from the model, else None."""
+    if model.actuator_ctrllimited[index]:
+        return *_pair(model.actuator_ctrlrange[index]), OWN_RANGE
+    if int(model.actuator_dyntype[index]) == Dynamics.mjDYN_MUSCLE:
+        return 0.0, 1.0, "the range of a muscle"
+    if _is_servo(model, index, 1):
+        return _servo_range(model, index)
+    if _is_servo(model, index, 2) or int(model.actuator_dyntype[index]) != Dynamics.mjDYN_NONE:
+        return None, None, "unknown"
+    return _motor_range(model, index)
+
+
+def _is_servo(model: mujoco.MjModel, index: int, entry: int) -> bool:
+    """Whether the force is k * (ctrl - length) for entry 1, k * (ctrl - velocity) for entry 2."""
+    gain, bias = model.actuator_gainprm[index, 0], model.actuator_biasprm[index, entry]
+    return bool(int(model.actuator_biastype[index]) == Bias.mjBIAS_AFFINE and bias and np.isclose(gain, -bias))
+
+
+def is_position_servo(model: mujoco.MjModel, index: int) -> bool:
+    """Whether its control is the length that it holds."""
+    return _is_servo(model, index, 1)
+
+
+def _servo_range(model: mujoco.MjModel, index: int) -> tuple[float | None, float | None, str]:
+    """The range of the joint or tendon that a position servo holds, in units of the actuator's length."""
+    target, transmission = int(model.actuator_trnid[index, 0]), int(model.actuator_trntype[index])
+    if transmission in JOINTS and model.jnt_limited[target] and int(model.jnt_type[target]) in SCALAR:
+        ends = np.sort(model.jnt_range[target] * model.actuator_gear[index, 0])
+        return *_pair(ends), "the range of its joint"
+    if transmission == Transmission.mjTRN_TENDON and model.tendon_limited[target]:
+        ends = np.sort(model.tendon_range[target] * model.actuator_gear[index, 0])
+        return *_pair(ends), "the range of its tendon"
+    return None, None, "unknown"
+
+
+def _motor_range(model: mujoco.MjModel, index: int) -> tuple[float | None, float | None, str]:
+    """What gives the full force of a motor with a limited one; else -1 to 1."""
+    gain = float(model.actuator_gainprm[index, 0])
+    if int(model.actuator_gaintype[index]) != Gain.mjGAIN_FIXED or not gain:
+        return None, None, "unknown"
+    if model.actuator_forcelimited[index]:
+        return *_pair(np.sort(model.actuator_forcerange[index] / gain)), "its force range"
+    target, gear = int(model.actuator_trnid[index, 0]), float(model.actuator_gear[index, 0])
+    if int(model.actuator_trntype[index]) in JOINTS and model.jnt_actfrclimited[target] and gear:
+        return *_pair(np.sort(model.jnt_actfrcrange[target] / (gain * gear))), "the force range of its joint"
+    return *UNIT, "no limit in the model: -1 to 1"
+
+
+def _pair(ends: np.ndarray) -> tuple[float, float]:
+    return float(ends[0]), float(ends[1])

@@ -1,0 +1,149 @@
+"""The elements of a robot that may each have a factor of their own: bodies, joints, geoms, motors, coefficients."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from envs.anatomy.actuators import places
+from envs.anatomy.anatomy import Anatomy
+from envs.anatomy.contacts import by_masks
+from envs.anatomy.names import PREFIX, TERRAIN
+from envs.core import Task
+
+DOFS = {0: 6, 1: 3, 2: 1, 3: 1}  # of a free, ball, slide and hinge joint
+AXES, COEFFICIENTS = "xyz", ("slide", "spin", "roll")
+PAIR_COEFFICIENTS = ((0, 1), (2,), (3, 4))  # sliding, torsional, rolling in the five frictions of a pair
+WHOLE = ("axis", "coefficient")  # kinds that number the entries of a field, not its rows
+
+
+def elements(model: mujoco.MjModel, anatomy: Anatomy, kind: str) -> dict[str, list[int]]:
+    """The elements of one kind: name -> its indices in the model's fields.
+
+    kind: `body`, `joint` and `motor` of the robot; `geom`, what can touch, and behind the geoms the pairs of contacts;
+    `axis`, one of the three inertias of a body; or `coefficient`, one of the three frictions of a geom or a pair.
+    """
+    if kind == "motor":
+        return places(anatomy.actuators)
+    if kind == "joint":
+        return _joints(model, anatomy)
+    if kind == "body":
+        return _bodies(model, anatomy)
+    if kind == "axis":
+        bodies = _bodies(model, anatomy).items()
+        return {f"{name}:{axis}": [3 * i + k] for name, (i,) in bodies for k, axis in enumerate(AXES)}
+    geoms, pairs = _geoms(model, anatomy), _pairs(model)
+    if kind == "geom":
+        return geoms | {name: [model.ngeom + p for p in rows] for name, rows in pairs.items()}
+    split = {
+        f"{name}:{word}": [3 * i + k for i in rows]
+        for name, rows in geoms.items()
+        for k, word in enumerate(COEFFICIENTS)
+    }
+    of_pairs = {
+        f"{name}:{word}": [3 * model.ngeom + 5 * p + k for p in rows for k in own]
+        for name, rows in pairs.items()
+        for word, own in zip(COEFFICIENTS, PAIR_COEFFICIENTS, strict=True)
+    }
+    return split | of_pairs
+
+
+def count_entries(model: mujoco.MjModel, kind: str) -> int:
+    """How many entries `elements` numbers."""
+    sizes = {"body": model.nbody, "axis": 3 * model.nbody, "joint": model.nv, "motor": model.nu}
+    sizes |= {"geom": model.ngeom + model.npair, "coefficient": 3 * model.ngeom + 5 * model.npair}
+    return int(sizes[kind])
+
+
+def stock_values(model: mujoco.MjModel, kind: str, field: str) -> NDArray[np.bool_]:
+    """Whether the stock value of each entry is anything but zero, [entries]."""
+    names = ("geom_friction", "pair_friction") if field == "geom_friction" else (field,)
+    rows = [getattr(model, name) for name in names]
+    flat = [r.reshape(-1) if kind in WHOLE else r.reshape(len(r), int(np.prod(r.shape[1:]))).any(1) for r in rows]
+    return np.concatenate([part != 0 for part in flat])
+
+
+def used_values(model: mujoco.MjModel, kind: str, field: str) -> NDArray[np.bool_]:
+    """Whether each entry has an effect, [entries]: it is not zero, and for friction, a contact uses it."""
+    used = stock_values(model, kind, field)
+    if field != "geom_friction":
+        return used
+    rows, width = model.ngeom, 3 if kind in WHOLE else 1
+    used[: rows * width] &= np.repeat(_decides_friction(model), width)
+    if kind in WHOLE:
+        of_kind = np.array([condim > least for condim in _condims(model) for least in (1, 3, 4)], dtype=bool)
+        used[: rows * width] &= of_kind
+    return used
+
+
+def _decides_friction(model: mujoco.MjModel) -> NDArray[np.bool_]:
+    """Whether the friction of a geom counts in any contact: the higher priority decides, else the larger, [G]."""
+    touching = by_masks(model)
+    deciding = touching & (model.geom_priority[:, None] >= model.geom_priority[None])
+    return np.asarray(deciding.any(1) & (_condims(model) > 1))
+
+
+def _condims(model: mujoco.MjModel) -> NDArray[np.int64]:
+    """The largest condim of the contacts in which the friction of a geom counts, [G]."""
+    touching = by_masks(model) & (model.geom_priority[:, None] >= model.geom_priority[None])
+    level = model.geom_priority[:, None] == model.geom_priority[None]
+    own, other = model.geom_condim[:, None], np.where(level, model.geom_condim[None], 0)
+    return np.asarray(np.where(touching, np.maximum(own, other), 0).max(1))
+
+
+def factors(task: Task, name: str, named: dict[str, list[int]], size: int, num_worlds: int) -> Tensor:
+    """The factor of each of `size` entries, [W, size]: that of all elements times that of each element."""
+    out = torch.ones(num_worlds, size, dtype=torch.float64)
+    if name in task:
+        every = sorted({entry for entries in named.values() for entry in entries})
+        out[:, every] *= task[name][:, None]
+    for element, entries in named.items():
+        if (own := f"{name}:{element}") in task:
+            out[:, entries] *= task[own][:, None]
+    return out
+
+
+def _bodies(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
+    """Bodies of the robot that have a mass and can move."""
+    moving = [b for b in anatomy.bodies if model.body_mass[b] > 0 and model.body_weldid[b] != 0]
+    return {_name(model.body(b).name, "body", b): [b] for b in moving}
+
+
+def _joints(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
+    joints = {}
+    for j in range(model.njnt):
+        if int(model.jnt_bodyid[j]) in anatomy.bodies:
+            first, count = int(model.jnt_dofadr[j]), DOFS[int(model.jnt_type[j])]
+            joints[_name(model.joint(j).name, "joint", j)] = list(range(first, first + count))
+    return joints
+
+
+def _geoms(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
+    """Geoms that can touch by masks; the terrain belongs to the floor that it replaces."""
+    touching = [bool(row.any()) for row in by_masks(model)]
+    terrain = [g for g in range(model.ngeom) if model.geom(g).name.startswith(TERRAIN)]
+    own = [g for g in range(model.ngeom) if touching[g] and g not in terrain]
+    named = {_name(model.geom(g).name, "geom", g): [g] for g in own}
+    floor = anatomy.floor.geom if anatomy.floor else None
+    return {name: [g, *terrain] if g == floor else [g] for name, (g,) in named.items()}
+
+
+def _pairs(model: mujoco.MjModel) -> dict[str, list[int]]:
+    """Explicit pairs of contacts, by name or by their geoms; with that of the floor go those of the terrain."""
+    names = [model.pair(p).name for p in range(model.npair)]
+    added = [p for p, name in enumerate(names) if name.startswith(PREFIX)]
+    named: dict[str, list[int]] = {}
+    for p, name in enumerate(names):
+        if p not in added:
+            ends = {int(model.pair_geom1[p]), int(model.pair_geom2[p])}
+            label = name or "-".join(_name(model.geom(g).name, "geom", g) for g in sorted(ends))
+            like = [q for q in added if names[q].endswith(f"/{name or label}")]
+            named[label] = [p, *like]
+    return named
+
+
+def _name(name: str, kind: str, index: int) -> str:
+    return name or f"{kind}{index}"

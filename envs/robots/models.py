@@ -1,0 +1,63 @@
+"""Editable models: the physics that they get, and how they are compiled."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import mujoco
+
+Physics = Literal["fast", "gymnasium"]
+FAST = {  # Newton solver, elliptic cone, implicitfast: stable, fast, and available on every backend
+    "integrator": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
+    "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,
+    "solver": mujoco.mjtSolver.mjSOL_NEWTON,
+}
+DEFAULTS = {  # of MuJoCo: a model that has these did not choose them
+    "integrator": mujoco.mjtIntegrator.mjINT_EULER,
+    "cone": mujoco.mjtCone.mjCONE_PYRAMIDAL,
+    "solver": mujoco.mjtSolver.mjSOL_NEWTON,
+}
+
+
+def load(path: Path) -> mujoco.MjSpec:
+    """The editable model of an MJCF file. Raises ValueError for a file that is none."""
+    try:
+        return mujoco.MjSpec.from_file(str(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is no model that MuJoCo can read: {' '.join(str(error).split())[:300]}") from None
+
+
+def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """Compile without MuJoCo's warning that the published models use the deprecated `settotalmass`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*settotalmass.*")
+        return spec.compile()
+
+
+def use_fast_physics(spec: mujoco.MjSpec) -> None:
+    """Set the options of `FAST`."""
+    for name, value in FAST.items():
+        setattr(spec.option, name, value)
+
+
+def replaced_options(spec: mujoco.MjSpec) -> list[str]:
+    """What a model chose and `use_fast_physics` replaces, as `integrator rk4 by implicitfast`."""
+    replaced = []
+    for name, value in FAST.items():
+        own = getattr(spec.option, name)
+        if own not in (value, DEFAULTS[name]):
+            replaced.append(f"{name} {_word(name, own)} by {_word(name, value)}")
+    return replaced
+
+
+def _word(name: str, value: int) -> str:
+    kind = type(FAST[name])
+    name_of_value: str = kind(value).name
+    return name_of_value.partition("_")[2].lower()
+
+
+def add_sensor(spec: mujoco.MjSpec, kind: mujoco.mjtSensor, body: str) -> None:
+    """Add a sensor to a body. An acceleration sensor makes MuJoCo compute contact forces (`cfrc_ext`) too."""
+    spec.add_sensor(type=kind, objtype=mujoco.mjtObj.mjOBJ_BODY, objname=body)
