@@ -117,6 +117,8 @@ def _read(file: Path, most: int) -> _Model:
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler = collect_names
     try:
+        if file.exists() and not file.is_file():
+            raise ValueError(f"{file} is not a plain file, expected an MJCF model")
         with file.open("rb") as stream:
             text = stream.read(most + 1)
         if len(text) > most:

@@ -1,4 +1,4 @@
-"""Robots by name: the files of this folder, and plugins. Listing them imports neither torch nor mujoco."""
+"""Robots by name: the files of this folder, plugins, and MJCF files by path. Listing imports no torch or mujoco."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
         self._facts: dict[str, RobotFacts] = {}
         self._offered: dict[str, type[Robot]] = {}  # by plugins: their facts are worked out when they are asked for
 
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or _is_file(name)
+
+    def __getitem__(self, name: str) -> type[Robot]:
+        """Import a robot, or make one of an MJCF file. Raises ValueError for an unknown name, or an unsafe file."""
+        if _is_file(name):
+            from envs.robots.from_file import found_in
+
+            return found_in(name)
+        return super().__getitem__(name)
+
     def facts(self, name: str) -> RobotFacts:
         """What decides which tasks a robot can have, read without importing it; of a plugin's, from its model.
 
@@ -56,7 +67,7 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
         """
         self.check(name)
         if name not in self._facts:
-            self._facts[name] = facts_of(self._offered[name])
+            self._facts[name] = facts_of(self[name] if _is_file(name) else self._offered[name])
         return self._facts[name]
 
     def read_files(self, paths: list[Path]) -> dict[str, Entry[type[Robot]]]:
@@ -97,6 +108,11 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
 
 
 _LOOKED_UP = RobotFacts._fields[1:]
+
+
+def _is_file(name: object) -> bool:
+    """Whether a robot is named by its MJCF file."""
+    return isinstance(name, str) and name.lower().endswith(".xml")
 
 
 def facts_of(robot: type[Robot]) -> RobotFacts:
