@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from envs.core import SPLITS, Spacing, Tasks, Variable
+from envs.strata import Strata
 
 DRAW_BITS = 31  # a draw is a whole number k of 2^31 steps through the range
 
@@ -29,13 +30,15 @@ class VariableSampler:
         """Sample `num_tasks` tasks of a split.
 
         Train and test are disjoint by construction: a draw is k / 2^31, with k even for train and odd for test and ood.
-        Choices are shared by both. Raises ValueError for an unknown split, and for ood without an ood range.
+        Choices are shared by both. Test and ood tasks are stratified: they show as many choices, and combinations of
+        them, as their number allows. Raises ValueError for an unknown split, and for ood without an ood range.
         """
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         if split not in self.splits():
             raise ValueError("this family has no ood split: give a variable an 'ood' range")
-        columns = [_draw(v, num_tasks, split, generator) for v in self.variables]
+        strata = Strata(num_tasks, generator) if split != "train" else None
+        columns = [_draw(v, num_tasks, split, generator, strata) for v in self.variables]
         return Tasks(self.names, torch.stack(columns, 1))
 
     def check(self, tasks: Tasks) -> None:
@@ -82,13 +85,16 @@ def hashed_uniforms(seeds: Tensor, count: int) -> Tensor:
     return x.double() / 2**32
 
 
-def _draw(variable: Variable, n: int, split: str, generator: torch.Generator) -> Tensor:
+def _draw(variable: Variable, n: int, split: str, generator: torch.Generator, strata: Strata | None) -> Tensor:
     to, back = _SPACINGS[variable.spacing]
     ends = torch.tensor(variable.intervals(split), dtype=torch.float64)  # [intervals, 2]
     low, high = to(ends).T
     length = high - low
     weights = length if length.sum() > 0 else torch.ones_like(length)
-    which = torch.multinomial(weights, n, replacement=True, generator=generator)  # [n]
+    if strata is not None and len(ends) > 1:
+        which = strata.assign(weights)  # [n]
+    else:
+        which = torch.multinomial(weights, n, replacement=True, generator=generator)
     k = 2 * torch.randint(2 ** (DRAW_BITS - 1), (n,), generator=generator) + (split != "train")
     sampled = back(low[which] + length[which] * (k.double() / 2**DRAW_BITS))
     return sampled.clamp(ends[which, 0], ends[which, 1])  # back(to(x)) may be a rounding away from x
