@@ -17,6 +17,7 @@ from torch import Tensor
 from envs import rng as rng
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
+from envs.specified import Specified
 from envs.variables import VariableSampler
 from envs.variations.heading import unit_vector
 
@@ -47,7 +48,7 @@ def inside(move: Move) -> Tensor:
     return torch.where(remaining <= INSIDE, 1 - remaining, 0.0)
 
 
-class PointNavigation(VariableSampler):
+class PointNavigation(Specified, VariableSampler):
     """A point that moves to a goal; observation [2] is its position in m, action [2] its displacement.
 
     variables: of the goal, `goal_x` and `goal_y` or `goal_distance` and `goal_heading_deg`. By default goals lie in a

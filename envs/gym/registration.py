@@ -25,8 +25,6 @@ def make_vector_env(
     tasks: str, num_envs: int = 1, *, family: Mapping[str, Any] | None = None, **options: Any
 ) -> TaskVectorEnv:
     """Entry point of `gymnasium.make_vec`."""
-    if options.pop("render_mode", None) is not None:
-        raise ValueError("a vector environment does not render: use gymnasium.make with render_mode, for one world")
     options, own = _split_options(options, family)
     return TaskVectorEnv(named.build_family(tasks, **own), num_envs, **options)
 

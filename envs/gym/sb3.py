@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from envs.gym.vector import TaskVectorEnv
+from envs.gym.view import Image
+from envs.registry import nearest
+
+SETTABLE = ("tasks", "split", "max_episode_steps", "new_task_each_episode")
 
 
 class TaskVecEnv(VecEnv):
@@ -29,9 +33,9 @@ class TaskVecEnv(VecEnv):
         if env.autoreset_mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"autoreset_mode is {env.autoreset_mode.name}, but Stable-Baselines3 expects SAME_STEP")
         self.env = env
-        self.render_mode = None
         observed = Box(-np.inf, np.inf, env.single_observation_space.shape, np.float32)
         super().__init__(env.num_envs, observed, env.single_action_space)
+        self.metadata |= {"render_fps": env.metadata["render_fps"]}
         self._actions = np.zeros((env.num_envs, env.family.space.act), dtype=np.float32)
 
     def reset(self) -> NDArray[np.float32]:
@@ -43,6 +47,18 @@ class TaskVecEnv(VecEnv):
         self._reset_seeds()
         self._reset_options()
         return obs.astype(np.float32)
+
+    def set_options(self, options: list[dict[str, Any]] | dict[str, Any] | None = None) -> None:
+        """Options of the next reset: `{"task": {...}}` for all worlds, or one such mapping per world.
+
+        Raises ValueError for anything else.
+        """
+        rows = [options or {}] * self.num_envs if options is None or isinstance(options, dict) else list(options)
+        if len(rows) != self.num_envs:
+            raise ValueError(f"got {len(rows)} options for {self.num_envs} worlds, expected one, or one per world")
+        if strange := {str(key) for row in rows for key in row} - {"task"}:
+            raise ValueError(f"set_options has no option {', '.join(sorted(strange))}, expected task")
+        super().set_options(rows)
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
         self._actions = actions
@@ -61,13 +77,14 @@ class TaskVecEnv(VecEnv):
         self.env.close()
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
-        return [getattr(self, attr_name) if attr_name == "render_mode" else getattr(self.env, attr_name)] * len(
-            self._chosen(indices)
-        )
+        return [getattr(self.env, attr_name)] * len(self._chosen(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None) -> None:
+        """Set an attribute of the batch, as `tasks`. Raises ValueError for one that it does not have."""
         if len(self._chosen(indices)) != self.num_envs:
             raise ValueError("worlds of one batch share their attributes: call set_attr without indices")
+        if not hasattr(self.env, attr_name):
+            raise ValueError(f"the environment has no attribute {attr_name!r}: {nearest(attr_name, SETTABLE)}")
         setattr(self.env, attr_name, value)
 
     def env_method(
@@ -79,8 +96,11 @@ class TaskVecEnv(VecEnv):
     def env_is_wrapped(self, wrapper_class: type[Any], indices: int | Iterable[int] | None = None) -> list[bool]:
         return [False] * len(self._chosen(indices))
 
-    def get_images(self) -> Sequence[None]:
-        return [None] * self.num_envs
+    def get_images(self) -> Sequence[Image | None]:
+        return self.env.render() or [None] * self.num_envs
+
+    def __reduce__(self) -> tuple[type[TaskVecEnv], tuple[TaskVectorEnv]]:
+        return type(self), (self.env,)
 
     def _chosen(self, indices: int | Iterable[int] | None) -> list[int]:
         return list(self._get_indices(indices))

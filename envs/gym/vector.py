@@ -10,7 +10,7 @@ distributions). To render without a display, set MUJOCO_GL=egl (or osmesa) befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.core import Tasks
+from envs.gym.copies import rebuilt
+from envs.gym.options import checked_tasks, reset_mask, updated_tasks
+from envs.gym.view import Image, View
 from envs.locomotion.families import HORIZON
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+FIXED = ("family", "num_envs", "autoreset_mode", "observe_task", "render_mode", "worlds")  # what is built from them
+OPTIONS = (*FIXED[:-1], "split", "max_episode_steps", "new_task_each_episode")
 LARGEST = float(np.finfo(np.float32).max)  # bound of observations: anything finite
 
 
@@ -38,7 +43,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     Without that option, tasks are sampled from `split` at the first reset, and again at the start of every episode with
     `new_task_each_episode=True`. `observe_task=True` appends the descriptor of the task to the observation, scaled to
     about [-1, 1], as for an oracle. A world whose simulation diverged is terminated in the same step, with reward 0 and
-    `info["diverged"]`.
+    `info["diverged"]`. With `render_mode="rgb_array"`, `render` gives an image of every world.
 
     Raises ValueError for num_envs below 1.
     """
@@ -53,6 +58,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
         observe_task: bool = False,
         new_task_each_episode: bool = False,
+        render_mode: str | None = None,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}, expected at least 1")
@@ -60,39 +66,56 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.max_episode_steps = max_episode_steps
         self.observe_task, self.new_task_each_episode = observe_task, new_task_each_episode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self._view, self.render_mode = View(family, render_mode, ("rgb_array",)), render_mode
+        self.metadata = self._view.metadata() | {"autoreset_mode": self.autoreset_mode}
         extra = len(family.descriptor_names) if observe_task else 0
         self.single_observation_space = Box(-LARGEST, LARGEST, (family.space.obs + extra,), np.float64)
         self.single_action_space = Box(-1.0, 1.0, (family.space.act,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.tasks = self.sample_tasks(num_envs, split, seed=0)
+        self._keep(self.sample_tasks(num_envs, split, seed=0))
         self._sampled = self._set = False  # whether a reset has sampled the tasks; whether the user has set them
-        self.worlds = family.worlds(self.tasks, episodes=1, share=False)
+        self.worlds = family.worlds(self._tasks, episodes=1, share=False)
         self._task_rng, self._noise_rng = torch.Generator(), torch.Generator()
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.ones(num_envs, dtype=bool)  # worlds that need a reset
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and name in self.__dict__:
+            raise AttributeError(f"{name} is fixed once the environment is made: make another one")
+        super().__setattr__(name, value)
+
     @property
     def tasks(self) -> Tasks:
-        """The task of each world."""
-        return self._tasks
+        """The task of each world, a copy; setting it is `set_tasks`."""
+        return Tasks(self._tasks.names, self._tasks.values.clone())
 
     @tasks.setter
     def tasks(self, tasks: Tasks) -> None:
-        self._tasks = tasks
-        self._task_rows = np.array(tasks.to_json(), dtype=object)  # cached: part of the info of every step
+        self.set_tasks(tasks)
+
+    @property
+    def own_tasks(self) -> Tasks | None:
+        """The tasks that the user has set, if so."""
+        return self.tasks if self._set else None
 
     def sample_tasks(self, num_tasks: int, split: str, seed: int) -> Tasks:
         """Tasks of a split, as data."""
         return self.family.sample(num_tasks, split, torch.Generator().manual_seed(seed))
 
     def set_tasks(self, tasks: Tasks) -> None:
-        """Set the task of each world. Raises ValueError for a task outside the family."""
-        self.family.check(tasks)
-        self.tasks = tasks
+        """Set the task of each world: what is simulated, and what is told. Raises ValueError for a task outside the
+        family, and for a wrong number of tasks.
+        """
+        if isinstance(tasks, Tasks):
+            self.family.check(tasks)
+        self._keep(checked_tasks(tasks, self.family.names, self.num_envs))
         self._set = True
-        self.worlds.set_tasks(tasks)
+        self.worlds.set_tasks(self._tasks)
+
+    def _keep(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self._task_rows = np.array(tasks.to_json(), dtype=object)  # part of the info of every step
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -105,24 +128,15 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         Returns obs [num_envs, O] and the infos. Raises ValueError for wrong options.
         """
         options = options or {}
-        mask = self._reset_mask(options)
+        mask = reset_mask(options, self.num_envs)
         if seed is not None or not self._sampled:
             self._seed(seed)
         if self.new_task_each_episode or (not self._set and (seed is not None or not self._sampled)):
             self._sample_tasks(mask if self._sampled else np.ones_like(mask))
         if options.get("task") is not None:
-            self.set_tasks(self.updated_tasks(options["task"], mask))
+            self.set_tasks(updated_tasks(self._tasks, options["task"], mask))
         self._sampled = True
         return self._restart(mask), self._infos(mask)
-
-    def _reset_mask(self, options: dict[str, Any]) -> Bools:
-        if strange := options.keys() - {"task", "reset_mask"}:
-            raise ValueError(f"reset has no option {', '.join(map(str, strange))}, expected task or reset_mask")
-        mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=bool)))
-        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
-            expected = f"expected ({self.num_envs},) of bool, not all of them False"
-            raise ValueError(f"reset_mask has shape {mask.shape} of {mask.dtype}, {expected}")
-        return mask
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
         """Tasks and reset noise have separate generators, so that sampling tasks never changes the noise."""
@@ -138,8 +152,11 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         """One control step of every world, for actions [num_envs, A] in [-1, 1].
 
         Returns obs [num_envs, O], rewards, terminated, truncated [num_envs] and the infos. Raises ValueError for
-        actions of another shape, RuntimeError if a world needs a reset and autoreset is disabled.
+        actions of another shape, RuntimeError before the first reset, and if a world needs a reset and autoreset is
+        disabled.
         """
+        if not self._sampled:
+            raise RuntimeError("the environment has not begun: reset it before its first step")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise RuntimeError(f"worlds {np.flatnonzero(self._ended)[:5]} have ended: reset them with a reset_mask")
         restarting = self._ended.copy()  # NEXT_STEP: these are reset now, and their action is ignored
@@ -185,26 +202,29 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     def _sample_tasks(self, mask: Bools) -> None:
         sampled = self.family.sample(self.num_envs, self.split, self._task_rng)
         chosen = torch.from_numpy(mask)[:, None]
-        self.tasks = Tasks(sampled.names, torch.where(chosen, sampled.values, self.tasks.values))
-        self.worlds.set_tasks(self.tasks, chosen)
-
-    def updated_tasks(
-        self, task: Mapping[str, float] | Sequence[Mapping[str, float]], mask: Bools | None = None
-    ) -> Tasks:
-        """The current tasks with some numbers replaced, in all worlds or those of `mask` [num_envs]."""
-        mask = np.ones(self.num_envs, dtype=bool) if mask is None else mask
-        rows = [dict(task)] * self.num_envs if isinstance(task, Mapping) else [dict(t) for t in task]
-        if len(rows) != self.num_envs:
-            raise ValueError(f"got {len(rows)} tasks for {self.num_envs} worlds, expected one, or one per world")
-        current = self.tasks.to_json()
-        if not all(isinstance(x, int | float | np.number) for row in rows for x in row.values()):
-            raise ValueError(f"a task maps names to numbers, but got {next(iter(rows))}")
-        return Tasks.from_json([current[i] | rows[i] if mask[i] else current[i] for i in range(self.num_envs)])
+        self._keep(Tasks(sampled.names, torch.where(chosen, sampled.values, self._tasks.values)))
+        self.worlds.set_tasks(self._tasks, chosen)
 
     def _with_descriptor(self, obs: Floats) -> Floats:
         if not self.observe_task:
             return obs.astype(np.float64)  # a copy
-        return np.concatenate([obs, self.family.descriptor(self.tasks).double().numpy()], 1)
+        return np.concatenate([obs, self.family.descriptor(self._tasks).double().numpy()], 1)
+
+    def step_after_end(self) -> None:
+        """Let worlds that have ended be stepped."""
+        self._ended[:] = False
+
+    def render(self) -> tuple[Image, ...] | None:
+        """With `rgb_array` an image [300, 480, 3] of every world, otherwise None."""
+        return self._view.images(self.worlds, self.num_envs)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the renderer."""
+        self._view.close()
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Copies and pickles are made by the specification: see `rebuilt`."""
+        return rebuilt, (type(self), {k: getattr(self, k) for k in OPTIONS}, self.own_tasks, self.spec)
 
     def _infos(self, mask: Bools | None = None) -> dict[str, Any]:
         """The task of each world; `mask` marks the worlds that have this info."""

@@ -15,13 +15,14 @@ from envs.robots import ROBOTS
 from envs.robots.robot import Physics, Robot, compile_quietly
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
+from envs.specified import Specified
 from envs.terrain.terrain import Terrain
 from envs.variables import VariableSampler
 from envs.variations.registry import VARIATIONS, goal_of
 from envs.variations.variation import Reward
 
 
-class Locomotion(VariableSampler):
+class Locomotion(Specified, VariableSampler):
     """A robot that has to move; `variables` says what differs between tasks.
 
     robot: a name of `envs.robots.ROBOTS`, or a subclass of `Robot`.
