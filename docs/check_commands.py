@@ -50,21 +50,31 @@ EVALUATE = {
 
 def parse(command: Command) -> None:
     """Parse a command as the command line does, and load the config that it names. Raises UserError or SystemExit."""
-    import tyro
-
-    from metarl.cli import app
+    from metarl.cli import app, overview
     from metarl.config import files, plugins
 
     words, modules = plugins.split_plugins(command.metarl)
     if modules and not set(modules) <= set(plugins.loaded()):
         plugins.load_plugins(modules)
-    own, overrides = files.split_overrides(words)
-    chosen: Any = tyro.cli(app._ANY_COMMAND, prog="metarl", args=own)
+    if words[0].startswith("-"):
+        overview.answer(words, app.COMMANDS)
+        return
+    chosen, overrides = app.parse(words)
     name = getattr(chosen, "config", None)
     if command.verb in ("train", "submit") and name not in ("CONFIG", "my_learner_point"):
         files.load(files.find(name), overrides)
     for config in getattr(chosen, "configs", ()):
         files.load(files.find(config), overrides)
+
+
+def _parse_quietly(command: Command) -> None:
+    """The same without what `--help` and `--version` print before they end."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            parse(command)
+        except SystemExit as end:
+            if end.code:
+                raise
 
 
 def is_run(command: Command) -> bool:
@@ -180,7 +190,7 @@ def main(parse_only: bool) -> int:
             how = "run" if not parse_only and is_run(command) else "parsed"
             start = time.perf_counter()
             try:
-                parse(command)
+                _parse_quietly(command)
                 if how == "run":
                     run(command)
             except (Exception, SystemExit) as error:

@@ -21,9 +21,11 @@ MOST_BATCHES = 10  # of a task: the work grows with their cube
 class Analyse:
     """Tell MAML, FOMAML and Reptile apart: their exact gradients beside their Taylor law (Nichol et al. 2018).
 
-    metarl analyse gradients maml_sinusoid                  at a config's initial weights
-    metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
-    metarl analyse estimators                               estimators of a policy gradient's derivative
+        metarl analyse gradients maml_sinusoid                  at a config's initial weights
+        metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
+        metarl analyse estimators                               estimators of a policy gradient's derivative
+
+    The tables are printed, and drawn into a picture.
     """
 
     what: Annotated[
@@ -31,7 +33,12 @@ class Analyse:
         arg(help="gradients: meta-gradients of one network; estimators: of policy gradients, on small processes"),
     ]
     subject: Annotated[
-        Positional[str], arg(help="of gradients: a config's name or path, or a run's folder", metavar="CONFIG_OR_RUN")
+        Positional[str],
+        arg(
+            help="of gradients: a config's name or path, or a run's folder",
+            metavar="[CONFIG_OR_RUN]",
+            help_behavior_hint="",
+        ),
     ] = ""
     steps: int = 2
     """k: batches of a task; the first k - 1 are descended, MAML's outer loss is that of the last"""

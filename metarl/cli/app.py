@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated, Any, NoReturn, Union
-
-import tyro
-from tyro.conf import subcommand
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from envs.registry import PluginError
+from metarl.cli import overview, parsing
 from metarl.cli.analyse import Analyse
 from metarl.cli.bench import Bench
 from metarl.cli.compare import Compare
@@ -28,7 +27,7 @@ from metarl.cli.train import Train
 from metarl.config import files as settings
 from metarl.config import plugins
 from metarl.distributed.launch import is_secondary_rank, rank_and_size
-from metarl.errors import DivergedError, UserError
+from metarl.errors import DivergedError, UserError, nearest
 from metarl.system import rendering
 from metarl.system.allocator import keep_freed_memory
 
@@ -51,14 +50,7 @@ COMMANDS: dict[str, type] = {
 
 
 FILMING = ("train", "resume", "record", "compare", "quickstart")  # what may render
-DESCRIPTION = """Train policies that adapt, measure how well they do on tasks never seen, and film them.
-
---plugin MODULE, with every command and as often as there are modules: learners, tasks, robots and variations of your
-own."""
-
-_ANY_COMMAND: Any = Union[  # noqa: UP007  (built from the table above)
-    tuple(Annotated[command, subcommand(name, prefix_name=False)] for name, command in COMMANDS.items())
-]
+CONFIGURED = ("train", "submit", "study", "quickstart")  # what takes settings of a config; train and submit take one
 
 
 def main(words: list[str] | None = None) -> None:
@@ -103,14 +95,31 @@ def _run(words: list[str]) -> int:
     if modules and words[:1] and words[0] in FILMING and (backend := rendering.working()):
         os.environ["MUJOCO_GL"] = backend  # before a plugin imports mujoco
     plugins.load_plugins(modules)
-    own, overrides = settings.split_overrides(words)
-    chosen = tyro.cli(
-        _ANY_COMMAND,
-        prog="metarl",
-        description=DESCRIPTION,
-        args=own,
-    )
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if not words or words[0].startswith("-"):
+        return overview.answer(words, COMMANDS)
+    chosen, overrides = parse(words)
     among = rank_and_size()
     if among and among[1] > 1 and not isinstance(chosen, Train | Resume):
         raise UserError("several processes train together: torchrun is for metarl train and metarl resume alone")
     return int(chosen(overrides))
+
+
+def parse(words: list[str]) -> tuple[Any, dict[str, Any]]:
+    """The command that a command line asks for, and the settings that it changes; `--help` prints and ends."""
+    verb, *rest = words
+    if verb not in COMMANDS:
+        raise UserError(f"metarl has no command {verb!r}; {nearest(verb, COMMANDS)}")
+    own, overrides = settings.split_overrides(rest)
+    if verb not in CONFIGURED:
+        return parsing.parse(verb, COMMANDS[verb], own), overrides
+    from metarl.cli import settings_help
+
+    path = settings_help.config_among(own) if parsing.HELP & {*own} else None
+    if path is not None:
+        with suppress(SystemExit):
+            parsing.parse(verb, COMMANDS[verb], ["--help"])
+        print(f"\n{settings_help.settings_text(path)}")
+        sys.exit(0)
+    return parsing.parse(verb, COMMANDS[verb], own, lambda: settings_help.keys_for(own)), overrides

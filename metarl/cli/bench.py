@@ -22,11 +22,13 @@ WORLDS = (64, 800)
 class Bench:
     """Measure speed against bare physics and against other vectorisations, side by side in one run.
 
-    metarl bench sim                        every body, at 64 and 800 worlds
-    metarl bench sim --config quickstart    one config's family, also with its policy acting
-    metarl bench learn                      whole iterations against bare simulation, RL^2 against recurrent PPO
-    metarl bench fewshot                    MAML against a loop over tasks, a learner against its bare network
-    metarl bench learn --device cuda        on a GPU: bare stepping, our worlds, the policy, whole iterations
+        metarl bench sim                        every body, at 64 and 800 worlds
+        metarl bench sim --config quickstart    one config's family, also with its policy acting
+        metarl bench learn                      whole iterations against bare simulation, RL^2 against recurrent PPO
+        metarl bench fewshot                    MAML against a loop over tasks, a learner against its bare network
+        metarl bench learn --device cuda        on a GPU: bare stepping, our worlds, the policy, whole iterations
+
+    Rates are control steps per second: the median of --repeats measurements, in which all ways take turns.
     """
 
     what: Annotated[

@@ -10,13 +10,31 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from rich.console import Console
+from rich.status import Status
+from rich.text import Text
 from tyro.conf import Positional, arg
 
 from metarl.config.experiment import Config
 from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import UserError
 
-console = Console(width=None if sys.stdout.isatty() else 140, quiet=is_secondary_rank())
+
+class PlainConsole(Console):
+    """Prints text as it stands: brackets in a name or a path are not markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def status(self, status: Any, **options: Any) -> Status:
+        return _PlainStatus(Text(str(status)), console=self, **options)
+
+
+class _PlainStatus(Status):
+    def update(self, status: Any = None, **options: Any) -> None:
+        super().update(None if status is None else Text(str(status)), **options)
+
+
+console = PlainConsole(width=None if sys.stdout.isatty() else 140, quiet=is_secondary_rank())
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
 RUN = "a run folder, or a config's name for its newest run"

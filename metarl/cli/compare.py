@@ -29,7 +29,8 @@ class Compare:
     """
 
     runs: Annotated[
-        Positional[tuple[str, ...]], arg(help="run folders or names of configs, @best after any", metavar="RUN...")
+        Positional[tuple[str, ...]],
+        arg(help="run folders or names of configs, @best after any", metavar="RUN...", help_behavior_hint=""),
     ]
     split: Split = "test"
     """train, test or ood; of images train, validation or test"""

@@ -16,14 +16,16 @@ from metarl.errors import UserError
 class Data:
     """Fetch Omniglot from its author's repository (17 MB), check it, and pack it for training.
 
-    metarl data omniglot                    into the user's cache, where every verb looks
-    metarl data omniglot --from downloads   packs archives that were downloaded by hand
+        metarl data omniglot                    into the user's cache, where every verb looks
+        metarl data omniglot --from downloads   packs archives that were downloaded by hand
+
+    What is there already is not fetched again.
     """
 
     what: Annotated[Positional[Literal["omniglot"]], arg(help="omniglot: 1623 characters of 50 alphabets")]
     out: Path | None = None
     """the folder of the packed files; by default the user's cache"""
-    given: Annotated[Path | None, arg(name="from")] = None
+    given: Annotated[Path | None, arg(name="from", help_behavior_hint="")] = None
     """a folder that holds images_background.zip and images_evaluation.zip"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:

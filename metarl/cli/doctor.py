@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from metarl.cli.common import console, no_overrides
 
@@ -28,6 +29,6 @@ class Doctor:
         else:
             table = Table(box=None, show_header=False)
             for name, ok, found in rows:
-                table.add_row("[green]ok[/]" if ok else "[red]missing[/]", name, found)
+                table.add_row(Text("ok", "green") if ok else Text("missing", "red"), name, found)
             console.print(table)
         return 0 if all(ok for _, ok, _ in rows) else 1

@@ -16,7 +16,10 @@ from metarl.errors import UserError
 class Plot:
     """Draw the training curves of runs into one picture."""
 
-    runs: Annotated[Positional[tuple[str, ...]], arg(help="run folders or names of configs", metavar="RUN...")]
+    runs: Annotated[
+        Positional[tuple[str, ...]],
+        arg(help="run folders or names of configs", metavar="RUN...", help_behavior_hint=""),
+    ]
     out: Path = Path("training.png")
     """the picture to write"""
 

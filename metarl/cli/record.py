@@ -27,14 +27,14 @@ from metarl.runs.folder import Run
 class Record:
     """Film a run before and after adaptation, or any tasks with an untrained policy; --task.NAME VALUE fixes a number.
 
-    metarl record RUN                                     one unseen task, before and after
-    metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
-    metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
+        metarl record RUN                                     one unseen task, before and after
+        metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
+        metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
 
     A run on images has no body: one unseen episode is drawn, with the answers, as a png.
     """
 
-    run: Annotated[Positional[str | None], arg(help=RUN_OR_BEST)] = None
+    run: Annotated[Positional[str | None], arg(help=RUN_OR_BEST, metavar="[RUN]", help_behavior_hint="")] = None
     tasks: str | None = None
     """without a run: a name of `metarl list tasks`, or a config whose tasks are meant"""
     policy: Literal["random", "zero"] | None = None

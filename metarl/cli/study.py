@@ -19,13 +19,15 @@ from metarl.errors import UserError
 class Study:
     """Train learners on distributions of tasks with several seeds, evaluate them on unseen tasks, and write a report.
 
-    metarl study maml_robot gru_robot joint_robot oracle_robot --tasks pearl-cheetah-dir --seeds 0:3 --steps 2e6
+        metarl study maml_robot gru_robot joint_robot oracle_robot --tasks pearl-cheetah-dir --seeds 0:3 --steps 2e6
 
     A run of the same settings that is there is not trained again, one that was stopped goes on: to resume a study,
     start it again. Settings are changed for all by --section.key VALUE.
     """
 
-    configs: Annotated[Positional[tuple[str, ...]], arg(help="a config of each learner", metavar="CONFIG...")]
+    configs: Annotated[
+        Positional[tuple[str, ...]], arg(help="a config of each learner", metavar="CONFIG...", help_behavior_hint="")
+    ]
     tasks: tuple[str, ...] = ()
     """distributions: names of `metarl list tasks`, or configs whose tasks are meant; by default each config's own"""
     seeds: str = "0:3"

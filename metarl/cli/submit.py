@@ -20,7 +20,7 @@ from metarl.errors import UserError
 class Submit:
     """Train a config as a job of a Slurm cluster, on one node or many; any setting is changed by --section.key VALUE.
 
-    metarl submit maml_cheetah_direction --nodes 2 --processes 8 --gpus 8 --hours 12 --also account=team
+        metarl submit maml_cheetah_direction --nodes 2 --processes 8 --gpus 8 --hours 12 --also account=team
 
     The tasks of every iteration are shared out among all processes. A process that is lost is followed by a new start
     from the last checkpoint; a job whose time is up saves, and resumes when Slurm starts it again.

@@ -17,7 +17,14 @@ from metarl.config import plugins
 
 @dataclass
 class Train:
-    """Train a config; any setting is changed by --section.key VALUE (for example --learner.inner_lr 0.2)."""
+    """Train a config; any setting is changed by --section.key VALUE.
+
+        metarl train quickstart --help                                every setting: its type, default and meaning
+        metarl train quickstart --learner.inner_lr 0.2 --policy.hidden 32 32
+        metarl train my_own.yaml --seed 1
+
+    A run is a folder below runs/, named after the config. Ctrl-C saves it, and `metarl resume` goes on with it.
+    """
 
     config: Annotated[Positional[str], arg(help="a shipped config's name, or a path", metavar="CONFIG")]
     seed: int | None = None

@@ -22,7 +22,7 @@ from metarl.runs import folder as runs
 from metarl.runs.folder import Run
 
 PAUSE = 0.5  # s between two looks at the processes
-COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+COLUMNS = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
 class StudyEvaluation(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 
 class TextTable(NamedTuple):
@@ -24,13 +24,13 @@ class TextTable(NamedTuple):
 
     def to_terminal(self) -> Table:
         """The table as rich prints it; nothing in it is read as markup."""
-        out = Table(title=escape(self.title))
+        out = Table(title=Text(self.title, "table.title"))
         for i, header in enumerate(self.headers):
-            out.add_column(escape(header), justify=self._justify(i))
+            out.add_column(Text(header), justify=self._justify(i))
         for i, row in enumerate(self.rows):
             ends_section = self.section_size > 0 and (i + 1) % self.section_size == 0
-            out.add_row(*map(escape, row), end_section=ends_section)
-        out.caption = escape("\n".join(self.notes))
+            out.add_row(*map(Text, row), end_section=ends_section)
+        out.caption = Text("\n".join(self.notes), "table.caption")
         return out
 
     def to_markdown(self) -> str:

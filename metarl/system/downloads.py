@@ -38,7 +38,7 @@ def make_omniglot(paths: list[Path], given: Path | None, console: Console) -> No
     Raises UserError where archives cannot be read, downloaded, verified or packed, or files cannot be written; existing
     files are then as they were.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         archives = {
             part: _checked(name, _read(given, name) if given else _download(name, progress))
