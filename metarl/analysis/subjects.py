@@ -21,6 +21,7 @@ from metarl.errors import UserError, nearest
 from metarl.evaluation.classification import learner_of
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
+from metarl.runs.names import name_of_config
 from metarl.training.build import build_family, build_learner, build_tasks
 
 
@@ -50,7 +51,7 @@ def find_subject(text: str, overrides: dict[str, Any]) -> Subject:
         config = settings.load(path, overrides)
         learner = _learner_of(config)
         theta = learner.init(torch.Generator().manual_seed(config.seed))
-        return Subject(f"{path.stem}, initial weights", config, learner, theta)
+        return Subject(f"{name_of_config(path)}, initial weights", config, learner, theta)
     if not path.exists() and not (runs.ROOT / text).exists():
         raise UserError(f"there is no config and no run named {text!r}: {nearest(text, names)}")
     if overrides:

@@ -21,6 +21,7 @@ from metarl.benchmarks.timing import Phase, median_seconds
 from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import UserError
+from metarl.runs.names import name_of_config
 from metarl.training.build import build_family
 from metarl.training.collect import synchronize_device
 from metarl.training.placement import CPU, Placement
@@ -72,7 +73,7 @@ def bench_device(
         changes = overrides | ({} if robot is None else {"tasks.robot": robot, "tasks.ctrl_cost": None})
         for count in worlds:
             sizes = {"train.num_tasks": max(count // EPISODES, 1), "train.episodes": min(EPISODES, count)}
-            tell(f"{robot or path.stem}, {count:,} worlds")
+            tell(f"{robot or name_of_config(path)}, {count:,} worlds")
             rows.append(_measure(settings.load(path, changes | sizes), placement, repeats, learning))
     return rows
 

@@ -47,6 +47,8 @@ class List:
         rows = listings[self.what]()
         if self.json:
             print(json.dumps(rows, indent=1))
+        elif not rows:
+            console.print(f"there are no {self.what} below {runs.ROOT.absolute()}: train one first", soft_wrap=True)
         else:
             table = Table(box=None, show_header=False)
             for name, text in rows.items():

@@ -21,6 +21,7 @@ from metarl.cli.common import (
 )
 from metarl.errors import UserError
 from metarl.runs.folder import Run
+from metarl.runs.names import name_of_config
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Record:
         from metarl.reporting import video
 
         name = run.title if run else str(self.tasks)
-        out = self.out or unused(Path("videos") / f"{Path(name).stem}.mp4")
+        out = self.out or unused(Path("videos") / f"{name_of_config(Path(name))}.mp4")
         writable(out, (".mp4",))
         if run:
             source: video.RunSource | video.TaskSource = video.source_of_run(run, self.episodes, self.rounds or 1)

@@ -14,6 +14,7 @@ from metarl.cli.common import console, within
 from metarl.config import files as settings
 from metarl.config import plugins
 from metarl.errors import UserError
+from metarl.runs.names import name_of_config
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Submit:
         if not importlib.util.find_spec("submitit"):
             raise UserError("submitit is not installed: pip install -e '.[slurm]'")
         words = [word for key, value in overrides.items() for word in (f"--{key}", json.dumps(value))]
-        return self._submit(path.stem, ("train", self.config, *words, *plugins.as_options()))
+        return self._submit(name_of_config(path), ("train", self.config, *words, *plugins.as_options()))
 
     def _submit(self, name: str, command: tuple[str, ...]) -> int:
         import submitit

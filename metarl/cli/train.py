@@ -13,6 +13,7 @@ from metarl.cli.common import as_options, images_from
 from metarl.cli.training import start
 from metarl.config import files as settings
 from metarl.config import plugins
+from metarl.runs.names import name_of_config
 
 
 @dataclass
@@ -41,4 +42,4 @@ class Train:
         command = " ".join(
             ["metarl train", shlex.quote(self.config), *as_options(overrides), *where, *plugins.as_options()]
         )
-        return start(path.stem, config, command)
+        return start(name_of_config(path), config, command)

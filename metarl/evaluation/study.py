@@ -14,6 +14,7 @@ from metarl.evaluation.sampling import check_split
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.runs.folder import Run
+from metarl.runs.names import name_of_config
 from metarl.training.build import build_family, build_learner
 
 
@@ -53,7 +54,7 @@ def plan_runs(
             for seed in seeds:
                 changes = _task_settings(name, path) | overrides | {"seed": seed, "train.num_threads": 1}
                 one = _with_steps(path, changes, steps, split)
-                planned.setdefault(without_placement(one), PlannedRun(path.stem, one))
+                planned.setdefault(without_placement(one), PlannedRun(name_of_config(path), one))
     return list(planned.values())
 
 
