@@ -10,19 +10,25 @@ from tyro.conf import Positional, arg
 
 from metarl.cli.common import RUN, images_from, no_overrides
 from metarl.cli.training import choose_renderer, resume
+from metarl.config import files as settings
 from metarl.errors import UserError
+
+ITERATIONS = "train.iterations"  # the one setting that may change
 
 
 @dataclass
 class Resume:
-    """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none."""
+    """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none.
+
+    metarl resume maml_point --train.iterations 200     extend a run, finished or not, to 200 iterations in all
+    """
 
     run: Annotated[Positional[str], arg(help=RUN, metavar="RUN")]
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        no_overrides(overrides)
+        no_overrides({key: value for key, value in overrides.items() if key != ITERATIONS})
         from metarl.distributed.process_group import process_group
         from metarl.runs import folder as runs
 
@@ -33,4 +39,5 @@ class Resume:
             run = runs.Run(Path(ranks.broadcast(found.encode()).decode()))
             images_from(self.data, run.config)
             choose_renderer(run.config)
-            return resume(run, run.config, ranks)
+            config = settings.load(run.path / "config.yaml", overrides) if overrides else run.config
+            return resume(run, config, ranks)

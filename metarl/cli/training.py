@@ -63,6 +63,7 @@ def _check_same(config: Config, ranks: Ranks) -> None:
 def resume(run: Run | None, config: Config, ranks: Ranks) -> int:
     """Resume from the newest checkpoint of a run, which only the first of several processes has to know."""
     from metarl.runs import checkpoint
+    from metarl.runs.extension import check_not_shorter, finished
     from metarl.training.loop import train
     from metarl.training.make import make_trainer
 
@@ -72,12 +73,29 @@ def resume(run: Run | None, config: Config, ranks: Ranks) -> int:
         state = checkpoint.newest(run.checkpoints)
     saved_placement = json.loads(ranks.broadcast(json.dumps(run.saved_placement if run else None).encode()))
     trainer = make_trainer(config, state, saved_placement=saved_placement, ranks=ranks)
+    check_not_shorter(config, trainer.iteration)
+    if trainer.iteration == config.train.iterations:
+        if run:
+            console.print(finished(trainer.iteration, run.path), soft_wrap=True, highlight=False)
+        return 0
     run = run if ranks.is_first else None
     if run:
+        if config != run.config:
+            _extend(run, config, trainer.iteration)
         run.keep_records_until(trainer.iteration)
         where = f"resuming {run.path} at iteration {trainer.iteration}\n{trainer.placement}{ranks}"
         console.print(where, soft_wrap=True, highlight=False)
     return 0 if train(run, trainer, console, _video(run, config)) else INTERRUPTED
+
+
+def _extend(run: Run, config: Config, done: int) -> None:
+    """Store that a run is to have another number of iterations, and say what that does to its rates."""
+    from metarl.runs.extension import extend, rate_after_extension
+
+    said = rate_after_extension(config, run.config.train.iterations, done)
+    extend(run, config)
+    if said:
+        console.print(said, soft_wrap=True, highlight=False)
 
 
 def _video(run: Run | None, config: Config) -> Video | None:

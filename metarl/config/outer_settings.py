@@ -70,6 +70,11 @@ class OuterSettings(Record):
         """Weight of the KL to the policy that sampled."""
         return 0.0
 
+    @property
+    def anneals(self) -> bool:
+        """Whether a rate falls over the whole training, so that a step depends on the number of iterations."""
+        return False
+
     def check(self, parts: int, what: str, predicts_value: bool, learner: str) -> None:
         """Raise ValueError for what does not fit a learner with so many parts to draw minibatches from."""
 

@@ -29,6 +29,10 @@ class Settings(OuterSettings):
     lr_halve_every: Annotated[int, Field(ge=0, le=10**9)] = 0
     lr_anneal: bool = False
 
+    @property
+    def anneals(self) -> bool:
+        return self.lr_anneal
+
     def build(self, context: OuterContext) -> Gradient:
         from agents.learner import device_of
         from metarl.training.outer import Gradient

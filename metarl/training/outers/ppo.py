@@ -38,6 +38,10 @@ class Settings(OuterSettings):
     lr_anneal: bool = False
 
     @property
+    def anneals(self) -> bool:
+        return self.lr_anneal
+
+    @property
     def penalty_coef(self) -> float:
         return self.kl_coef
 

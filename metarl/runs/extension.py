@@ -1,0 +1,67 @@
+"""A run that is to have more iterations than it was started for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metarl.config import files as settings
+from metarl.config.experiment import Config
+from metarl.config.plugins import resume_command
+from metarl.errors import UserError
+from metarl.runs.folder import Run
+from metarl.system.files import atomic_write, read_regular_file
+
+MAX_COMMANDS = 2**20  # bytes of command.txt; chosen
+
+
+def check_not_shorter(config: Config, done: int) -> None:
+    """Raise UserError where a run has done more iterations already than this config asks for."""
+    total = config.train.iterations
+    if total < done:
+        raise UserError(
+            f"--train.iterations is {total}, but the run has done {done} already: give more than {done}, or train "
+            "another run"
+        )
+
+
+def finished(done: int, path: Path) -> str:
+    """That a run is finished, and how to extend it."""
+    return f"{path} is finished, it has done all of its {done} iterations; to extend it: {_command(path, 2 * done)}"
+
+
+def extend(run: Run, config: Config) -> None:
+    """Store the new number of iterations with the settings of a run, and the command that asked for it.
+
+    Raises UserError where the folder cannot be written.
+    """
+    command = _command(run.path, config.train.iterations)
+    try:
+        atomic_write(run.path / "command.txt", f"{_commands(run.path / 'command.txt')}{command}\n")
+        atomic_write(run.path / "config.yaml", settings.dump(config))
+    except OSError as error:
+        raise UserError(f"{run.path} could not be written: {error.strerror}") from None
+    vars(run).pop("config", None)  # which it keeps once it has read it
+
+
+def _command(path: Path, iterations: int) -> str:
+    return f"{resume_command(path)} --train.iterations {iterations}"
+
+
+def _commands(path: Path) -> str:
+    """What is there so far; empty where it cannot be read."""
+    try:
+        return read_regular_file(path, MAX_COMMANDS).decode(errors="replace")
+    except (OSError, ValueError):
+        return ""
+
+
+def rate_after_extension(config: Config, before: int, done: int) -> str:
+    """What becomes of a rate that falls over the whole training; empty where none does."""
+    total = config.train.iterations
+    if not config.outer.anneals or before == total:
+        return ""
+    old, new = (f"{max(1 - done / n, 0):.2g}" for n in (before, total))
+    return (
+        f"outer.lr_anneal: the rate falls to 0 over {total} iterations now, so here it goes from {old} to {new} of "
+        f"outer.outer_lr; the result is not that of a training over {total} iterations from the start"
+    )
