@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envs.registry import nearest
 
-__all__ = ["DivergedError", "UserError", "nearest"]
+__all__ = ["DivergedError", "UserError", "nearest", "refused_by_system"]
 
 MAX_LENGTH = 2000  # characters
 
@@ -23,3 +23,15 @@ class DivergedError(UserError):
     """Training diverged."""
 
     exit_code = 3
+
+
+def refused_by_system(error: OSError) -> str:
+    """What the system did not allow: a full disk, a folder that is read-only, a file that is somebody else's."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        return f"a file could not be read or written: {reason}"
+    return f"{_text(error.filename)} could not be read or written: {reason}"
+
+
+def _text(path: object) -> str:
+    return path.decode(errors="replace") if isinstance(path, bytes) else str(path)

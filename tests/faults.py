@@ -97,6 +97,11 @@ def digest(trainer: Trainer) -> str:
     return sums.hexdigest()
 
 
+def writes(mode: object, flags: int) -> bool:
+    """Whether a file that is opened can be changed."""
+    return mode not in ("r", "rb") if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+
 def call_before_file_operations(fault: Fault) -> None:
     """Call `fault` before every file operation below the working directory."""
     here = os.getcwd()
@@ -112,8 +117,7 @@ def call_before_file_operations(fault: Fault) -> None:
                 mine = os.path.abspath(os.fsdecode(path)).startswith(here) and not os.fsdecode(path).endswith("end")
             finally:
                 inside[0] = False
-            writes = event != "open" or not isinstance(arguments[1], str) or arguments[1] not in ("r", "rb")
-            if mine and writes:
+            if mine and (event != "open" or writes(*arguments[1:])):
                 fault(event)
 
     sync = os.fsync

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from metarl.analysis.estimators import COUNTS, HORIZONS, RATE, EstimatorErrors
+from metarl.system.files import atomic_file
 
 COLORS = {"loglik": "C3", "lvc": "C0", "dice": "C1", "emaml": "C2", "first_order": "C7"}
 
@@ -33,7 +34,8 @@ def plot(errors: EstimatorErrors, path: Path) -> None:
     for name, row in errors.bare.items():
         _line(axes[1, 0], HORIZONS, [m.deviation for m in row], name, ":")
     axes[1, 0].set_title("dotted: without a baseline", fontsize=9)
-    figure.savefig(path, dpi=130)
+    with atomic_file(path) as file:
+        figure.savefig(file, dpi=130, format=path.suffix[1:])
     plt.close(figure)
 
 

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 
 from agents.optimization.analysis import law
 from metarl.analysis.gradients import NAMES, Analysis
+from metarl.system.files import atomic_file
 
 SIZES = {"maml": 9, "fomaml": 6, "reptile": 3}  # of markers
 COLORS = {"maml": "C0", "fomaml": "C1", "reptile": "C2"}
@@ -28,7 +29,8 @@ def plot(analysis: Analysis, path: Path) -> None:
     _plot_coefficients(left, analysis)
     _plot_residuals(right, analysis)
     figure.suptitle(analysis.headline)
-    figure.savefig(path, dpi=130)
+    with atomic_file(path) as file:
+        figure.savefig(file, dpi=130, format=path.suffix[1:])
     plt.close(figure)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -77,8 +78,9 @@ class Analyse:
         images_from(self.data, subject.config)
         with console.status("differentiating"):
             analysis = analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
-        gradient_plots.plot(analysis, out)
-        self._tell(analysis.to_json(), gradient_tables.tables(analysis), out)
+        self._tell(
+            analysis.to_json(), gradient_tables.tables(analysis), out, lambda: gradient_plots.plot(analysis, out)
+        )
         return 0
 
     def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
@@ -91,14 +93,16 @@ class Analyse:
 
         with console.status("enumerating every episode"):
             errors = estimators.measure(self.tasks, self.seed)
-        estimator_plots.plot(errors, out)
-        self._tell(errors.to_json(), estimators.tables(errors), out)
+        self._tell(errors.to_json(), estimators.tables(errors), out, lambda: estimator_plots.plot(errors, out))
         return 0
 
-    def _tell(self, as_json: Any, tables: list[TextTable], out: Path) -> None:
+    def _tell(self, as_json: Any, tables: list[TextTable], out: Path, draw: Callable[[], None]) -> None:
+        """Print the result, then draw it, which a full disk may prevent."""
         if self.json:
             print(json.dumps(as_json, indent=1))
-            return
-        for table in tables:
-            console.print(table.to_terminal())
-        console.print(f"wrote {out}", soft_wrap=True)
+        else:
+            for table in tables:
+                console.print(table.to_terminal())
+        draw()
+        if not self.json:
+            console.print(f"wrote {out}", soft_wrap=True)

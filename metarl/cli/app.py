@@ -27,7 +27,7 @@ from metarl.cli.train import Train
 from metarl.config import files as settings
 from metarl.config import plugins
 from metarl.distributed.launch import is_secondary_rank, rank_and_size
-from metarl.errors import DivergedError, UserError, nearest
+from metarl.errors import DivergedError, UserError, nearest, refused_by_system
 from metarl.system import rendering
 from metarl.system.allocator import keep_freed_memory
 
@@ -56,7 +56,9 @@ CONFIGURED = ("train", "submit", "study", "quickstart")  # what takes settings o
 def main(words: list[str] | None = None) -> None:
     """Run one command; exit codes: 0 done, 2 a mistake of the user, 3 training diverged, 4 stopped and saved."""
     try:
-        sys.exit(_run(sys.argv[1:] if words is None else words))
+        code = _run(sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+        sys.exit(code)
     except (UserError, PluginError) as error:
         if not (
             is_secondary_rank() and isinstance(error, DivergedError)
@@ -67,12 +69,25 @@ def main(words: list[str] | None = None) -> None:
         print("error: interrupted", file=sys.stderr)
         _leave(130)
     except BrokenPipeError:
+        _say_no_more()
         _leave(1)
+    except OSError as error:
+        print(f"error: {_who()}{UserError(refused_by_system(error))}", file=sys.stderr)
+        _say_no_more()
+        _leave(UserError.exit_code)
     except Exception:
         if rank_and_size() is None:
             raise
         traceback.print_exc()
         _leave(1)
+
+
+def _say_no_more() -> None:
+    """What could not be printed is not tried again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _who() -> str:

@@ -87,6 +87,8 @@ def writable(path: Path, suffixes: tuple[str, ...]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
+        if not is_new and not path.is_file():
+            raise UserError(f"{path} is there and is not a file: give another name with --out")
         path.open("ab").close()
         if is_new:
             path.unlink()

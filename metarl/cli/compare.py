@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from metarl.cli.common import Split, console, images_from, no_overrides, within, writable
-from metarl.errors import UserError
+from metarl.errors import UserError, refused_by_system
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
+from metarl.system.files import atomic_write
 
 if TYPE_CHECKING:
     from metarl.evaluation.evaluator import Options
@@ -99,9 +100,10 @@ class Compare:
         if self.out and self.out.suffix == ".html":
             raise UserError("--out as HTML is for robots: of images give a file that ends in .md")
         images_from(self.data, found[0].config)
+        problems: list[str] = []
         with console.status("evaluating"):
-            rows = compare_classifiers(found, self.options())
-        self._tell(comparison_tables(rows), [row.to_json() for row in rows])
+            rows = compare_classifiers(found, self.options()._replace(warn=problems.append))
+        self._tell(comparison_tables(rows), [row.to_json() for row in rows], problems)
         return 0
 
     def options(self) -> Options:
@@ -119,15 +121,21 @@ class Compare:
             bn=self.bn,
         )
 
-    def _tell(self, tables: list[TextTable], as_json: Any) -> None:
+    def _tell(self, tables: list[TextTable], as_json: Any, problems: list[str]) -> None:
+        """Print the result, then raise UserError with the first of what could not be written."""
         if self.out and self.out.suffix == ".md":
-            self.out.write_text("\n".join(t.to_markdown() for t in tables))
+            try:
+                atomic_write(self.out, "\n".join(t.to_markdown() for t in tables))
+            except OSError as error:
+                problems.insert(0, refused_by_system(error))
         if self.json:
             print(json.dumps(as_json, indent=1))
-            return
-        for table in tables:
-            console.print(table.to_terminal())
-        if self.out:
+        else:
+            for table in tables:
+                console.print(table.to_terminal())
+        if problems:
+            raise UserError(problems[0])
+        if self.out and not self.json:
             console.print(f"wrote {self.out}", soft_wrap=True)
 
 
@@ -137,15 +145,20 @@ def compare_policies(found: list[Run], options: Compare, command: str) -> int:
     from metarl.reporting import comparison_tables
     from metarl.reporting import html as report
 
+    problems: list[str] = []
     with console.status("evaluating") as status:
         comparisons = compare_runs(
             found,
-            options.options(),
+            options.options()._replace(warn=problems.append),
             at=options.report_at,
             fine_tune=options.fine_tune,
             tell=lambda what: status.update(f"evaluating {what}"),
         )
         if options.out and options.out.suffix == ".html":
-            report.write(options.out, comparisons, found, command, options.videos, lambda what: status.update(what))
-    options._tell([t for c in comparisons for t in comparison_tables.tables(c)], [c.to_json() for c in comparisons])
+            try:
+                report.write(options.out, comparisons, found, command, options.videos, lambda what: status.update(what))
+            except OSError as error:
+                problems.insert(0, refused_by_system(error))
+    tables = [table for c in comparisons for table in comparison_tables.tables(c)]
+    options._tell(tables, [c.to_json() for c in comparisons], problems)
     return 0

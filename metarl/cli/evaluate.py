@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from metarl.cli.common import RunArg, Split, console, images_from, no_overrides, positive, within
+from metarl.errors import UserError, refused_by_system
 from metarl.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -59,20 +60,26 @@ class Evaluate:
 
         run, *others = [runs.find(name) for name in (self.run, *self.against)]
         images_from(self.data, run.config)
-        evaluator, options = evaluator_of(run.config, self.lake), self._options(run)
+        problems: list[str] = []
+        evaluator, options = evaluator_of(run.config, self.lake), self._options(run)._replace(warn=problems.append)
         evaluator.check([run, *others], options)
         with console.status("evaluating") as status:
             results = evaluator.evaluate_all([run, *others], options, lambda name: status.update(f"evaluating {name}"))
         written = [] if run.config.tasks.is_supervised else [run.path / results[0].file_name]
         if written:
-            written.append(self._plot(run, evaluator.family, results))
+            try:
+                written.append(self._plot(run, evaluator.family, results))
+            except OSError as error:
+                problems.append(refused_by_system(error))
         if self.json:
             print(json.dumps(evaluator.to_json(results), indent=1))
-            return 0
-        for table in evaluator.tables(results):
-            console.print(table.to_terminal())
-        for path in written:
-            console.print(f"wrote {path}", soft_wrap=True)
+        else:
+            for table in evaluator.tables(results):
+                console.print(table.to_terminal())
+            for path in filter(Path.is_file, written):
+                console.print(f"wrote {path}", soft_wrap=True)
+        if problems:
+            raise UserError(problems[0])
         return 0
 
     def _options(self, run: Run) -> Options:

@@ -17,7 +17,6 @@ from envs.robots.registry import ROBOTS
 from envs.variations.registry import VARIATIONS
 from metarl.cli.common import console, no_overrides
 from metarl.config import files as settings
-from metarl.errors import UserError
 from metarl.runs.folder import Run
 
 
@@ -62,11 +61,11 @@ def _first_comment(path: Path) -> str:
 
 
 def _progress_of(run: Run) -> str:
-    try:
-        last = run.records()[-1]
-    except (UserError, IndexError):
+    last = run.last_record()
+    if last is None:
         return "no finished iteration"
-    if "return_before" not in last:
-        return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M examples, loss {last['loss']:.3f}"
-    reached = last.get("return_after", last["return_before"])
-    return f"iteration {last['iteration']}, {last['env_steps'] / 1e6:.1f} M steps, return {reached:.0f}"
+    done, steps = f"iteration {last['iteration']:.0f}", f"{last['env_steps'] / 1e6:.1f} M"
+    if "return_before" in last:
+        reached = last.get("return_after", last["return_before"])
+        return f"{done}, {steps} steps, return {reached:.0f}"
+    return f"{done}, {steps} examples" + (f", loss {last['loss']:.3f}" if "loss" in last else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from metarl import __version__
@@ -61,15 +62,23 @@ def _check_same(config: Config, ranks: Ranks) -> None:
 
 
 def resume(run: Run | None, config: Config, ranks: Ranks) -> int:
-    """Resume from the newest checkpoint of a run, which only the first of several processes has to know."""
+    """Resume from the newest checkpoint of a run, which only the first of several processes has to know.
+
+    The run is locked before anything in its folder is touched.
+    """
+    _check_same(config, ranks)
+    with run.locked() if run and ranks.is_first else nullcontext():
+        return _resume(run, config, ranks)
+
+
+def _resume(run: Run | None, config: Config, ranks: Ranks) -> int:
     from metarl.runs import checkpoint
     from metarl.runs.extension import check_not_shorter, finished
     from metarl.training.loop import train
     from metarl.training.make import make_trainer
 
-    _check_same(config, ranks)
     state = None
-    if run and ranks.is_first and any(run.checkpoints.glob("iteration_*")):
+    if run and ranks.is_first and run.has_checkpoints:
         state = checkpoint.newest(run.checkpoints)
     saved_placement = json.loads(ranks.broadcast(json.dumps(run.saved_placement if run else None).encode()))
     trainer = make_trainer(config, state, saved_placement=saved_placement, ranks=ranks)

@@ -13,8 +13,9 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation import classification
 from metarl.evaluation.classification import Accuracy, calibrate, with_statistics
-from metarl.evaluation.evaluator import UNREADABLE, Options, SupervisedEvaluator, read_stored
+from metarl.evaluation.evaluator import Options, SupervisedEvaluator
 from metarl.evaluation.sampling import check_split, seeded
+from metarl.evaluation.stored import conform, read_result
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
@@ -42,8 +43,8 @@ class AccuracyResult(NamedTuple):
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> AccuracyResult:
-        """The inverse of `to_json`. Raises KeyError or TypeError for what another version wrote."""
-        return cls(**{**stored, **{k: [Accuracy(**r) for r in stored[k]] for k in ("results", "presentations")}})
+        """The inverse of `to_json`. Raises ValueError for what another version wrote, and for what cannot be."""
+        return conform(cls, stored)
 
     @property
     def file_name(self) -> str:
@@ -90,10 +91,17 @@ class AccuracyEvaluator(SupervisedEvaluator[AccuracyResult]):
         shapes = _shapes(learner, run.config, options)
         iteration, count = checkpoint.selected_iteration(run), self.count(options)
         name = _file_name(options.split, iteration, learner.bn, shapes, count, options.seed)
-        try:
-            return AccuracyResult.from_json(read_stored(run.path / name))
-        except UNREADABLE:
-            return None
+        times = PRESENTATIONS if isinstance(learner, Stream) else 0
+
+        def made(found: Any) -> AccuracyResult:
+            result = AccuracyResult.from_json(found)
+            if [(r.way, r.shot) for r in result.results] != shapes or len(result.presentations) != times:
+                raise ValueError(f"its accuracies are not of {shapes}, or not at {times} presentations")
+            if (result.iteration, result.split, result.seed) != (iteration, options.split, options.seed):
+                raise ValueError("it is of another evaluation than its name says")
+            return result._replace(run=run.name)
+
+        return read_result(run, name, made)
 
     def tables(self, results: Sequence[AccuracyResult]) -> list[TextTable]:
         streams = [r for r in results if r.presentations]

@@ -16,8 +16,9 @@ from metarl.evaluation import fine_tuning
 from metarl.evaluation.adaptation_curve import AdaptationResult, evaluate_adaptation
 from metarl.evaluation.adaptation_evaluation import PROTOCOL, Evaluation
 from metarl.evaluation.adaptation_tables import adaptation_table, summary
-from metarl.evaluation.evaluator import MAX_EPISODES, UNREADABLE, Evaluator, Options, Start, read_stored
+from metarl.evaluation.evaluator import MAX_EPISODES, Evaluator, Options, Start
 from metarl.evaluation.sampling import sample_tasks, seeded
+from metarl.evaluation.stored import read_results
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
@@ -91,16 +92,14 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             "iteration": checkpoint.selected_iteration(run),
         }
         count = options.num_tasks or self.num_tasks
-        for path in sorted(run.path.glob(f"evaluation_{options.split}_*.json")):
-            try:
-                stored = Evaluation.from_json(read_stored(path))
-                same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
-            except UNREADABLE:
+        for stored in read_results(run, rf"evaluation_{options.split}_.*\.json", Evaluation.from_json):
+            same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
+            if not same or not set(self.family.descriptor_names) <= stored.tasks[0].keys():
                 continue
-            if same and stored.after == (0,):
-                return stored
-            if same and set(options.after) <= set(stored.after):
-                return stored.only_after({*options.after, stored.trained_after})
+            if stored.after == (0,):
+                return stored._replace(run=run.name)
+            if set(options.after) <= set(stored.after):
+                return stored._replace(run=run.name).only_after({*options.after, stored.trained_after})
         return None
 
     def tables(self, results: Sequence[Evaluation]) -> list[TextTable]:

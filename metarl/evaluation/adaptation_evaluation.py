@@ -5,11 +5,15 @@ Axes: `B` numbers of adaptation episodes, `N` tasks.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from metarl.runs.stored import Count, Finite, Stored, Text, checked
+
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PROTOCOL = 2  # of the evaluation; stored results of another one are not used
 
 
@@ -46,12 +50,13 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Evaluation:
-        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what another version wrote."""
+        """The inverse of `to_json`. Raises ValueError for what another version wrote, and for what cannot be."""
         if "trials" in stored:  # its name in version 0.11
             stored = {"repeats" if k == "trials" else k: v for k, v in stored.items()}
-        tables = {k: np.array(stored[k], dtype=np.float64) for k in ("returns", "greedy")}
-        tuples = {k: tuple(stored[k]) for k in ("after", "adapting_ms")}
-        return cls(**{**stored, **tables, **tuples})
+        found = checked(StoredEvaluation, stored)
+        tables = {k: np.array(getattr(found, k), dtype=np.float64) for k in ("returns", "greedy")}
+        tuples = {k: tuple(getattr(found, k)) for k in ("after", "adapting_ms")}
+        return cls(**{**dict(found), **tables, **tuples})
 
     @property
     def adapted(self) -> int:
@@ -70,6 +75,43 @@ class Evaluation(NamedTuple):
         rows = [i for i, k in enumerate(self.after) if k in wanted]
         after, adapting_ms = tuple(self.after[i] for i in rows), tuple(self.adapting_ms[i] for i in rows)
         return self._replace(after=after, adapting_ms=adapting_ms, returns=self.returns[rows], greedy=self.greedy[rows])
+
+
+class StoredEvaluation(Stored):
+    """The same as JSON, with NaN as null."""
+
+    run: Text
+    learner: Text
+    split: Text
+    seed: Count
+    repeats: Count
+    iteration: Count
+    env_steps: Count
+    minutes: Size
+    tasks: Annotated[list[dict[Text, Finite]], Field(min_length=1)]
+    after: Annotated[list[Count], Field(min_length=1)]
+    trained_after: Count
+    returns: list[list[Finite | None]]
+    greedy: list[list[Finite | None]]
+    adapting_ms: list[Size]
+    diverged: Annotated[float, Field(ge=0, le=1)]
+    chosen: Text
+    protocol: Count
+    simulator: Literal["cpu", "gpu"] = "cpu"
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Self:
+        for name in ("returns", "greedy"):
+            rows = getattr(self, name)
+            if [len(row) for row in rows] != [len(self.tasks)] * len(self.after):
+                raise ValueError(f"{name} are not of {len(self.after)} x {len(self.tasks)} numbers")
+        if len(self.adapting_ms) != len(self.after):
+            raise ValueError("adapting_ms are not as many as after")
+        if self.after != sorted({*self.after, self.trained_after}):
+            raise ValueError("after is not in order, or lacks trained_after")
+        if any(task.keys() != self.tasks[0].keys() for task in self.tasks):
+            raise ValueError("tasks do not have the same numbers")
+        return self
 
 
 def _rows(returns: NDArray[np.float64]) -> list[list[float | None]]:

@@ -17,7 +17,6 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
-from metarl.system.files import atomic_write
 from metarl.training.build import build_family
 from metarl.training.placement import CPU, Placement
 
@@ -38,6 +37,7 @@ class Options(NamedTuple):
     joint training in each task; placement, what simulates and where networks are.
     Of image classifiers: ways, by default 5 and 20, or the one of a learner with a fixed last layer; shots; bn, the
     statistics of batch normalisation, by default the config's; lake, Lake's one-shot trials in place of all these.
+    warn: is told of results that could not be stored.
     """
 
     split: str = "test"
@@ -51,6 +51,7 @@ class Options(NamedTuple):
     shots: tuple[int, ...] = SHOTS
     bn: str | None = None
     lake: bool = False
+    warn: Callable[[str], None] = log.warning
 
 
 class Result(Protocol):
@@ -110,16 +111,16 @@ class Evaluator(ABC, Generic[R]):
         """The same as JSON."""
         return [result.to_json() for result in results]
 
-    def store(self, run: Run, result: R) -> Path:
+    def store(self, run: Run, result: R, warn: Callable[[str], None] = log.warning) -> Path:
         """Write a result into its run folder, atomically; the same evaluation gives the same file.
 
-        A folder that cannot be written is a warning: the result itself is there.
+        `warn` is told where it cannot be written: the result itself is there.
         """
         path = run.path / result.file_name
         try:
-            atomic_write(path, json.dumps(result.to_json(), indent=1, allow_nan=False))
+            run.write(result.file_name, json.dumps(result.to_json(), indent=1, allow_nan=False))
         except OSError as error:
-            log.warning("%s could not be stored: %s", path, error.strerror or error)
+            warn(f"{path} could not be stored: {error.strerror or error}")
         return path
 
     def evaluate_all(self, runs: Sequence[Run], options: Options, tell: Callable[[str], None]) -> list[R]:
@@ -128,7 +129,7 @@ class Evaluator(ABC, Generic[R]):
         for i, run in enumerate(runs):
             tell(run.name)
             results.append(self.evaluate(run, options._replace(fine_tune=None) if i else options))
-            self.store(run, results[-1])
+            self.store(run, results[-1], options.warn)
         return results
 
     def stored_or_evaluated(self, run: Run, options: Options) -> R:
@@ -136,7 +137,7 @@ class Evaluator(ABC, Generic[R]):
         result = self.find_stored(run, options)
         if result is None:
             result = self.evaluate(run, options)
-            self.store(run, result)
+            self.store(run, result, options.warn)
         return result
 
 
@@ -152,15 +153,3 @@ class SupervisedEvaluator(Evaluator[R]):
     def count(self, options: Options) -> int:
         """How many tasks."""
         return options.num_tasks or self.num_tasks
-
-
-def read_stored(path: Path) -> Any:
-    """The JSON of a result; None where there is none, or where it cannot be read."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
-"""What making a result out of such JSON raises where another version wrote it."""

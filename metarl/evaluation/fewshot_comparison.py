@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from metarl.evaluation.evaluator import Options
 from metarl.evaluation.published import Published, Shape
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
+from metarl.runs.records import Record
 
 
 class Row(NamedTuple):
@@ -88,7 +90,7 @@ def _row(group: list[Run], options: Options) -> Row:
         options = options._replace(ways=(tasks.way,))
     results = [AccuracyEvaluator(config).stored_or_evaluated(run, options) for run in group]
     check_same_iteration(group, [r.iteration for r in results])
-    last = [run.records()[-1] for run in group]
+    last = [_last_record(run) for run in group]
     first, name = results[0], config.learner.published_name
     return Row(
         group[0].title,
@@ -98,11 +100,18 @@ def _row(group: list[Run], options: Options) -> Row:
         [run.config.seed for run in group],
         first.iteration,
         int(last[0]["env_steps"]),
-        sum(r["seconds"] for r in last) / len(last) / 60,
+        sum(r.get("seconds", math.nan) for r in last) / len(last) / 60,
         {(a.way, a.shot): [r.results[i] for r in results] for i, a in enumerate(first.results)},
         {a.shot: [r.presentations[i] for r in results] for i, a in enumerate(first.presentations)},
         published.find(tasks.data_name, name, first.results[0].bn),
     )
+
+
+def _last_record(run: Run) -> Record:
+    last = run.last_record()
+    if last is None:
+        raise UserError(f"{run.path} has not finished an iteration: there is nothing to compare")
+    return last
 
 
 def comparison_tables(rows: list[Row]) -> list[TextTable]:

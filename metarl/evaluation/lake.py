@@ -19,10 +19,11 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.accuracy import calibrated, images_of
 from metarl.evaluation.classification import learner_of, predict, with_statistics, with_way
-from metarl.evaluation.evaluator import SHOTS, UNREADABLE, Options, SupervisedEvaluator, read_stored
+from metarl.evaluation.evaluator import SHOTS, Options, SupervisedEvaluator
 from metarl.evaluation.published import LAKE
 from metarl.evaluation.sampling import seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.stored import conform, read_result
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
@@ -57,6 +58,14 @@ class OneShot(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         trials = WAY * len(self.right)
         return {**self._asdict(), "total": self.total, "trials": trials, "percent": self.percent.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> OneShot:
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what cannot be."""
+        result = conform(cls, {field: stored[field] for field in cls._fields})
+        if len(result.right) != WAY or not all(0 <= r <= WAY for r in result.right):
+            raise ValueError(f"right are not {WAY} numbers of 0 to {WAY}")
+        return result
 
 
 def _file_name(iteration: int, bn: str, seed: int) -> str:
@@ -97,11 +106,7 @@ class LakeEvaluator(SupervisedEvaluator[OneShot]):
     def find_stored(self, run: Run, options: Options) -> OneShot | None:
         learner = with_statistics(learner_of(run.config), options.bn)
         name = _file_name(checkpoint.selected_iteration(run), learner.bn, options.seed)
-        try:
-            stored = read_stored(run.path / name)
-            return OneShot(**{field: stored[field] for field in OneShot._fields})
-        except UNREADABLE:
-            return None
+        return read_result(run, name, lambda found: OneShot.from_json(found)._replace(run=run.name))
 
     def tables(self, results: Sequence[OneShot]) -> list[TextTable]:
         """A row for each training run."""

@@ -13,9 +13,10 @@ from agents.learner import Learner, Params
 from agents.objectives import mse
 from envs.core import Examples
 from envs.task_settings import ON_THREADS
-from metarl.evaluation.evaluator import UNREADABLE, Options, SupervisedEvaluator, read_stored
+from metarl.evaluation.evaluator import Options, SupervisedEvaluator
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.stored import read_result
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
@@ -69,18 +70,21 @@ class RegressionEvaluator(SupervisedEvaluator[RegressionResult]):
     def find_stored(self, run: Run, options: Options) -> RegressionResult | None:
         iteration, count = checkpoint.selected_iteration(run), self.count(options)
         wanted = RegressionResult(run.name, iteration, options.split, options.seed, count, {})
-        try:
-            stored = read_stored(run.path / wanted.file_name)
-            errors = {int(s): {int(k): Estimate.from_json(e) for k, e in row.items()} for s, row in stored.items()}
-        except UNREADABLE:
-            return None
-        return wanted._replace(errors=errors)
+        return read_result(run, wanted.file_name, lambda found: wanted._replace(errors=_errors_of(found)))
 
     def tables(self, results: Sequence[RegressionResult]) -> list[TextTable]:
         return [_table(result) for result in results]
 
 
 EVALUATOR = RegressionEvaluator
+
+
+def _errors_of(stored: dict[str, Any]) -> Errors:
+    """The inverse of `RegressionResult.to_json`. Raises ValueError or AttributeError for what cannot be."""
+    errors = {int(s): {int(k): Estimate.from_json(e) for k, e in row.items()} for s, row in stored.items()}
+    if tuple(errors) != SHOTS or not all(tuple(row) in (STEPS, STEPS[:2]) for row in errors.values()):
+        raise ValueError(f"its errors are not of {SHOTS} points")
+    return errors
 
 
 def _squared_error(learner: Learner[Any], theta: Params, steps: int, support: Examples, query: Examples) -> Estimate:

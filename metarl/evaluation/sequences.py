@@ -12,9 +12,10 @@ from agents.learner import Learner, Params
 from agents.objectives import bits
 from envs.core import Examples
 from envs.fewshot.copying import Copying, count_wrong_bits
-from metarl.evaluation.evaluator import UNREADABLE, Options, SupervisedEvaluator, read_stored
+from metarl.evaluation.evaluator import Options, SupervisedEvaluator
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.stored import conform, read_result
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
@@ -36,9 +37,9 @@ class CopyErrors(NamedTuple):
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> CopyErrors:
-        """The inverse of `to_json`. Raises KeyError or TypeError for what another version wrote."""
-        estimates = {k: Estimate.from_json(stored[k]) for k in ("cost", "wrong")}
-        return cls(**{**stored, **estimates})
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what cannot be."""
+        cost, wrong = (Estimate.from_json(stored[k]) for k in ("cost", "wrong"))
+        return cls(conform(int, stored["length"]), conform(int, stored["repeats"]), cost, wrong)
 
 
 class CopyResult(NamedTuple):
@@ -79,11 +80,14 @@ class SequencesEvaluator(SupervisedEvaluator[CopyResult]):
 
     def find_stored(self, run: Run, options: Options) -> CopyResult | None:
         wanted = self._result(run, options, checkpoint.selected_iteration(run))
-        try:
-            stored = read_stored(run.path / wanted.file_name)
-            return wanted._replace(lengths=[CopyErrors.from_json(row) for row in stored])
-        except UNREADABLE:
-            return None
+
+        def made(found: Any) -> CopyResult:
+            result = wanted._replace(lengths=[CopyErrors.from_json(row) for row in found])
+            if [row.length for row in result.lengths] != lengths_of(self._tasks.length):
+                raise ValueError("its errors are of other lengths")
+            return result
+
+        return read_result(run, wanted.file_name, made)
 
     def tables(self, results: Sequence[CopyResult]) -> list[TextTable]:
         return [_table(result) for result in results]

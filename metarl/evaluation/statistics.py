@@ -47,8 +47,10 @@ class Estimate(NamedTuple):
 
     @classmethod
     def from_json(cls, stored: dict[str, float | None]) -> Estimate:
-        """The inverse of `to_json`."""
-        return cls(**{k: float("nan") if v is None else v for k, v in stored.items()})
+        """The inverse of `to_json`. Raises ValueError or AttributeError for what is none."""
+        if stored.keys() != set(cls._fields) or not all(v is None or type(v) in (int, float) for v in stored.values()):
+            raise ValueError("an estimate has a value, a low and a high end")
+        return cls(**{k: float("nan") if v is None else float(v) for k, v in stored.items()})
 
 
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))

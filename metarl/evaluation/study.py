@@ -15,6 +15,7 @@ from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.runs.folder import Run
 from metarl.runs.names import name_of_config
+from metarl.runs.order import runs_in
 from metarl.training.build import build_family, build_learner
 
 
@@ -90,8 +91,7 @@ def steps_of_an_iteration(config: Config, split: str) -> int:
 def find_run(planned: PlannedRun) -> Run | None:
     """The run of the same config that has the most iterations, wherever it was computed."""
     same = without_placement(planned.config)
-    paths = sorted((runs.ROOT / planned.name).glob("*/config.yaml"))
-    known = [run for run in (Run(path.parent) for path in paths) if _has_config(run, same)]
+    known = [run for run in map(Run, runs_in(runs.ROOT / planned.name)) if _has_config(run, same)]
     return max(known, key=iterations_of, default=None)
 
 

@@ -21,6 +21,7 @@ from metarl.evaluation.study import PlannedRun, find_run, iterations_of
 from metarl.runs import folder as runs
 from metarl.runs.folder import Run
 
+LOG = "log.txt"  # of a run
 PAUSE = 0.5  # s between two looks at the processes
 COLUMNS = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -156,8 +157,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool) -> Job:
-    """Start `metarl` with these words on one core; what it prints is appended to the run's log.txt."""
-    with (run.path / "log.txt").open("ab") as log:
+    """Start `metarl` with these words on one core; what it prints is appended to the run's log.txt.
+
+    Raises UserError, before anything is written, for the training of a run that another process trains.
+    """
+    if not evaluates:
+        with run.locked():
+            pass
+    with run.appended(LOG) as log:
         command = [sys.executable, "-m", "metarl", *words, *plugins.as_options()]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -167,6 +174,5 @@ def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool) 
 def _check_exit_code(job: Job) -> None:
     """Raise UserError unless it ended well or diverged."""
     if job.process.returncode not in (0, DivergedError.exit_code):
-        log = (job.run.path / "log.txt").read_text().splitlines()
-        last = log[-1] if log else "its log is empty"
+        last = job.run.last_line(LOG) or "its log is empty"
         raise UserError(f"{job.run.path} ended with exit code {job.process.returncode}: {last}")

@@ -19,6 +19,7 @@ from metarl.reporting.plots import plot_comparison, plot_trainings
 from metarl.reporting.plots.figures import Target
 from metarl.runs.environment import versions
 from metarl.runs.folder import Run
+from metarl.system.files import atomic_write
 
 
 class EmbeddedClip(NamedTuple):
@@ -52,7 +53,7 @@ def write(
     """
     sections = [_section(comparison, runs, videos, tell) for comparison in comparisons]
     template = Environment(loader=PackageLoader("metarl"), autoescape=select_autoescape()).get_template("report.html")
-    path.write_text(template.render(sections=sections, command=command, versions=versions()))
+    atomic_write(path, template.render(sections=sections, command=command, versions=versions()))
 
 
 def _section(comparison: Comparison, runs: Sequence[Run], videos: bool, tell: Callable[[str], None]) -> Section:
@@ -63,7 +64,7 @@ def _section(comparison: Comparison, runs: Sequence[Run], videos: bool, tell: Ca
         _embedded_plot(lambda target: plot_trainings(comparison, own, target)),
     ]
     clips = _embedded_clips(comparison, own, tell) if videos and comparison.config.tasks.has_robot else []
-    trainings = [(run.name, run.commit or "", (run.path / "command.txt").read_text().strip()) for run in own]
+    trainings = [(run.name, run.commit or "", run.command) for run in own]
     return Section(comparison.title, comparison_tables.tables(comparison), plots, clips, trainings)
 
 

@@ -14,7 +14,6 @@ from metarl.config.outer_settings import Metrics
 from metarl.config.plugins import resume_command
 from metarl.errors import DivergedError, UserError
 from metarl.runs.folder import Run
-from metarl.system.files import atomic_write
 from metarl.training.progress import TrainingDisplay, span
 from metarl.training.recorder import Recorder, Video
 from metarl.training.trainer import Trainer
@@ -34,7 +33,7 @@ def train(run: Run | None, trainer: Trainer, console: Console, video: Video | No
     start = saved = trainer.iteration
     metrics: Metrics = {}
     with (
-        run.locked() if run else nullcontext(),
+        run.held() if run else nullcontext(),
         _stop_requests() as stop,
         TrainingDisplay(run.name if run else "", total, start, console) as display,
     ):
@@ -63,7 +62,7 @@ def _iterate(run: Run | None, trainer: Trainer) -> Metrics:
     except DivergedError as error:
         with suppress(OSError):
             if run:
-                atomic_write(run.path / "diverged.txt", str(error))
+                run.write("diverged.txt", str(error))
         raise
 
 

@@ -42,7 +42,9 @@ class Recorder:
         self.half_a_line = False
         self.warned: set[str] = set()
         with suppress(OSError):
-            checkpoint.sweep(run.checkpoints)
+            checkpoint.sweep(run.checkpoints, trainer.iteration)
+        with suppress(OSError):
+            run.sweep()
 
     def log(self, metrics: Metrics) -> None:
         """One iteration."""
@@ -87,8 +89,8 @@ class Recorder:
     def _append(self, name: str, record: object) -> None:
         line = ("\n" if self.half_a_line else "") + json.dumps(record) + "\n"
         try:
-            with (self.run.path / name).open("a") as file:
-                file.write(line)
+            with self.run.appended(name) as file:
+                file.write(line.encode())
             self.half_a_line = False
         except OSError as error:
             self.half_a_line = True

@@ -18,7 +18,7 @@ from metarl.reporting.plots.figures import (
     saved_figure,
     tidy,
 )
-from metarl.reporting.plots.training import millions_of_steps
+from metarl.reporting.plots.training import column, millions_of_steps
 from metarl.runs.folder import Run
 
 MAX_PARAMETERS = 2  # that get a panel; chosen
@@ -51,9 +51,11 @@ def plot_trainings(comparison: Comparison, runs: Sequence[Run], target: Target) 
         for i, row in enumerate(comparison.rows):
             names = {e.run for e in row.entry.evaluations if not e.chosen}
             for j, run in enumerate(r for r in runs if r.name in names):
-                records = run.records()
-                key = "return_after" if "return_after" in records[0] else "return_before"
-                smooth = _smooth([r[key] for r in records])
+                records = run.records() if run.last_record() else []
+                if not records:
+                    continue
+                key = "return_after" if any("return_after" in r for r in records) else "return_before"
+                smooth = _smooth(column(records, key))
                 steps = millions_of_steps(records)[len(records) - len(smooth) :]
                 label = None if j else row.entry.learner
                 axes[0, 0].plot(steps, smooth, color=color_of(i), linewidth=1.0, alpha=0.85, label=label)

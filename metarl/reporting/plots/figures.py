@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from metarl.evaluation.statistics import Estimate
+from metarl.system.files import atomic_file
 
 DPI = 130
 Target = Path | IO[bytes]
@@ -38,7 +39,11 @@ def saved_figure(
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **options)
     try:
         yield Panels(figure, axes)
-        figure.savefig(target, dpi=DPI)
+        if isinstance(target, Path):
+            with atomic_file(target) as file:
+                figure.savefig(file, dpi=DPI, format=target.suffix[1:])
+        else:
+            figure.savefig(target, dpi=DPI)
     finally:
         plt.close(figure)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,10 +27,8 @@ def plot_training(runs: Sequence[Run], path: Path) -> None:
         raise UserError(f"{empty[0]} has not finished an iteration: there is nothing to plot")
     with saved_figure(path, 1, 1, (7, 4.2)) as (_, axes):
         for i, (run, records) in enumerate(zip(runs, logs, strict=True)):
-            if "return_before" in records[0]:
-                _plot_returns(axes[0, 0], run.name, records, f"C{i}")
-            else:
-                _plot_loss(axes[0, 0], run.name, records, f"C{i}")
+            plot = _plot_loss if run.config.tasks.is_supervised else _plot_returns
+            plot(axes[0, 0], run.name, records, f"C{i}")
         finish(axes[0, 0])
 
 
@@ -38,17 +37,22 @@ def millions_of_steps(records: Records) -> list[float]:
     return [r["env_steps"] / 1e6 for r in records]
 
 
+def column(records: Records, key: str) -> list[float]:
+    """One number of each record; NaN where there is none, as the loss of a step that was skipped."""
+    return [r.get(key, math.nan) for r in records]
+
+
 def _plot_returns(axes: Axes, name: str, records: Records, color: str) -> None:
-    steps, before = millions_of_steps(records), [r["return_before"] for r in records]
+    steps, before = millions_of_steps(records), column(records, "return_before")
     axes.set(xlabel="environment steps, millions", ylabel="mean return on training tasks")
-    if "return_after" in records[0]:
-        axes.plot(steps, [r["return_after"] for r in records], color=color, label=f"{name}, after")
+    if any("return_after" in r for r in records):
+        axes.plot(steps, column(records, "return_after"), color=color, label=f"{name}, after")
         axes.plot(steps, before, color=color, linestyle="--", alpha=0.7, label=f"{name}, before")
     else:
         axes.plot(steps, before, color=color, label=name)
 
 
 def _plot_loss(axes: Axes, name: str, records: Records, color: str) -> None:
-    loss = [r["loss"] for r in records]
+    loss = column(records, "loss")
     axes.plot(millions_of_steps(records), loss, color=color, label=name, linewidth=0.8)
     axes.set(xlabel="images, millions", ylabel="loss on training tasks", yscale="log")

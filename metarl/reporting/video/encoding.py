@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from envs.locomotion.family import Locomotion
 from envs.locomotion.scenery import Stage
 from metarl.reporting.video.clips import Clip
+from metarl.system.files import atomic_path
 
 PANEL = (640, 400)  # pixels, width and height of one of two panels
 SMALL = (400, 250)  # pixels, of a panel in a grid
@@ -55,9 +56,20 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def write_mp4(frames: Iterable[Frame], path: Path, fps: int) -> None:
-    """Encode frames as H.264 in yuv420p, which every browser plays; they are streamed, never all in memory."""
+    """Encode frames as H.264 in yuv420p, which every browser plays; they are streamed, never all in memory.
+
+    Raises OSError where the file cannot be written; nothing is left of it then.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+    with atomic_path(path) as temporary:
+        try:
+            _encode(frames, temporary, fps)
+        except av.FFmpegError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _encode(frames: Iterable[Frame], path: Path, fps: int) -> None:
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream: av.VideoStream | None = None
         for frame in frames:
             if stream is None:

@@ -8,6 +8,7 @@ from agents.learner import Params
 from metarl.config.experiment import Config
 from metarl.reporting.video.encoding import write_video
 from metarl.reporting.video.sources import source_of_config
+from metarl.system.folders import Folder
 
 
 class TrainingVideo:
@@ -26,6 +27,6 @@ class TrainingVideo:
         trainer.outer.assign({k: v.cpu() for k, v in theta.items()})
         clips = self.source.clips({}, None, 1, False, trainer.config.seed)
         path = self.folder / f"iteration_{iteration:07d}.mp4"
-        temporary = path.with_name(f".{path.name}")
-        write_video(clips, self.source.family, temporary, len(clips))
-        return temporary.replace(path)
+        with Folder.opened(self.folder, own=2, make=True):  # which is no link, and neither is the run's
+            write_video(clips, self.source.family, path, len(clips))
+        return path

@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 
 from agents.learner import Params
+from metarl.runs import stored
+from metarl.system.strict_json import parse_json
 
 MAX_HEADER = 2**20  # bytes of a safetensors header; chosen
+MAX_TENSORS = 10_000  # of a file; chosen
+SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes
 MAX_KEY = 40  # characters of a tensor's name in a message
 
 
+class Claimed(stored.Stored):
+    """What a safetensors header says of a tensor."""
+
+    dtype: Literal["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"]
+    shape: Annotated[list[stored.Count], Field(max_length=8)]
+    data_offsets: Annotated[list[stored.Count], Field(min_length=2, max_length=2)]
+
+
 def check_header(name: str, content: bytes) -> None:
-    """A safetensors file has a short header, and its tensors lie within the file."""
+    """A safetensors file has a short header; its tensors fill the file, one after the other, each as large as its
+    shape says."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > min(MAX_HEADER, len(content) - 8):
         raise ValueError(f"{name} has a header of {length} bytes")
-    header = json.loads(content[8 : 8 + length])
-    for key, tensor in header.items():
-        if key == "__metadata__":
-            continue
-        begin, end = tensor["data_offsets"]
-        if not 0 <= begin <= end <= len(content) - 8 - length:
-            raise ValueError(f"{name}: {key[:MAX_KEY]} lies outside the file")
+    header = parse_json(content[8 : 8 + length])
+    if not isinstance(header, dict) or len(header) > MAX_TENSORS:
+        raise ValueError(f"{name} has no header that names tensors")
+    spans = sorted(_span(name, key, tensor) for key, tensor in header.items() if key != "__metadata__")
+    ends = [0, *(end for _, end in spans)]
+    if [begin for begin, _ in spans] != ends[:-1] or ends[-1] != len(content) - 8 - length:
+        raise ValueError(f"{name}: its tensors do not fill the file")
+
+
+def _span(name: str, key: str, tensor: Any) -> tuple[int, int]:
+    """Where a tensor begins and ends."""
+    try:
+        claimed = stored.checked(Claimed, tensor)
+    except ValueError as error:
+        raise ValueError(f"{name}: {key[:MAX_KEY]}: {error}") from None
+    begin, end = claimed.data_offsets
+    if end - begin != math.prod(claimed.shape) * SIZES[claimed.dtype]:
+        raise ValueError(f"{name}: {key[:MAX_KEY]} is not as large as its shape says")
+    return begin, end
 
 
 def check_finite(name: str, tensors: Params) -> None:
@@ -53,22 +78,3 @@ def check_outer(outer: Params, like: Params) -> None:
         index = key.partition(".")[0]
         if tensor.dim() and not (index.isdecimal() and int(index) < len(shapes) and tensor.shape == shapes[int(index)]):
             raise ValueError(f"the optimiser's {key[:MAX_KEY]} is of shape {tuple(tensor.shape)}")
-
-
-def checked_count(name: str, value: Any) -> int:
-    """A whole number of 0 or more."""
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{name} is not a count")
-    return value
-
-
-def checked_seconds(value: Any) -> float:
-    """A finite number of 0 or more."""
-    if type(value) not in (int, float) or not 0 <= value < math.inf:
-        raise ValueError(f"seconds is {value}")
-    return float(value)
-
-
-def checked_score(value: Any) -> float:
-    """A finite number, or -infinity for anything else that is a number or missing."""
-    return float(value) if value is not None and math.isfinite(float(value)) else -math.inf

@@ -13,20 +13,13 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 
 from agents.learner import Params
-from metarl.runs.checkpoint.checks import (
-    check_finite,
-    check_header,
-    check_outer,
-    check_theta,
-    checked_count,
-    checked_score,
-    checked_seconds,
-)
-from metarl.runs.checkpoint_index import STATE, UNREADABLE_JSON
+from metarl.runs import stored
+from metarl.runs.checkpoint.checks import check_finite, check_header, check_outer, check_theta
+from metarl.runs.checkpoint_index import STATE
 
 TENSORS = ("theta.safetensors", "outer.safetensors", "random.safetensors")
 FILES = (*TENSORS, STATE)
-UNREADABLE = (*UNREADABLE_JSON, KeyError, RuntimeError, SafetensorError)
+UNREADABLE = (*stored.UNREADABLE, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
 class State(NamedTuple):
@@ -64,7 +57,7 @@ def unpacked(files: Mapping[str, bytes], like: Params | None = None) -> State:
     like: a theta with the expected names, shapes and dtypes. Raises one of UNREADABLE for files that are damaged, do
     not fit `like`, or hold NaN or infinity.
     """
-    numbers = json.loads(files[STATE])
+    numbers = stored.parse(stored.Numbers, files[STATE])
     for name in TENSORS:
         check_header(name, files[name])
     theta, outer = (parse_tensors(files[name]) for name in TENSORS[:2])
@@ -76,11 +69,11 @@ def unpacked(files: Mapping[str, bytes], like: Params | None = None) -> State:
     generator = torch.Generator()
     generator.set_state(parse_tensors(files["random.safetensors"])["generator"])
     return State(
-        checked_count("iteration", numbers["iteration"]),
-        checked_count("env_steps", numbers["env_steps"]),
-        checked_seconds(numbers["seconds"]),
+        numbers.iteration,
+        numbers.env_steps,
+        numbers.seconds,
         theta,
         outer,
         generator,
-        checked_score(numbers.get("score")),
+        -math.inf if numbers.score is None else numbers.score,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,7 +77,9 @@ def test_a_new_folder_holds_what_is_needed_to_repeat_the_run(small: Callable[...
     assert first.config == config
     assert (first.path / "command.txt").read_text() == "metarl train maml_point\n"
     stored = json.loads((first.path / "environment.json").read_text())
+    started = stored.pop("started")
     assert stored == environment.describe(None)
+    assert 0 <= time.time_ns() - started < 60e9
     assert set(environment.PACKAGES) < set(stored)
     assert [run.path for run in folder.every()] == [first.path, second.path]
     assert folder.find("maml_point").path == second.path
