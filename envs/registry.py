@@ -18,12 +18,13 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
+MAX_WORD = 100  # characters that are compared with known names; chosen
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """'did you mean X?' if a known word is close, else the list of known words."""
     known = sorted(known)
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    close = get_close_matches(word[:MAX_WORD], known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
 
 

@@ -8,17 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from metarl.config import plain_yaml
 from metarl.config.experiment import SECTIONS, Config, config_class
-from metarl.config.messages import sentence
+from metarl.config.messages import quoted, sentence, shortened
 from metarl.config.renamed import new_key, with_new_keys
 from metarl.errors import UserError, nearest
 
-# What the YAML loader raises: its own errors, and those of Python's numbers, dates and recursion.
-UNREADABLE = (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-MAX_DEPTH = 20  # of a config; chosen
+_NAMES = {type(None): "nothing", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
 def folder() -> Path:
@@ -93,45 +91,32 @@ def _class_of(name: str, raw: dict[str, Any], source: str, overrides: dict[str, 
     section = raw[name]
     if not isinstance(section, dict):
         where = f"--{name}" if name in overrides else f"{source}: {name}"
-        raise UserError(f"{where} is {section!r}, expected a section")
+        raise UserError(f"{where} is {quoted(section)}, expected a section")
     if "kind" not in section:
         raise UserError(f"{source}: {name} needs a 'kind', one of {', '.join(registry.names())}")
-    kind = str(section["kind"])
+    kind = section["kind"] if isinstance(section["kind"], str) else quoted(section["kind"])
     if kind not in registry:
         where = f"--{name}.kind" if f"{name}.kind" in overrides else f"{source}: {name}.kind"
-        raise UserError(f"{where} is {kind!r}; {nearest(kind, registry.names())}")
+        raise UserError(f"{where} is {quoted(kind)}; {nearest(kind, registry.names())}")
     return registry[kind]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping, by the safe loader. Raises UserError for a file that is none."""
+    """The mapping of settings in a file (`metarl.config.plain_yaml`). Raises UserError for a file that is none."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except UNREADABLE as error:
-        raise UserError(f"{path} could not be read as YAML: {' '.join(str(error).split())[:300]}") from None
-    if _is_deeper(raw, MAX_DEPTH):
-        raise UserError(f"{path} is nested more than {MAX_DEPTH} levels deep, expected settings in sections")
+        raw = plain_yaml.read_document(path)
+    except OSError as error:
+        raise UserError(f"{path} could not be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path} could not be read as YAML: {error}") from None
     if not isinstance(raw, dict):
-        raise UserError(f"{path} holds {type(raw).__name__}, expected a mapping of settings")
+        raise UserError(f"{path} holds {_NAMES.get(type(raw), type(raw).__name__)}, expected a mapping of settings")
     return raw
-
-
-def _is_deeper(raw: Any, levels: int) -> bool:
-    """Whether mappings and lists lie within each other more than so many levels deep."""
-    layer = [raw]
-    for _ in range(levels):
-        inner = [x for part in layer for x in _values(part) if isinstance(x, dict | list)]
-        layer = list({id(x): x for x in inner}.values())  # a YAML alias stands for the same object many times
-    return bool(layer)
-
-
-def _values(part: Any) -> Any:
-    return part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
 
 
 def dump(config: Config) -> str:
     """The config as YAML that `load` reads back to an equal one."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return plain_yaml.dump(config.model_dump(mode="json"))
 
 
 def split_overrides(words: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -146,9 +131,9 @@ def split_overrides(words: list[str]) -> tuple[list[str], dict[str, Any]]:
             continue
         value = value if equals else _value_after(word, rest)
         try:
-            overrides[key.replace("-", "_")] = yaml.safe_load(value)
-        except UNREADABLE:
-            raise UserError(f"the value of --{key} could not be read: write it as in YAML") from None
+            overrides[key.replace("-", "_")] = plain_yaml.parse_text(value)
+        except ValueError as error:
+            raise UserError(f"the value of --{shortened(key)} could not be read as YAML: {error}") from None
     return own, overrides
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from metarl.errors import nearest
 
+MAX_QUOTED, MAX_SENTENCE = 200, 700  # characters; chosen
+_LONG_WORD = re.compile(r"\S{100,}")
+
 
 def sentence(error: ValidationError, model: type[BaseModel], origin: str, overrides: dict[str, Any]) -> str:
     """The first problem of a config that was read from `origin`, then changed by `overrides`."""
     first = error.errors()[0]
     location = [part for part in first["loc"] if part != "[key]"]  # pydantic's own mark of a dictionary's key
-    key = ".".join(map(str, location))
+    key = shortened(".".join(map(str, location)))
     source = f"--{key}" if key in overrides else f"{origin}: {key}" if key else origin
     match first["type"]:
         case "extra_forbidden":
@@ -22,15 +27,38 @@ def sentence(error: ValidationError, model: type[BaseModel], origin: str, overri
         case "missing":
             return f"{source} is missing"
         case "unknown_name":
-            return f"{source} is {first['msg']}"
+            return f"{source} is {_in_brief(first['msg'])}"
         case "literal_error":
-            got = str(first["input"])
+            got = first["input"] if isinstance(first["input"], str) else quoted(first["input"])
             known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            return f"{source} is {got!r}; {nearest(got, known)}"
+            return f"{source} is {quoted(got)}; {nearest(got, known)}"
         case "value_error":
-            return f"{source}: {first['ctx']['error']}"
+            return f"{source}: {_in_brief(str(first['ctx']['error']))}"
         case _:
-            return f"{source} is {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
+            return f"{source} is {quoted(first['input'])}; {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 100, 100, 100
+
+
+def quoted(value: Any) -> str:
+    """A value as it may stand in a sentence: a line at most."""
+    try:
+        return shortened(_REPR.repr(value))
+    except ValueError:  # of a number with more digits than Python turns into text
+        return "a number of thousands of digits"
+
+
+def _in_brief(text: str) -> str:
+    """A sentence of another module, which may quote what it was given."""
+    text = _LONG_WORD.sub(lambda word: f"{word[0][:80]}...", text)
+    return text if len(text) <= MAX_SENTENCE else f"{text[:MAX_SENTENCE]}..."
+
+
+def shortened(text: str) -> str:
+    """A line at most."""
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
 
 
 def _known_keys(model: type[BaseModel], section: list[int | str]) -> list[str]:
