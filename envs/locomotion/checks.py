@@ -40,8 +40,8 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
                 raise ValueError(f"there is no variable {name!r}: {nearest(base_name(name), variations)}")
     if not own_reward and not robot.understood().anatomy.position and not _moves_by_itself(robot):
         raise ValueError(
-            f"{robot.__name__} is fixed to the world, so that no goal moves it: give it a free joint or a reward of your "
-            "own, or override position"
+            f"{robot.__name__} is fixed to the world, so that no goal moves it: give it a free joint or a reward of "
+            "your own, or override position"
         )
     given = {name: variations[base_name(name)] for name in sorted(names) if base_name(name) in variations}
     if len(shaped := [name for name, v in given.items() if v.terrain is not None]) > 1:

@@ -3,12 +3,14 @@
 MuJoCo loads whatever a model names: includes, meshes, textures and height fields from anywhere on the disk. Here the
 text is checked first, by a parser that expands no entities. Refused is every name that could refer to a place outside
 the folder: backslashes, which MuJoCo treats as slashes; `..`, which it resolves before links; and archives, in which it
-looks for models.
+looks for models. A folder that the user trusts by name (`trust`) takes the place of a model's own folder, and names
+within it may hold `..`.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 from xml.parsers import expat
@@ -27,16 +29,32 @@ class _Model(NamedTuple):
     folders: set[str]
 
 
+_trusted: list[Path] = []  # folders that the user named
+
+
+def trust(folder: Path) -> None:
+    """Let models in a folder name files anywhere within it. Raises ValueError for what is no folder."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder, expected the one that holds a model and all of its files")
+    _trusted.append(folder.resolve())
+
+
+def trusted() -> list[Path]:
+    """The folders that the user trusts."""
+    return list(_trusted)
+
+
 def checked(path: Path) -> Path:
     """The path of an MJCF file, links resolved, after checking that it names nothing outside its folder.
 
     Raises ValueError otherwise.
     """
     start = _resolved(path, path)
-    folder, left = start.parent, MOST_BYTES
+    root = next((root for root in _trusted if start.is_relative_to(root)), None)
+    folder, left = root or start.parent, MOST_BYTES
     read, parents, below = (
         set[Path](),
-        {folder},
+        {start.parent},
         {""},
     )  # MuJoCo looks beside the first file and beside the file with the name
     named, found = set[tuple[str, str]](), set[tuple[str, str]]()  # elements and files; those that are there
@@ -44,7 +62,7 @@ def checked(path: Path) -> Path:
     waiting = {start}
     while waiting:
         for file in sorted(waiting):
-            model = _read(file, left)
+            model = _read(file, left, climbs=root is not None)
             left -= model.size
             read.add(file)
             parents.add(file.parent)
@@ -72,10 +90,11 @@ def checked(path: Path) -> Path:
 
 
 def _resolved_inside(folder: Path, path: Path, named: Path) -> Path:
-    """A path with links resolved; ValueError if it lies outside `folder`."""
+    """A path with links resolved; ValueError if it lies outside `folder`, also with `..` taken before links."""
     place = _resolved(path, named)
-    if not place.is_relative_to(folder):
-        raise ValueError(f"{path} refers to {place}, expected files within {folder}: put it there, or leave it out")
+    for found in (place, _resolved(path, Path(os.path.normpath(named)))):
+        if not found.is_relative_to(folder):
+            raise ValueError(f"{path} refers to {found}, expected files within {folder}: put it there, or leave it out")
     return place
 
 
@@ -87,18 +106,23 @@ def _resolved(path: Path, place: Path) -> Path:
         raise ValueError(f"{path} refers to {str(place)[:200]!r}, which is not a valid path: {error}"[:500]) from None
 
 
-def _checked_name(file: Path, name: str) -> str:
+def _checked_name(file: Path, name: str, *, climbs: bool) -> str:
     """A relative path without `..`, backslashes and spaces; ValueError for another name."""
     parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts or "\\" in name or any(c.isspace() or not c.isprintable() for c in name):
+    if ".." in parts and not climbs:
         raise ValueError(
-            f"{file} names {name[:200]!r}, expected files within its folder by a path from there, without '..', "
+            f"{file} names {name[:200]!r}, which leads out of its folder: put the files below it, or name the folder "
+            f"that holds them all with --trust-models FOLDER"
+        )
+    if name.startswith("/") or "\\" in name or any(c.isspace() or not c.isprintable() for c in name):
+        raise ValueError(
+            f"{file} names {name[:200]!r}, expected files within its folder by a path from there, without "
             "backslashes or spaces"
         )
     return name
 
 
-def _read(file: Path, most: int) -> _Model:
+def _read(file: Path, most: int, *, climbs: bool) -> _Model:
     """The names in an MJCF file of up to `most` bytes."""
     roots: list[str] = []
     files, folders = set[tuple[str, str]](), set[str]()
@@ -110,8 +134,10 @@ def _read(file: Path, most: int) -> _Model:
     def collect_names(name: str, attributes: dict[str, str]) -> None:
         if not roots:
             roots.append(name)
-        files.update((name, _checked_name(file, attributes[key])) for key in FILES if attributes.get(key))
-        folders.update(_checked_name(file, attributes[key]) for key in FOLDERS if key in attributes)
+        files.update(
+            (name, _checked_name(file, attributes[key], climbs=climbs)) for key in FILES if attributes.get(key)
+        )
+        folders.update(_checked_name(file, attributes[key], climbs=climbs) for key in FOLDERS if key in attributes)
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse

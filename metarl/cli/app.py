@@ -106,7 +106,7 @@ def _leave(code: int) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     keep_freed_memory()
-    words, modules = plugins.split_plugins(words)
+    words, modules = plugins.split_plugins(plugins.trust_models(words))
     if modules and words[:1] and words[0] in FILMING and (backend := rendering.working()):
         os.environ["MUJOCO_GL"] = backend  # before a plugin imports mujoco
     plugins.load_plugins(modules)

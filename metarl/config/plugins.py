@@ -13,12 +13,14 @@ import sys
 from pathlib import Path
 
 from agents.registry import LEARNERS
+from envs.robots import mjcf
 from envs.robots.registry import ROBOTS
 from envs.task_registry import TASKS
 from envs.variations.registry import VARIATIONS
 from metarl.config.outer_settings import OUTERS
 from metarl.errors import UserError
 
+PLUGIN, TRUST = "--plugin", "--trust-models"  # options of every command
 _loaded: list[str] = []  # of this process, in the order of the command line
 
 
@@ -55,7 +57,8 @@ def loaded() -> list[str]:
 
 def as_options() -> list[str]:
     """The same for a command line of another process."""
-    return [word for name in _loaded for word in ("--plugin", name)]
+    named = [word for name in _loaded for word in (PLUGIN, name)]
+    return [*named, *(word for folder in mjcf.trusted() for word in (TRUST, str(folder)))]
 
 
 def resume_command(path: Path) -> str:
@@ -65,15 +68,33 @@ def resume_command(path: Path) -> str:
 
 def split_plugins(words: list[str]) -> tuple[list[str], list[str]]:
     """Take `--plugin MODULE` and `--plugin=MODULE` out of a command line."""
-    rest, modules = [], []
+    return _split_option(words, PLUGIN, "the name of a module")
+
+
+def trust_models(words: list[str]) -> list[str]:
+    """Take `--trust-models FOLDER` out of a command line: models in that folder may name files anywhere in it.
+
+    Raises UserError for what is no folder. Nothing but the command line can say this.
+    """
+    rest, folders = _split_option(words, TRUST, "a folder")
+    for folder in folders:
+        try:
+            mjcf.trust(Path(folder))
+        except ValueError as error:
+            raise UserError(f"{TRUST}: {error}") from None
+    return rest
+
+
+def _split_option(words: list[str], option: str, expected: str) -> tuple[list[str], list[str]]:
+    rest, values = [], []
     waiting = iter(words)
     for word in waiting:
-        option, equals, value = word.partition("=")
-        if option != "--plugin":
+        name, equals, value = word.partition("=")
+        if name != option:
             rest.append(word)
             continue
         value = value if equals else next(waiting, "")
         if not value:
-            raise UserError("--plugin needs the name of a module")
-        modules.append(value)
-    return rest, modules
+            raise UserError(f"{option} needs {expected}")
+        values.append(value)
+    return rest, values

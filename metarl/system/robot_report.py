@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import mujoco
 import numpy as np
+import torch
 
 from envs.core import Variable
 from envs.locomotion.checks import check_effects, check_fit
@@ -110,7 +111,7 @@ def _feet(own: Understood) -> list[str]:
 
 
 def _actuators(own: Understood) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for actuator, (low, high), hold in zip(own.anatomy.actuators, own.limits, own.pose.hold, strict=True):
         on = f"{actuator.kind} {actuator.target}".strip()
         rows.append((actuator.name, on, f"{low:.4g} to {high:.4g}", actuator.origin, f"{hold:.4g}"))
@@ -118,7 +119,8 @@ def _actuators(own: Understood) -> list[tuple[str, ...]]:
 
 
 def _joints(own: Understood) -> list[tuple[str, ...]]:
-    model, rows = own.model, []
+    model = own.model
+    rows: list[tuple[str, ...]] = []
     for j in range(model.njnt):
         if int(model.jnt_bodyid[j]) in own.anatomy.bodies:
             kind = JOINTS[int(model.jnt_type[j])]
@@ -151,8 +153,6 @@ def _tried(robot: type[Robot]) -> str:
     sim = BatchSimulator(family.model, 1, 1)
     body = robot.body(sim)
     rng = np.random.default_rng(0)
-    import torch
-
     robot.reset_state(sim, torch.Generator().manual_seed(0))
     sim.forward()
     for _ in range(STEPS):
