@@ -60,10 +60,9 @@ class Doctor:
             print(json.dumps(found._asdict(), indent=1))
             return 0
         _show(None, found.facts)
-        _show(("actuator", "acts on", "control", "from", "at action 0"), found.actuators)
-        _show(("joint", "kind", "range", "damping"), found.joints)
-        variables = [(_mark(not why, "no"), name, why) for name, why in found.variables]
-        _show(("may", "vary", ""), variables)
+        _show(("\nactuator", "\nacts on", "\ncontrol", "\nfrom", "\nat action 0"), found.actuators)
+        _show(("\njoint", "\nkind", "\nrange", "\ndamping"), found.joints)
+        _show(("", "\nmay vary", ""), [(_mark(not why, "no"), name, why) for name, why in found.variables])
         return 0
 
     def _choose_renderer(self, picture: Path) -> None:

@@ -37,6 +37,9 @@ def report(name: str) -> RobotReport:
     """What is understood of a robot, by name or MJCF file. Raises ValueError for what is not."""
     robot = ROBOTS[name]
     own = robot.understood()
+    body = robot.body(BatchSimulator(own.model, 1, 1))
+    held = robot.control(body, torch.zeros_like(body.act))[0].numpy()  # [nu], also where it has a control of its own
+    own = own._replace(pose=own.pose._replace(hold=held))
     return RobotReport(
         [*_facts(robot, own), ("simulation", _tried(robot))], _actuators(own), _joints(own), _refused(robot)
     )
