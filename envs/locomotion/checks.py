@@ -46,6 +46,11 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
     given = {name: variations[base_name(name)] for name in sorted(names) if base_name(name) in variations}
     if len(shaped := [name for name, v in given.items() if v.terrain is not None]) > 1:
         raise ValueError(f"expected at most one terrain with a shape, but got {', '.join(shaped)}: leave one out")
+    floor = robot.understood().anatomy.floor
+    if shaped and floor is not None and floor.kind(robot.understood().model) == "height field":
+        raise ValueError(
+            f"{shaped[0]} replaces the floor of {robot.__name__}, but its floor is a height field: use a plane"
+        )
     for need, meets in MEETS.items():
         lacking = [name for name, v in given.items() if need in v.needs]
         if lacking and not meets(robot) and not (own_reward and need == "floor"):

@@ -111,8 +111,8 @@ def _checked_name(file: Path, name: str, *, climbs: bool) -> str:
     parts = PurePosixPath(name).parts
     if ".." in parts and not climbs:
         raise ValueError(
-            f"{file} names {name[:200]!r}, which leads out of its folder: put the files below it, or name the folder "
-            f"that holds them all with --trust-models FOLDER"
+            f"{file} names {name[:200]!r}, expected files within its folder, without '..': put them there, or name the "
+            "folder that holds them all with --trust-models FOLDER"
         )
     if name.startswith("/") or "\\" in name or any(c.isspace() or not c.isprintable() for c in name):
         raise ValueError(

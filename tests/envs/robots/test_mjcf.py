@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import mujoco
 import pytest
 
 from envs.robots import ROBOTS
-from envs.robots.mjcf import MOST_BYTES, checked
+from envs.robots.mjcf import MOST_BYTES, _trusted, checked, trust
 from envs.robots.robot import Robot, compile_quietly
 
 BALL = '<worldbody><body name="b"><geom size="0.1"/></body></worldbody>'
@@ -148,3 +150,47 @@ def test_includes_and_meshes_within_the_folder_are_read(folder: Path) -> None:
 def test_every_robot_of_this_project_passes() -> None:
     for robot in ROBOTS.values():
         assert compile_quietly(robot.spec("gymnasium" if robot.gymnasium_id else "fast")).nu > 0
+
+
+@pytest.fixture
+def trusted(tmp_path: Path) -> Iterator[Path]:
+    """A trusted folder with a robot in one folder below it and its mesh in another."""
+    (tmp_path / "all" / "robot").mkdir(parents=True)
+    (tmp_path / "all" / "assets").mkdir()
+    trust(tmp_path / "all")
+    yield tmp_path / "all"
+    _trusted.clear()
+
+
+def test_within_a_trusted_folder_names_may_climb(trusted: Path) -> None:
+    (trusted / "assets" / "more.xml").write_text(f"<mujocoinclude>{BALL}</mujocoinclude>")
+    path = trusted / "robot" / "model.xml"
+    path.write_text('<mujoco><include file="../assets/more.xml"/></mujoco>')
+    assert checked(path) == path
+    _trusted.clear()
+    with pytest.raises(ValueError, match="with --trust-models FOLDER"):
+        checked(path)
+
+
+@pytest.mark.parametrize("name", ["../../secret.xml", "../robot/../../secret.xml", "../link/../secret.xml"])
+def test_nothing_outside_a_trusted_folder_is_read(trusted: Path, name: str) -> None:
+    """Also by way of a link, whether `..` is taken before the link is followed or after it."""
+    (trusted.parent / "secret.xml").write_text("<mujocoinclude/>")
+    (trusted.parent / "deep").mkdir()
+    (trusted / "link").symlink_to(trusted.parent / "deep")
+    (trusted / "secret.xml").write_text("<mujocoinclude/>")
+    path = trusted / "robot" / "model.xml"
+    path.write_text(f'<mujoco><include file="{name}"/>{BALL}</mujoco>')
+    with pytest.raises(ValueError, match="expected files within"):
+        checked(path)
+
+
+def test_only_a_folder_can_be_trusted(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is not a folder"):
+        trust(tmp_path / "none")
+
+
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.xml")
+    with pytest.raises(ValueError, match="is not a plain file"):
+        checked(tmp_path / "pipe.xml")
