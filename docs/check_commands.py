@@ -53,7 +53,7 @@ def parse(command: Command) -> None:
     from metarl.cli import app, overview
     from metarl.config import files, plugins
 
-    words, modules = plugins.split_plugins(command.metarl)
+    words, modules = plugins.split_plugins(plugins.split_trusted(command.metarl)[0])
     if modules and not set(modules) <= set(plugins.loaded()):
         plugins.load_plugins(modules)
     if words[0].startswith("-"):

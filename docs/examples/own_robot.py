@@ -9,7 +9,7 @@ from metarl.config import files
 from metarl.training.trainer import Trainer
 
 
-class Cart(Robot):  # every attribute that is left out has the default of a robot that moves along x
+class Cart(Robot):  # what is left out is found from the model
     model_file = Path(__file__).with_name("cart.xml")
     frame_skip = 2
     reset_noise = 0.01

@@ -76,13 +76,18 @@ def trust_models(words: list[str]) -> list[str]:
 
     Raises UserError for what is no folder. Nothing but the command line can say this.
     """
-    rest, folders = _split_option(words, TRUST, "a folder")
+    rest, folders = split_trusted(words)
     for folder in folders:
         try:
             mjcf.trust(Path(folder))
         except ValueError as error:
             raise UserError(f"{TRUST}: {error}") from None
     return rest
+
+
+def split_trusted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Take `--trust-models FOLDER` out of a command line, without trusting anything."""
+    return _split_option(words, TRUST, "a folder")
 
 
 def _split_option(words: list[str], option: str, expected: str) -> tuple[list[str], list[str]]:
