@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from envs.fewshot.arrays import ArrayFile
 from envs.fewshot.images import ImageSet
 
 FILES = ("omniglot.npz", "omniglot28.npz")  # with and without the 105 x 105 images
@@ -94,29 +95,30 @@ class _Packed:
 
     def __enter__(self) -> _Packed:
         try:
-            self.file = np.load(self.path, allow_pickle=False)
-            self.names = set(self.file.files)
-        except (OSError, ValueError, AttributeError, EOFError, BadZipFile) as error:
-            raise ValueError(f"{self.path} is not a packed Omniglot ({type(error).__name__})") from None
+            self.file = ArrayFile(self.path).__enter__()
+        except (OSError, ValueError, EOFError, BadZipFile, NotImplementedError) as error:
+            raise ValueError(f"{self.path} is not a packed Omniglot ({type(error).__name__}: {error})") from None
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        self.file.__exit__()
 
     def __getitem__(self, name: str) -> NDArray[np.uint8]:
-        if name not in self.names:
+        if name not in self.file.names:
             raise ValueError(f"{self.path} holds no {name!r}: it is not a packed Omniglot, or one without large images")
+        expected, kinds = SHAPES[name], "B" if name.startswith("images") else np.typecodes["AllInteger"]
         try:
-            array: NDArray[np.uint8] = self.file[name]
+            header = self.file.header(name)
+            if header.shape == expected and header.dtype.char in kinds:
+                array: NDArray[np.uint8] = self.file.read(name)
+                return array
         except Exception as error:  # zipfile and numpy raise many kinds of errors for damaged members
             raise ValueError(f"{self.path} is damaged: {name!r} could not be read ({type(error).__name__})") from None
-        expected = _SHAPES[name]
-        if array.shape != expected or array.dtype.kind not in "iu":
-            raise ValueError(f"{self.path} holds {name!r} of shape {array.shape}, expected whole numbers of {expected}")
-        return array
+        found = f"{header.dtype} of shape {header.shape}"
+        raise ValueError(f"{self.path} holds {name!r} as {found}, expected whole numbers of {expected}")
 
 
-_SHAPES: dict[str, tuple[int, ...]] = {
+SHAPES: dict[str, tuple[int, ...]] = {
     "images28": (CLASSES, DRAWINGS, SMALL * SMALL // 8),
     "images105": (CLASSES, DRAWINGS, LARGE, 14),
     "split_lake": (CLASSES,),

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from envs.fewshot.arrays import MOST_BYTES, ArrayFile, Header
 from envs.fewshot.omniglot import DRAWINGS, FILES, LARGE, SMALL
 
 ARCHIVES = {"background": "images_background.zip", "evaluation": "images_evaluation.zip"}
@@ -29,7 +30,7 @@ PIXELS = {  # SHA-256 of the packed arrays
     "images28": "8746af6fe1391ee082bbeb38a00f848f4a806baa36ecd49b82b4096d21cea12a",
     "images105": "43f3e5e604f5d4ba93a120ae07a0525c7b3513d558c5952e9e531bc7fc798ce3",
 }
-MOST_BYTES = 10_000  # of one image: its bits are 1470 bytes
+MOST_IMAGE_BYTES = 10_000  # of one image: its bits are 1470 bytes
 SMALL_PIXELS = (2 * np.arange(SMALL) + 1) * LARGE // (2 * SMALL)  # floor((i + 0.5) 105 / 28)
 Arrays = dict[str, NDArray[Any]]
 _UNREADABLE = (BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError, NotImplementedError)
@@ -119,9 +120,9 @@ def _pictures(part: str, content: bytes, read: Callable[[int], None]) -> Iterato
 
 def _picture(archive: ZipFile, member: str) -> NDArray[np.bool_]:
     with archive.open(member) as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES} bytes")
+        content = file.read(MOST_IMAGE_BYTES + 1)
+    if len(content) > MOST_IMAGE_BYTES:
+        raise ValueError(f"more than {MOST_IMAGE_BYTES} bytes")
     with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         if image.size != (LARGE, LARGE) or image.mode != "1":
             raise ValueError(
@@ -145,9 +146,14 @@ def is_whole(path: Path) -> bool:
     wanted = facts()
     pictures = [name for name in PIXELS if path.name == FILES[0] or name == "images28"]
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return all(_is_known(name, file[name]) for name in pictures) and all(
-                np.array_equal(file[name], array) for name, array in wanted.items()
+        with ArrayFile(path) as file:
+            return all(_is_small(file.header(name)) and _is_known(name, file.read(name)) for name in pictures) and all(
+                file.header(name)[:2] == (array.shape, array.dtype) and np.array_equal(file.read(name), array)
+                for name, array in wanted.items()
             )
     except Exception:  # zipfile and numpy raise many kinds of errors for damaged members
         return False
+
+
+def _is_small(header: Header) -> bool:
+    return header.dtype == np.dtype(np.uint8) and header.bytes <= MOST_BYTES

@@ -51,6 +51,8 @@ def make_omniglot(paths: list[Path], given: Path | None, console: Console) -> No
 
 
 def _read(folder: Path, name: str) -> bytes:
+    if (folder / name).exists() and not (folder / name).is_file():  # a pipe would be waited for
+        raise UserError(f"{folder / name} is no plain file; --from wants {' and '.join(MD5)}")
     try:
         with (folder / name).open("rb") as file:
             return _bounded(name, file.read(MAX_BYTES + 1))
