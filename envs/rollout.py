@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+from envs.contract import ContractError, describe, expect
 from envs.core import FeedbackPolicy, Policy, Space, Trajectories, Worlds
 
 
@@ -31,12 +33,15 @@ def rollout(
     )
     alive = torch.ones(num_tasks, episodes, dtype=torch.bool, device=device)
     observe_reward = policy.observe_reward if isinstance(policy, FeedbackPolicy) else None
-    obs = worlds.reset(generator).to(device, torch.float32)
+    obs = _checked_obs(worlds, "reset", worlds.reset(generator), shape, space).to(device, torch.float32)
     for t in range(horizon):
         action = policy(obs, generator)
         data.obs[:, t], data.act[:, t], data.logp[:, t] = obs, action.act, action.logp
         data.mean[:, t], data.log_std[:, t], data.alive[:, t] = action.mean, action.log_std, alive
-        obs, rew, terminated, diverged = (x.to(device) for x in worlds.step(action.act))
+        step = worlds.step(action.act)
+        if t == 0:
+            _check_step(worlds, step, shape, space)
+        obs, rew, terminated, diverged = (x.to(device) for x in step)
         obs = obs.float()
         data.diverged.logical_or_(diverged & alive)
         data.rew[:, t] = torch.where(alive & ~diverged, rew.float(), 0.0)
@@ -45,3 +50,19 @@ def rollout(
             observe_reward(data.rew[:, t], alive, data.terminated[:, t])
         alive = alive & ~(terminated | diverged)
     return data
+
+
+def _checked_obs(worlds: Worlds, method: str, obs: Tensor, shape: tuple[int, int, int], space: Space) -> Tensor:
+    return expect(obs, f"{type(worlds).__name__}.{method}", (shape[0], shape[2], space.obs), hint="observations")
+
+
+def _check_step(worlds: Worlds, step: object, shape: tuple[int, int, int], space: Space) -> None:
+    """Raise ContractError unless a step gave what `Worlds` promises."""
+    name, size = f"{type(worlds).__name__}.step", (shape[0], shape[2])
+    if not isinstance(step, tuple) or len(step) != 4:
+        raise ContractError(f"{name} returned {describe(step)}, expected (obs, rew, terminated, diverged)")
+    obs, rew, terminated, diverged = step
+    _checked_obs(worlds, "step", obs, shape, space)
+    expect(rew, name, size, hint="rewards")
+    expect(terminated, name, size, "bool", hint="terminated")
+    expect(diverged, name, size, "bool", hint="diverged")

@@ -21,6 +21,8 @@ from envs.variables import VariableSampler
 from envs.variations.registry import VARIATIONS, goal_of
 from envs.variations.variation import Reward
 
+PROBES = 3  # worlds in which a user's code is tried: neither 1, which any shape would fit, nor 2, a position's size
+
 
 class Locomotion(Specified, VariableSampler):
     """A robot that has to move; `variables` says what differs between tasks.
@@ -86,7 +88,9 @@ class Locomotion(Specified, VariableSampler):
             from envs.simulation.warp_model import put_model  # an optional dependency
 
             put_model(self.model, device)  # raises ValueError for a model that it does not support
-        probe = BatchSimulator(self.model, 1, 1)
+        probe = BatchSimulator(self.model, PROBES, 1)
+        if simulator == "cpu":  # a reward may have tensors on the GPU, where the first worlds check it
+            LocomotionWorlds(self, probe, self.sample(PROBES, "train", torch.Generator().manual_seed(0)), 1)
         self.space = Space(self.robot.observe(self.robot.body(probe)).shape[1], self.model.nu)
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor
 from envs.anatomy.anatomy import Anatomy
 from envs.core import Tasks
 from envs.locomotion import physics
+from envs.locomotion.contract import check_reward, check_robot
 from envs.robots.robot import Robot
 from envs.simulation import Simulator
 from envs.simulation.params import Params
@@ -41,13 +42,9 @@ class LocomotionWorlds:
         self.sim = sim
         self.episodes = episodes
         self.body = family.robot.body(sim)
-        place = family.robot.position(self.body)  # each call binds the fields it reads: bound later, a field would be
-        family.robot.velocity(self.body, place, 1.0)  # zero until the next step
-        family.robot.observe(self.body)
-        family.robot.extra_cost(self.body)
-        family.robot.control(self.body, self.body.act)
-        family.robot.terminated(self.body)
+        motion = check_robot(family.robot, self.body)
         self.set_tasks(tasks)
+        check_reward(family.reward, motion, self._task)
 
     def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
         """Set the goal and the physics of every world; states are kept. With `mask` [N, E] bool only the physics of
