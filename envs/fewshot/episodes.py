@@ -26,7 +26,7 @@ class FewShotImages:
     turns: the splits in which characters rotated by quarter turns count as classes of their own.
     distort: whether drawings of training classes are distorted at random; drawings of other splits never are.
 
-    Raises ValueError if there are too few classes or drawings.
+    Raises ValueError for images of another shape or type, and if there are too few classes or drawings.
     """
 
     horizon = 1
@@ -42,6 +42,7 @@ class FewShotImages:
         turns: tuple[str, ...] = SPLITS,
         distort: bool = False,
     ) -> None:
+        images.check()
         self.images, self.way, self.shot, self.query = images, way, shot, query
         self.turns, self.distort = turns, distort
         drawings, size = images.pixels.shape[1], images.pixels.shape[-1]

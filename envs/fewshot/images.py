@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
+
+from envs.contract import describe
 
 SPLITS = ("train", "validation", "test")
 
@@ -23,3 +26,29 @@ class ImageSet(NamedTuple):
     def classes(self, split: str) -> Tensor:
         """The classes of a split, [c]."""
         return (self.split == SPLITS.index(split)).nonzero().flatten()
+
+    def check(self) -> None:
+        """Raise ValueError, in one sentence, for images that are not square, not grey or not whole numbers."""
+        pixels, split = self.pixels, self.split
+        if not isinstance(pixels, Tensor) or pixels.dtype != torch.uint8:
+            raise ValueError(f"pixels are {describe(pixels)}, expected a uint8 tensor from 0 to levels")
+        shape = list(pixels.shape)
+        if pixels.dim() == 5:
+            raise ValueError(
+                f"pixels have shape {shape}, expected [C, J, H, H] of one grey channel: average the colours"
+            )
+        if pixels.dim() != 4 or not pixels.numel():
+            raise ValueError(f"pixels have shape {shape}, expected [C, J, H, H]: classes, drawings, height, width")
+        if shape[2] != shape[3]:
+            raise ValueError(
+                f"images have {shape[2]} x {shape[3]} pixels, expected square ones: pad, crop or resize them"
+            )
+        for name, numbers in (("split", split), ("alphabet", self.alphabet)):
+            if not isinstance(numbers, Tensor) or numbers.dtype != torch.int64 or list(numbers.shape) != shape[:1]:
+                raise ValueError(f"{name} is {describe(numbers)}, expected an int64 tensor of shape [{shape[0]}]")
+        if int(split.min()) < 0 or int(split.max()) >= len(SPLITS):
+            raise ValueError(
+                f"split has numbers from {int(split.min())} to {int(split.max())}, expected 0 to 2: {SPLITS}"
+            )
+        if not 1 <= self.levels <= 255:
+            raise ValueError(f"levels is {self.levels}, expected the value of full ink, 1 to 255")

@@ -7,6 +7,7 @@ floor((i + 0.5) 105 / 28), because PIL resizes one-bit images by the nearest pix
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 from zipfile import BadZipFile
@@ -20,6 +21,8 @@ from envs.fewshot.arrays import ArrayFile
 from envs.fewshot.images import ImageSet
 
 FILES = ("omniglot.npz", "omniglot28.npz")  # with and without the 105 x 105 images
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+MOST_FOLDERS = 1000  # that are searched for images; chosen
 CLASSES, DRAWINGS, LARGE, SMALL = 1623, 20, 105, 28
 Splits = Literal["vinyals", "lake"]
 Resize = Literal["nearest", "area"]
@@ -55,9 +58,25 @@ def find_file(given: str | None = None) -> Path:
             return found
     looked = ", ".join(map(str, places))
     raise FileNotFoundError(
-        f"there is no packed Omniglot in {looked}: fetch it with `metarl data omniglot`, set METARL_DATA to the folder "
-        f"of {FILES[1]}, or use data: glyphs"
+        next(filter(None, map(advice, places)), None)
+        or f"there is no packed Omniglot in {looked}: fetch it with `metarl data omniglot`, set METARL_DATA to the "
+        f"folder of {FILES[1]}, or use data: glyphs"
     )
+
+
+def advice(place: Path) -> str | None:
+    """What to do with a folder that holds archives or images, but no packed Omniglot; None for any other."""
+    if not place.is_dir():
+        return None
+    if all((place / f"images_{part}.zip").is_file() for part in ("background", "evaluation")):
+        return f"{place} holds Omniglot's archives: pack them with `metarl data omniglot --from {place}`"
+    entries = (Path(name) for _, _, names in islice(os.walk(place), MOST_FOLDERS) for name in names)
+    if any(entry.suffix.lower() in IMAGES for entry in entries):
+        return (
+            f"{place} holds images, and Omniglot is read packed: fetch it with `metarl data omniglot`; to learn from "
+            "images of your own, see 'Images of your own' in docs/how-to/few-shot.md"
+        )
+    return None
 
 
 def load(

@@ -60,7 +60,10 @@ def images_from(path: Path | None, config: Config) -> None:
 
     found = omniglot.packed_in(path)
     if found is None:
-        raise UserError(f"--data is {str(path)!r}, which is no packed Omniglot and holds none: see metarl data --help")
+        raise UserError(
+            omniglot.advice(path)
+            or f"--data is {str(path)!r}, which is no packed Omniglot and holds none: see metarl data --help"
+        )
     os.environ["METARL_DATA"] = str(found)
 
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 HOME = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = HOME / "docs" / "examples"
@@ -70,12 +72,27 @@ def test_a_plugin_of_the_examples_is_trained_from_the_command_line(name: str, fo
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
 
 
+def test_images_of_ones_own_are_learned_from(folder: Path) -> None:
+    """Colour images that are not square, ten classes of three."""
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        (folder / "images" / str(i // 3)).mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8))
+        picture.save(folder / "images" / str(i // 3) / f"{i}.png")
+    assert len(python(folder, "own_images.py", "images").splitlines()) == 20
+
+
 def test_a_run_is_extended_from_python(folder: Path) -> None:
     python(folder, "-m", "metarl", "train", "maml_point", *SMALL_RUN.split())
     assert python(folder, "extend_run.py").splitlines()[-1].startswith("iteration 12: return ")
 
 
 def test_every_example_is_run_by_a_test() -> None:
-    helpers = {"shift_learner.py", "lines.py", "extend_run.py"}  # imported by the others, or run by a test of its own
+    helpers = {
+        "shift_learner.py",
+        "lines.py",
+        "extend_run.py",
+        "own_images.py",
+    }  # imported by the others, or run by a test of its own
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
     assert scripts == set(CHANGES) | {f"{name}.py" for name in PLUGINS} | helpers

@@ -158,3 +158,38 @@ def test_class_4c_plus_q_is_character_c_rotated_counterclockwise_by_q_quarters()
         for picture, quarter in zip(data.x[0, :, 0], data.y[0].tolist(), strict=True):
             turned = images.pixels[character].rot90(quarter, (-2, -1))
             assert (turned == picture).flatten(1).all(1).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"pixels": torch.zeros(40, 20, 3, 8, 8, dtype=torch.uint8)}, "of one grey channel: average the colours"),
+        ({"pixels": torch.zeros(40, 20, 8, 9, dtype=torch.uint8)}, "images have 8 x 9 pixels, expected square ones"),
+        ({"pixels": torch.zeros(40, 64, dtype=torch.uint8)}, r"pixels have shape \[40, 64\], expected \[C, J, H, H\]"),
+        ({"pixels": torch.zeros(0, 20, 8, 8, dtype=torch.uint8)}, "expected .C, J, H, H."),
+        ({"pixels": torch.rand(40, 20, 8, 8)}, "pixels are a float32 tensor .* expected a uint8 tensor"),
+        ({"pixels": np.zeros((40, 20, 8, 8), np.uint8)}, "pixels are numpy.ndarray of shape"),
+        ({"split": torch.zeros(39, dtype=torch.long)}, r"split is an int64 tensor of shape \[39\], expected .*\[40\]"),
+        ({"split": torch.full((40,), 3)}, "split has numbers from 3 to 3, expected 0 to 2"),
+        ({"alphabet": torch.zeros(40)}, "alphabet is a float32 tensor"),
+        ({"levels": 256}, "levels is 256, expected the value of full ink"),
+    ],
+)
+def test_images_of_another_shape_are_refused_at_construction(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        FewShotImages(numbered()._replace(**change), 5, 1, 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("where", ["", "train/cats"])
+def test_a_folder_of_pictures_gets_an_answer_that_leads_on(where: str, tmp_path: Path) -> None:
+    (tmp_path / where).mkdir(parents=True, exist_ok=True)
+    (tmp_path / where / "cat.PNG").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"holds images, .*'Images of your own' in docs/how-to/few-shot\.md"):
+        omniglot.load(str(tmp_path))
+
+
+def test_a_folder_of_archives_is_told_how_to_pack_them(tmp_path: Path) -> None:
+    for part in ("background", "evaluation"):
+        (tmp_path / f"images_{part}.zip").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="pack them with `metarl data omniglot --from"):
+        omniglot.load(str(tmp_path))
