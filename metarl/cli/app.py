@@ -26,7 +26,7 @@ from metarl.cli.submit import Submit
 from metarl.cli.train import Train
 from metarl.config import files as settings
 from metarl.config import plugins
-from metarl.distributed.launch import is_secondary_rank, rank_and_size
+from metarl.distributed.launch import check_environment, is_secondary_rank, rank_and_size
 from metarl.errors import DivergedError, UserError, nearest, refused_by_system
 from metarl.system import rendering
 from metarl.system.allocator import keep_freed_memory
@@ -105,6 +105,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _run(words: list[str]) -> int:
+    check_environment()
     keep_freed_memory()
     words, modules = plugins.split_plugins(plugins.trust_models(words))
     if modules and words[:1] and words[0] in FILMING and (backend := rendering.working()):

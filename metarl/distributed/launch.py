@@ -3,13 +3,60 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+
+from metarl.errors import UserError
+
+MAX_PROCESSES = 1_000_000  # chosen
+COUNTS = ("LOCAL_WORLD_SIZE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "WORLD_SIZE")  # from 1
+RANKS = ("LOCAL_RANK", "MASTER_PORT", "RANK", "SLURM_RESTART_COUNT")  # from 0
+PORTS = 2**16
+
+
+def check_environment(environment: Mapping[str, str] = os.environ) -> None:
+    """Raise UserError for a variable that does not hold the number that it should."""
+    numbers = {name: _number(environment, name, 1) for name in COUNTS} | {
+        name: _number(environment, name, 0) for name in RANKS
+    }
+    if numbers["MASTER_PORT"] >= PORTS:
+        raise UserError(f"MASTER_PORT is {numbers['MASTER_PORT']}, expected a port below {PORTS}")
+    if "RANK" not in environment or "WORLD_SIZE" not in environment:
+        return
+    for rank, count in (("RANK", "WORLD_SIZE"), ("LOCAL_RANK", "LOCAL_WORLD_SIZE")):
+        if rank in environment and count in environment and numbers[rank] >= numbers[count]:
+            raise UserError(
+                f"{rank} is {numbers[rank]} and {count} is {numbers[count]}, expected a rank below it: start with "
+                "torchrun, or unset both"
+            )
+
+
+def check_rendezvous(environment: Mapping[str, str] = os.environ) -> None:
+    """Raise UserError where processes are to train together but are not told where they meet."""
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        if not environment.get(name):
+            raise UserError(f"RANK and WORLD_SIZE are set, but {name} is not: start with torchrun, or unset them")
+
+
+def _number(environment: Mapping[str, str], name: str, least: int) -> int:
+    text = environment.get(name, str(least)).strip()
+    first = text.split(",")[0] if name.endswith("_THREADS") else text  # OpenMP takes one number for each level
+    if not (first.isascii() and first.isdecimal() and len(first) < 10 and least <= int(first) <= MAX_PROCESSES):
+        expected = f"expected a whole number from {least} to {MAX_PROCESSES:,}"
+        raise UserError(f"the environment variable {name} is {text[:80]!r}, {expected}: set it right, or unset it")
+    return int(first)
 
 
 def rank_and_size() -> tuple[int, int] | None:
-    """Its rank, and the number of processes that train together; None where it was launched alone."""
+    """Its rank, and the number of processes that train together; None where it was launched alone.
+
+    What `check_environment` refuses counts as alone.
+    """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return None
-    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    try:
+        return _number(os.environ, "RANK", 0), _number(os.environ, "WORLD_SIZE", 1)
+    except UserError:
+        return None
 
 
 def is_secondary_rank() -> bool:

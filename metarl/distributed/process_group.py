@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from metarl.distributed.launch import local_rank, rank_and_size
+from metarl.distributed.launch import check_environment, check_rendezvous, local_rank, rank_and_size
 from metarl.errors import UserError
 
 LINGER = 0.1  # s for gloo's threads to free the last tensors, which needs a running interpreter
@@ -123,10 +123,12 @@ def process_group() -> Iterator[Ranks]:
 
     Where one fails, the others notice in their next collective operation.
     """
+    check_environment()
     launched = rank_and_size()
     if launched is None:
         yield SINGLE_PROCESS
         return
+    check_rendezvous()
     ranks = Ranks(*launched)
     if gpus := torch.cuda.device_count():
         torch.cuda.set_device(local_rank() % gpus)
