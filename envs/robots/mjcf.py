@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 from xml.parsers import expat
 
+from envs.robots import bounds
+
 FOLDERS = ("assetdir", "meshdir", "texturedir")  # attributes of `compiler`
 FILES = ("file", "fileright", "fileleft", "fileup", "filedown", "filefront", "fileback")
 MODELS = ("include", "model")  # elements whose file is MJCF again
@@ -50,6 +52,7 @@ def checked(path: Path) -> Path:
     Raises ValueError otherwise.
     """
     start = _resolved(path, path)
+    bounds.check_asset(path, start)
     root = next((root for root in _trusted if start.is_relative_to(root)), None)
     folder, left = root or start.parent, MOST_BYTES
     read, parents, below = (
@@ -79,6 +82,7 @@ def checked(path: Path) -> Path:
             _resolved_inside(
                 folder, path, parent / sub / PurePosixPath(file_name).name
             )  # with the compiler's `strippath`
+            bounds.check_asset(path, place)
             if element in MODELS and place.is_file():
                 found.add((element, file_name))
                 waiting.add(place)
@@ -150,6 +154,7 @@ def _read(file: Path, most: int, *, climbs: bool) -> _Model:
         if len(text) > most:
             raise ValueError(f"{file} and what it includes exceed {MOST_BYTES >> 20} MiB of text: make them smaller")
         parser.Parse(text, True)
+        bounds.check_text(file, text)
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     except expat.ExpatError as error:
