@@ -1,4 +1,4 @@
-"""How large an MJCF model may become, checked before MuJoCo compiles it: one line can ask for more than a machine has."""
+"""How large an MJCF model may become, before MuJoCo compiles it: one line can ask for more than a machine has."""
 
 from __future__ import annotations
 
