@@ -9,7 +9,7 @@ from pydantic import Field
 from agents.learners.maml import check_estimator
 from agents.network_settings import PolicySettings
 from agents.settings import Estimator, InnerSteps, LearnerSettings, Rounds
-from envs.settings import Positive
+from envs.settings import Rate
 from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Settings(LearnerSettings):
 
     kind: Literal["cavia"] = "cavia"
     context: Annotated[int, Field(ge=1, le=10_000)] = 5
-    inner_lr: Positive = 1.0
+    inner_lr: Rate = 1.0
     inner_steps: InnerSteps = 1
     rounds: Rounds = 1
     estimator: Estimator = "lvc"

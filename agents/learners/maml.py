@@ -8,7 +8,7 @@ from pydantic import Field
 
 from agents.network_settings import PolicySettings
 from agents.settings import Estimator, GradientSettings, InnerSteps, Only
-from envs.settings import Positive
+from envs.settings import Rate
 from envs.task_settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Settings(GradientSettings):
     """
 
     kind: Literal["maml"] = "maml"
-    inner_lr: Positive = 0.1
+    inner_lr: Rate = 0.1
     inner_steps: InnerSteps = 1
     inner_lr_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     each_round: bool = False

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from agents.network_settings import PolicySettings
 from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only
-from envs.settings import NonNegative, Positive
+from envs.settings import NonNegative, Rate
 from envs.task_settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Settings(GradientSettings):
     """
 
     kind: Literal["reptile"] = "reptile"
-    inner_lr: Positive = 0.1
+    inner_lr: Rate = 0.1
     inner_steps: InnerSteps = 1
     clip_coef: NonNegative = 0.0
     minibatch: Annotated[int, Field(ge=0, le=100_000)] = 0

@@ -22,6 +22,7 @@ from metarl.evaluation.stored import read_results
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
+from metarl.training.estimate import check_tasks
 from metarl.training.make import load_trainer
 from metarl.training.policies import episodes_a_round
 from metarl.training.trainer import Trainer
@@ -47,6 +48,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         """
         trainer, generator = load_trainer(run, options.placement), seeded(options.seed)
         count = options.num_tasks or self.num_tasks
+        check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space)
         tasks = sample_tasks(trainer.family, count, options.split, generator)
         plan = _plan(trainer, options)
         curve = evaluate_adaptation(

@@ -64,6 +64,7 @@ class Result(Protocol):
     def to_json(self) -> Any: ...
 
 
+MAX_TASKS = 1_000_000  # chosen
 R = TypeVar("R", bound=Result)
 
 
@@ -149,6 +150,8 @@ class SupervisedEvaluator(Evaluator[R]):
             raise UserError("--fine-tune is for robots: of supervised tasks give --learner.test_steps in training")
         if options.num_tasks is not None and options.num_tasks < 2:
             raise UserError(f"--tasks is {options.num_tasks}, expected at least 2: one task has no interval")
+        if options.num_tasks is not None and options.num_tasks > MAX_TASKS:
+            raise UserError(f"--tasks is {options.num_tasks}, expected at most {MAX_TASKS:,}")
 
     def count(self, options: Options) -> int:
         """How many tasks."""

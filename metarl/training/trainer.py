@@ -18,6 +18,7 @@ from metarl.runs import checkpoint
 from metarl.training.build import build_advantage_estimator, build_family, build_learner, build_outer
 from metarl.training.collect import Clock
 from metarl.training.contract import check_family, check_learner
+from metarl.training.estimate import check_memory
 from metarl.training.placement import CPU, Placement, set_up
 from metarl.training.sources import Batch, PolicySource, Source, SupervisedSource
 
@@ -47,10 +48,12 @@ class Trainer:
         self.config, self.placement, self.ranks = config, placement, ranks
         self.family: Any = family or build_family(config, placement.simulator, placement.device)
         check_family(config, self.family)
+        self.shard = ranks.shard(config.train.num_tasks)  # of the tasks of an iteration, those of this process
+        own = self.shard.stop - self.shard.start
+        check_memory(config, self.family.space, self.family.horizon, placement.device, own)
         self.learner = learner or build_learner(config, self.family)
         check_learner(config, self.learner, self.family)
         self.advantage = build_advantage_estimator(config)
-        self.shard = ranks.shard(config.train.num_tasks)  # of the tasks of an iteration, those of this process
         self.source = self._source()
         fresh = torch.Generator().manual_seed(config.seed)
         theta = self.learner.init(fresh)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from envs.settings import NonNegative, Positive
+from envs.settings import NonNegative, Rate
 from metarl.config.outer_settings import OuterContext, OuterSettings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Settings(OuterSettings):
     """
 
     kind: Literal["gradient"] = "gradient"
-    outer_lr: Positive = 1e-3
+    outer_lr: Rate = 1e-3
     optimizer: Literal["adam", "sgd"] = "adam"
     max_grad_norm: NonNegative = 0.0
     lr_halve_every: Annotated[int, Field(ge=0, le=10**9)] = 0

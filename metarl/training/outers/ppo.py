@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from envs.settings import NonNegative, Positive
+from envs.settings import NonNegative, Positive, Rate
 from metarl.config.outer_settings import OuterContext, OuterSettings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Settings(OuterSettings):
     """
 
     kind: Literal["ppo"] = "ppo"
-    outer_lr: Positive = 1e-3
+    outer_lr: Rate = 1e-3
     num_epochs: Annotated[int, Field(ge=1, le=1000)] = 5
     clip_coef: Positive = 0.3
     kl_coef: NonNegative = 5e-4

@@ -38,6 +38,7 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
         ("--learner.inner_lrr 3", "--learner.inner_lrr is not a setting; did you mean inner_lr?"),
         ("--trian.iterations 3", "--trian.iterations is not a setting; did you mean train?"),
         ("--learner.inner_lr -1", "--learner.inner_lr is -1; input should be greater than 0"),
+        ("--learner.inner_lr 1e308", "--learner.inner_lr is 1e+308; input should be less than or equal to 1000000"),
         ("--learner.inner_lr .inf", "--learner.inner_lr is inf; input should be a finite number"),
         ("--learner.kind mamal", "--learner.kind is 'mamal'; did you mean maml?"),
         ("--outer.kind gradient", "is not a setting"),
