@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from metarl.cli.common import Split, console, images_from, no_overrides, within, writable
+from metarl.cli.progress import progress_display
+from metarl.config.experiment import Config
 from metarl.errors import UserError, refused_by_system
+from metarl.evaluation.defaults import (
+    ACTING_TASKS,
+    AFTER,
+    REPEATS,
+    REPORT_AT,
+    SHOTS,
+    STARTS,
+    SUPERVISED_TASKS,
+    WAYS,
+    Baselines,
+)
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
 from metarl.system.files import atomic_write
@@ -35,21 +49,26 @@ class Compare:
     ]
     split: Split = "test"
     """train, test or ood; of images train, validation or test"""
-    tasks: int | None = None
-    """how many tasks; by default 40, or 1000 few-shot ones of each way and shot"""
-    after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
+    tasks: Annotated[
+        int | None,
+        arg(
+            help=f"how many tasks; by default {ACTING_TASKS}, or {SUPERVISED_TASKS} few-shot ones of each way and shot"
+        ),
+    ] = None
+    after: tuple[int, ...] = AFTER
     """of robots: episodes of adaptation after which learners are evaluated"""
-    report_at: int = 3
+    report_at: int = REPORT_AT
     """of robots: episodes of adaptation at which all but the curves are reported"""
-    repeats: int = 4
+    repeats: int = REPEATS
     """of robots: adaptations to each task"""
-    fine_tune: bool = True
-    """of robots: joint training also fine-tuned in each task, and trained from scratch there"""
+    baselines: Baselines = "all"
+    """of robots: what joint training is put beside: itself fine-tuned in each task, learning from scratch there, or
+    neither of them"""
     videos: bool = False
     """of robots: put a clip of every learner into the report"""
-    ways: tuple[int, ...] = (5, 20)
+    ways: tuple[int, ...] = WAYS
     """of images: classes of a task; learners whose last layer has a place for each class have their own number"""
-    shots: tuple[int, ...] = (1, 5)
+    shots: tuple[int, ...] = SHOTS
     """of images: support drawings of a class"""
     bn: Literal["transductive", "support", "support+1", "running"] | None = None
     """of images: which statistics normalise, by default each config's"""
@@ -101,8 +120,8 @@ class Compare:
             raise UserError("--out as HTML is for robots: of images give a file that ends in .md")
         images_from(self.data, found[0].config)
         problems: list[str] = []
-        with console.status("evaluating"):
-            rows = compare_classifiers(found, self.options()._replace(warn=problems.append))
+        with progress_display() as progress:
+            rows = compare_classifiers(found, self.options()._replace(warn=problems.append), progress)
         self._tell(comparison_tables(rows), [row.to_json() for row in rows], problems)
         return 0
 
@@ -139,24 +158,31 @@ class Compare:
             console.print(f"wrote {self.out}", soft_wrap=True)
 
 
+def check_baselines(configs: Sequence[Config], baselines: Baselines) -> None:
+    """Raise UserError for a baseline that has no run of joint training to begin from."""
+    if baselines in ("fine-tuned", "scratch") and all(c.learner.baseline != "joint" for c in configs):
+        raise UserError(f"--baselines {baselines} is of joint training: add a config or run of it, such as joint_robot")
+
+
 def compare_policies(found: list[Run], options: Compare, command: str) -> int:
     """Runs that act, by distribution of tasks: tables, and a report if asked for."""
     from metarl.evaluation.comparison import compare_runs
     from metarl.reporting import comparison_tables
     from metarl.reporting import html as report
 
+    check_baselines([run.config for run in found], options.baselines)
     problems: list[str] = []
-    with console.status("evaluating") as status:
+    with progress_display() as progress:
         comparisons = compare_runs(
             found,
             options.options()._replace(warn=problems.append),
             at=options.report_at,
-            fine_tune=options.fine_tune,
-            tell=lambda what: status.update(f"evaluating {what}"),
+            starts=STARTS[options.baselines],
+            progress=progress,
         )
         if options.out and options.out.suffix == ".html":
             try:
-                report.write(options.out, comparisons, found, command, options.videos, lambda what: status.update(what))
+                report.write(options.out, comparisons, found, command, options.videos, progress.begin)
             except OSError as error:
                 problems.insert(0, refused_by_system(error))
     tables = [table for c in comparisons for table in comparison_tables.tables(c)]

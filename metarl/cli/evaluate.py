@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import arg
 
 from metarl.cli.common import RunArg, Split, console, images_from, no_overrides, positive, within
+from metarl.cli.progress import progress_display
 from metarl.errors import UserError, refused_by_system
+from metarl.evaluation.defaults import ACTING_TASKS, AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
 from metarl.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -17,18 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Evaluate:
-    """Return on unseen tasks after 0, 1, 2, 3, 5, 10, 20 episodes of adaptation; accuracy of runs on images."""
+    """Return on unseen tasks after several numbers of episodes of adaptation; accuracy of runs on images."""
 
     run: RunArg
     split: Split = "test"
     """train, test (same ranges, other draws), ood (outside the ranges); of images train, validation or test"""
-    tasks: int | None = None
-    """how many tasks; by default 40, or 1000 few-shot ones"""
-    after: tuple[int, ...] = (0, 1, 2, 3, 5, 10, 20)
+    tasks: Annotated[
+        int | None, arg(help=f"how many tasks; by default {ACTING_TASKS}, or {SUPERVISED_TASKS} few-shot ones")
+    ] = None
+    after: tuple[int, ...] = AFTER
     """of robots: episodes of adaptation after which it is evaluated; as many as in training are always among them"""
-    repeats: int = 4
+    repeats: int = REPEATS
     """of robots: adaptations to each task, each evaluated on an episode of its own"""
-    fine_tune: Literal["trained", "scratch"] | None = None
+    fine_tune: Start | None = None
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     seed: int = 0
     """of the tasks and of the episodes"""
@@ -40,7 +45,7 @@ class Evaluate:
     """other runs to put beside it on the same tasks, such as an oracle"""
     ways: tuple[int, ...] = ()
     """of few-shot runs: classes of a task; by default 5 and 20, or as many as the run's last layer has"""
-    shots: tuple[int, ...] = (1, 5)
+    shots: tuple[int, ...] = SHOTS
     """of few-shot runs: support drawings of a class"""
     bn: Literal["transductive", "support", "support+1", "running"] | None = None
     """of few-shot runs: which statistics normalise, by default the config's"""
@@ -63,8 +68,8 @@ class Evaluate:
         problems: list[str] = []
         evaluator, options = evaluator_of(run.config, self.lake), self._options(run)._replace(warn=problems.append)
         evaluator.check([run, *others], options)
-        with console.status("evaluating") as status:
-            results = evaluator.evaluate_all([run, *others], options, lambda name: status.update(f"evaluating {name}"))
+        with progress_display() as progress:
+            results = evaluator.evaluate_all([run, *others], options, progress)
         written = [] if run.config.tasks.is_supervised else [run.path / results[0].file_name]
         if written:
             try:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from metarl.cli.common import INTERRUPTED, Split, console, within, writable
-from metarl.cli.compare import Compare, compare_policies
+from metarl.cli.compare import Compare, check_baselines, compare_policies
 from metarl.errors import UserError
+from metarl.evaluation.defaults import ACTING_TASKS, REPORT_AT, Baselines
 
 
 @dataclass
@@ -40,10 +41,13 @@ class Study:
     """the report"""
     split: Split = "test"
     """train, test or ood"""
-    num_tasks: int = 40
+    num_tasks: int = ACTING_TASKS
     """how many unseen tasks"""
-    report_at: int = 3
+    report_at: int = REPORT_AT
     """episodes of adaptation at which all but the curves are reported"""
+    baselines: Baselines = "all"
+    """what joint training is put beside: itself fine-tuned in each task, learning from scratch there, or neither of
+    them; their rates are selected once for all seeds, which takes a while"""
     videos: bool = False
     """put a clip of every learner into the report"""
 
@@ -55,23 +59,39 @@ class Study:
         within("jobs", self.jobs, 0, 1024)
         seeds = _seeds(self.seeds)
         writable(self.out, (".html",))
-        options = Compare((), self.split, self.num_tasks, report_at=self.report_at, videos=self.videos, out=self.out)
+        options = self._comparison()
         options.check()
-        from metarl.evaluation.comparison_entries import is_evaluated
         from metarl.evaluation.study import plan_runs
-        from metarl.evaluation.study_jobs import StudyEvaluation, run_study
+        from metarl.evaluation.study_evaluation import StudyEvaluation
+        from metarl.evaluation.study_jobs import run_study
         from metarl.training.placement import usable_cores
 
         command = shlex.join(["metarl", *sys.argv[1:]])
         planned = plan_runs(self.configs, self.tasks, seeds, self.steps, self.split, overrides)
-        words = ["--split", self.split, "--tasks", str(self.num_tasks), "--report-at", str(self.report_at), "--json"]
-        evaluation = StudyEvaluation(words, lambda run: is_evaluated(run, options.options()))
+        check_baselines([p.config for p in planned], self.baselines)
+        evaluation = StudyEvaluation(self._words(), options.options(), self.baselines)
         try:
             runs = run_study(planned, evaluation, command, self.jobs or usable_cores(), console)
         except KeyboardInterrupt:
             console.print("stopped; every training is saved, and the same command goes on from there")
             return INTERRUPTED
         return compare_policies(runs, options, command)
+
+    def _comparison(self) -> Compare:
+        return Compare(
+            (),
+            self.split,
+            self.num_tasks,
+            report_at=self.report_at,
+            baselines=self.baselines,
+            videos=self.videos,
+            out=self.out,
+        )
+
+    def _words(self) -> list[str]:
+        """How one run is evaluated, as options of `metarl compare`."""
+        given = {"split": self.split, "tasks": self.num_tasks, "report-at": self.report_at}
+        return [w for k, v in given.items() for w in (f"--{k}", str(v))] + ["--json"]
 
 
 def _seeds(text: str) -> range:

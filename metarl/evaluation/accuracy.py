@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
 
 from agents.learner import Learner, Params
 from agents.memory.stream import Stream
@@ -13,7 +13,10 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation import classification
 from metarl.evaluation.classification import Accuracy, calibrate, with_statistics
+from metarl.evaluation.counted import Counted
+from metarl.evaluation.defaults import WAYS
 from metarl.evaluation.evaluator import Options, SupervisedEvaluator
+from metarl.evaluation.progress import ignore
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.stored import conform, read_result
 from metarl.evaluation.text_table import TextTable
@@ -22,7 +25,6 @@ from metarl.runs.folder import Run
 from metarl.training.build import build_tasks
 from metarl.training.make import load_trainer
 
-WAYS = (5, 20)  # by default, of learners without a fixed last layer
 PRESENTATIONS = 10  # of each class in a stream (Santoro et al. 2016)
 
 
@@ -66,19 +68,29 @@ class AccuracyEvaluator(SupervisedEvaluator[AccuracyResult]):
         if not options.shots or min(options.shots) < 1 or min(options.ways, default=2) < 2:
             raise UserError("--ways expects numbers of at least 2 classes, and --shots of at least 1 image")
 
-    def evaluate(self, run: Run, options: Options) -> AccuracyResult:
+    def work(self, config: Config, options: Options) -> float:
+        """Images."""
+        tasks: Any = config.tasks
+        learner = classification.learner_of(config)
+        shapes = _shapes(learner, config, options)
+        images = sum(way * (shot + tasks.query) for way, shot in shapes)
+        if isinstance(learner, Stream):
+            images += tasks.way * (PRESENTATIONS + 1)
+        return float(images * self.count(options))
+
+    def evaluate(self, run: Run, options: Options, advance: Callable[[float], None] = ignore) -> AccuracyResult:
         trainer = load_trainer(run)
         tasks: Any = run.config.tasks
         check_split(trainer.family, options.split)
         learner, theta = with_statistics(trainer.learner, options.bn), trainer.theta
         count, results = self.count(options), []
         for way, shot in _shapes(learner, run.config, options):
-            family = images_of(run.config, way=way, shot=shot)
+            family = counted(images_of(run.config, way=way, shot=shot), advance)
             theta = calibrated(learner, theta, run.config, shot)  # statistics of pairs depend on the shots
             results.append(classification.accuracy(learner, theta, family, options.split, count, seeded(options.seed)))
         presentations: list[Accuracy] = []
         if isinstance(learner, Stream):
-            family = images_of(run.config, shot=PRESENTATIONS, query=1)
+            family = counted(images_of(run.config, shot=PRESENTATIONS, query=1), advance)
             presentations = classification.accuracy_by_presentation(
                 learner, theta, family, options.split, count, seeded(options.seed)
             )
@@ -116,6 +128,11 @@ def images_of(config: Config, **changes: int) -> FewShotImages:
     tasks: Any = config.tasks
     family: FewShotImages = build_tasks(tasks.undistorted(**changes), ON_THREADS)
     return family
+
+
+def counted(family: FewShotImages, advance: Callable[[float], None]) -> FewShotImages:
+    """The same images, which are told as they are drawn."""
+    return cast(FewShotImages, Counted(family, advance))
 
 
 def calibrated(learner: Learner[Any], theta: Params, config: Config, shot: int) -> Params:

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.learner import Learner, Params
+from envs.core import TaskDistribution
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation import fine_tuning
 from metarl.evaluation.adaptation_curve import AdaptationResult, evaluate_adaptation
-from metarl.evaluation.adaptation_evaluation import PROTOCOL, Evaluation
+from metarl.evaluation.adaptation_evaluation import PROTOCOL, TUNED_PROTOCOL, Evaluation
+from metarl.evaluation.adaptation_plan import after_of, episodes_of, plan_of
 from metarl.evaluation.adaptation_tables import adaptation_table, summary
-from metarl.evaluation.evaluator import MAX_EPISODES, Evaluator, Options, Start
+from metarl.evaluation.counted import Counted
+from metarl.evaluation.defaults import ACTING_TASKS, Start
+from metarl.evaluation.evaluator import MAX_EPISODES, Evaluator, Options
+from metarl.evaluation.fine_tuning import Selected
+from metarl.evaluation.progress import Progress, ignore
 from metarl.evaluation.sampling import sample_tasks, seeded
 from metarl.evaluation.stored import read_results
 from metarl.evaluation.text_table import TextTable
+from metarl.evaluation.tuning import Tunings, tuning_of
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
+from metarl.training.build import build_learner
 from metarl.training.estimate import check_tasks
 from metarl.training.make import load_trainer
-from metarl.training.policies import episodes_a_round
-from metarl.training.trainer import Trainer
 
 
 class AdaptationEvaluator(Evaluator[Evaluation]):
     """Evaluates policies by the return on unseen tasks before and after adaptation."""
 
-    num_tasks = 40
+    num_tasks = ACTING_TASKS
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.tunings = Tunings()
 
     def check_options(self, options: Options) -> None:
         if options.num_tasks is not None and options.num_tasks < 1:
@@ -41,20 +50,55 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         if 0 not in options.after or min(options.after) < 0 or max(options.after) > MAX_EPISODES:
             raise UserError(f"--after expects 0 and numbers of episodes up to {MAX_EPISODES}")
 
-    def evaluate(self, run: Run, options: Options) -> Evaluation:
+    def work(self, config: Config, options: Options) -> float:
+        """Control steps, as if no episode ended early."""
+        learner = build_learner(config, self.family)
+        episodes = episodes_of(learner, after_of(learner, config, options), options.repeats)
+        return float((options.num_tasks or self.num_tasks) * episodes * self.family.horizon)
+
+    def work_before(self, run: Run, options: Options) -> float:
+        """Control steps of selecting the fine-tuning, where that was not done before."""
+        if options.fine_tune is None or self._selected(run, options, options.fine_tune) is not None:
+            return 0.0
+        return self.selection_work(run.config, options)
+
+    def selection_work(self, config: Config, options: Options) -> float:
+        """Control steps of selecting the fine-tuning."""
+        return float(fine_tuning.selection_steps(self._after(config, options), self.family.horizon))
+
+    def prepare(self, run: Run, options: Options, progress: Progress) -> None:
+        """Select the fine-tuning on this run, where that was not done before on one that differs in its seed alone."""
+        start = options.fine_tune
+        if start is None or self._selected(run, options, start) is not None:
+            return
+        progress.begin(f"tuning {display_name(run.config, start)} on {run.name}")
+        trainer, tuning = load_trainer(run, options.placement), tuning_of(run, start, options.placement.simulator)
+        self.tunings.select(run, tuning, self._after(run.config, options), trainer, progress.advance)
+
+    def _selected(self, run: Run, options: Options, start: Start) -> Selected | None:
+        tuning = tuning_of(run, start, options.placement.simulator)
+        return self.tunings.find(run, tuning, self._after(run.config, options))
+
+    def _after(self, config: Config, options: Options) -> tuple[int, ...]:
+        return after_of(build_learner(config, self.family), config, options)
+
+    def evaluate(self, run: Run, options: Options, advance: Callable[[float], None] = ignore) -> Evaluation:
         """Returns after each of `options.after` adaptation episodes, on unseen tasks.
 
         The number of adaptation episodes in training is always among them; a learner that does not adapt has only 0.
+        Fine-tuning is selected first where that was not done before; `advance` is told nothing of that.
         """
+        self.prepare(run, options, Progress())
         trainer, generator = load_trainer(run, options.placement), seeded(options.seed)
         count = options.num_tasks or self.num_tasks
         check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space)
         tasks = sample_tasks(trainer.family, count, options.split, generator)
-        plan = _plan(trainer, options)
+        selected = {} if options.fine_tune is None else self._selected(run, options, options.fine_tune)
+        plan = plan_of(trainer, options, selected or {})
         curve = evaluate_adaptation(
             plan.learners,
             plan.theta,
-            trainer.family,
+            cast(TaskDistribution, Counted(trainer.family, advance)),
             tasks,
             options.repeats,
             plan.batch,
@@ -76,6 +120,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             plan.trained_after,
             **_arrays(list(curve.values())),
             chosen=plan.chosen,
+            protocol=_protocol(options),
             simulator=options.placement.simulator,
         )
 
@@ -89,7 +134,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             "seed": options.seed,
             "repeats": options.repeats,
             "learner": display_name(run.config, options.fine_tune),
-            "protocol": PROTOCOL,
+            "protocol": _protocol(options),
             "simulator": "cpu",
             "iteration": checkpoint.selected_iteration(run),
         }
@@ -119,25 +164,8 @@ def display_name(config: Config, fine_tune: Start | None = None) -> str:
     return config.learner.display_name if fine_tune is None else fine_tuning.DISPLAY_NAMES[fine_tune]
 
 
-class _Plan(NamedTuple):
-    """Which learner adapts on how many episodes, `batch` a round."""
-
-    learners: dict[int, Learner[Any]]
-    theta: Params
-    batch: int
-    trained_after: int
-    chosen: str
-
-
-def _plan(trainer: Trainer, options: Options) -> _Plan:
-    learner, batch = trainer.learner, trainer.config.train.episodes
-    trained_after = learner.rounds * episodes_a_round(learner, batch)
-    adapts = bool(learner.rounds or learner.is_recurrent or options.fine_tune)
-    after = tuple(sorted({*options.after, trained_after} if adapts else {0}))
-    if options.fine_tune is None:
-        return _Plan(dict.fromkeys(after, learner), trainer.theta, batch, trained_after, "")
-    best = fine_tuning.select_fine_tuning(trainer, options.fine_tune, after)
-    return _Plan(dict(best.learners), best.theta, fine_tuning.BATCH, max(after), str(best))
+def _protocol(options: Options) -> int:
+    return PROTOCOL if options.fine_tune is None else TUNED_PROTOCOL
 
 
 def _arrays(curve: list[AdaptationResult]) -> dict[str, Any]:

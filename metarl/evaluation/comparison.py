@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from envs.core import TaskDistribution
 from metarl.config.experiment import Config
 from metarl.errors import UserError
-from metarl.evaluation.comparison_entries import Entry, fill_gaps, make_entries, with_distinct_names
+from metarl.evaluation.comparison_entries import Entry, fill_gaps, plan_entries, with_distinct_names
 from metarl.evaluation.comparison_scores import ComparisonRow, baselines_of, make_row, strata
+from metarl.evaluation.defaults import STARTS, Start
 from metarl.evaluation.evaluator import Options
+from metarl.evaluation.progress import Progress
 from metarl.evaluation.statistics import Bootstrap
 from metarl.runs.folder import Run
 from metarl.training.build import build_family
@@ -51,13 +53,13 @@ def compare_runs(
     options: Options,
     *,
     at: int = 3,
-    fine_tune: bool = True,
-    tell: Callable[[str], None] = lambda _: None,
+    starts: Sequence[Start] = STARTS["all"],
+    progress: Progress | None = None,
 ) -> list[Comparison]:
     """Every run on the same unseen tasks of its distribution; stored results are not computed again.
 
-    at: adaptation episodes at which all but curves are reported. fine_tune: joint training counts three times: as it
-    is, fine-tuned in each task, and from scratch. Raises UserError for runs that have no policy.
+    at: adaptation episodes at which all but curves are reported. starts: of fine-tuning of joint
+    training, which counts as it is and once more for each of these. Raises UserError for runs that have no policy.
     """
     by_tasks: dict[str, list[Run]] = {}
     for run in runs:
@@ -65,11 +67,17 @@ def compare_runs(
         if tasks.is_supervised:
             raise UserError(f"{run.name} is on {tasks.kind} tasks, others act: compare one kind at a time")
         by_tasks.setdefault(tasks.model_dump_json(), []).append(run)
+    progress = progress or Progress()
     after = tuple(sorted({*options.after, at}))
     options = options._replace(after=after)
+    plans = [plan_entries(group, options, starts) for group in by_tasks.values()]
+    everything = [planned for plan in plans for planned in plan]
+    progress.expect(sum(planned.work + planned.work_before for planned in everything))
+    for planned in everything:  # first, so that other processes can go on with other seeds
+        planned.prepare(progress)
     return [
-        compare_entries(group[0].config, options.split, make_entries(group, options, fine_tune, tell), after, at)
-        for group in by_tasks.values()
+        compare_entries(plan[0].runs[0].config, options.split, [p.make(progress) for p in plan], after, at)
+        for plan in plans
     ]
 
 

@@ -14,12 +14,12 @@ from metarl.config.experiment import without_seed
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator, display_name
 from metarl.evaluation.adaptation_evaluation import Evaluation
-from metarl.evaluation.evaluator import Options, Start
+from metarl.evaluation.defaults import Start
+from metarl.evaluation.evaluator import Options
+from metarl.evaluation.progress import Progress
 from metarl.evaluation.statistics import Returns
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
-
-FINE_TUNED: tuple[Start, ...] = ("trained", "scratch")
 
 
 class Entry(NamedTuple):
@@ -50,24 +50,69 @@ class Entry(NamedTuple):
         return sum(map(of, self.evaluations)) / len(self.evaluations)
 
 
-def make_entries(runs: Sequence[Run], options: Options, fine_tune: bool, tell: Callable[[str], None]) -> list[Entry]:
+class PlannedEntry(NamedTuple):
+    """What an entry is made of: runs that differ in their seed, what was stored of them, and how they are evaluated."""
+
+    runs: list[Run]
+    options: Options
+    evaluator: AdaptationEvaluator
+    stored: list[Evaluation | None]
+
+    @property
+    def work(self) -> float:
+        """What there is to evaluate, in control steps."""
+        missing = self.stored.count(None)
+        return missing * self.evaluator.work(self.runs[0].config, self.options) if missing else 0.0
+
+    @property
+    def work_before(self) -> float:
+        """What there is to do to select fine-tuning."""
+        return self.evaluator.work_before(self.runs[0], self.options) if None in self.stored else 0.0
+
+    def prepare(self, progress: Progress) -> None:
+        """Select fine-tuning where it is needed, on the first of the runs."""
+        if None in self.stored:
+            self.evaluator.prepare(self.runs[0], self.options, progress)
+
+    def make(self, progress: Progress) -> Entry:
+        """The entry; what was not stored is evaluated."""
+        config, start = self.runs[0].config, self.options.fine_tune
+        evaluations = [
+            self.evaluator.stored_or_evaluated(run, self.options, progress) if stored is None else stored
+            for run, stored in zip(self.runs, self.stored, strict=True)
+        ]
+        baseline = config.learner.baseline if start is None else ""
+        seeds = [run.config.seed for run in self.runs]
+        return Entry(self.runs[0].title, display_name(config, start), seeds, evaluations, baseline)
+
+
+def plan_entries(runs: Sequence[Run], options: Options, starts: Sequence[Start]) -> list[PlannedEntry]:
     """An entry for each config of `runs`, which are all on the same distribution of tasks.
 
-    fine_tune: joint training counts three times: as it is, fine-tuned in each task, and from scratch.
+    starts: joint training counts as it is, and once more fine-tuned in each task from each of these.
     """
-    entries = []
-    for start in (None, *(FINE_TUNED if fine_tune else ())):
-        for group in group_by_config(runs):
-            if start is None or group[0].config.learner.baseline == "joint":
-                entries.append(_entry(group, options._replace(fine_tune=start), tell))
-    return entries
+    return [
+        _planned(group, options._replace(fine_tune=start))
+        for start in (None, *starts)
+        for group in group_by_config(runs)
+        if start is None or group[0].config.learner.baseline == "joint"
+    ]
 
 
-def is_evaluated(run: Run, options: Options) -> bool:
+def is_evaluated(run: Run, options: Options, starts: Sequence[Start]) -> bool:
     """Whether all results of a run that a comparison needs are stored."""
-    starts = (None, *(FINE_TUNED if run.config.learner.baseline == "joint" else ()))
-    evaluator = AdaptationEvaluator(run.config)
-    return all(evaluator.find_stored(run, options._replace(fine_tune=start)) is not None for start in starts)
+    return all(None not in planned.stored for planned in plan_entries([run], options, starts))
+
+
+def is_tuned(run: Run, options: Options, starts: Sequence[Start]) -> bool:
+    """Whether all fine-tuning that a comparison needs of a run is selected."""
+    return not any(planned.work_before for planned in plan_entries([run], options, starts))
+
+
+def _planned(runs: list[Run], options: Options) -> PlannedEntry:
+    check_same_iteration(runs, [checkpoint.selected_iteration(run) for run in runs])
+    evaluator = AdaptationEvaluator(runs[0].config)
+    return PlannedEntry(runs, options, evaluator, [evaluator.find_stored(run, options) for run in runs])
 
 
 def group_by_config(runs: Sequence[Run]) -> list[list[Run]]:
@@ -82,19 +127,6 @@ def check_same_iteration(runs: Sequence[Run], iterations: Sequence[int]) -> None
     """Raise UserError where runs of one config were trained for different numbers of iterations."""
     if not runs[0].best and len(set(iterations)) > 1:
         raise UserError(f"the runs of {runs[0].title} ended at different iterations: resume the shorter ones")
-
-
-def _entry(runs: list[Run], options: Options, tell: Callable[[str], None]) -> Entry:
-    """The stored or new evaluations of runs that differ in their seed."""
-    check_same_iteration(runs, [checkpoint.selected_iteration(run) for run in runs])
-    config, start = runs[0].config, options.fine_tune
-    name, evaluator = display_name(config, start), AdaptationEvaluator(config)
-    evaluations = []
-    for run in runs:
-        tell(f"{run.name}: {name}")
-        evaluations.append(evaluator.stored_or_evaluated(run, options))
-    baseline = config.learner.baseline if start is None else ""
-    return Entry(runs[0].title, name, [run.config.seed for run in runs], evaluations, baseline)
 
 
 def fill_gaps(entries: list[Entry]) -> tuple[list[Entry], list[str]]:

@@ -11,22 +11,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from metarl.config.experiment import Config
 from metarl.errors import UserError
+from metarl.evaluation.defaults import AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
+from metarl.evaluation.progress import Progress, ignore
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
 from metarl.training.build import build_family
 from metarl.training.placement import CPU, Placement
 
 log = logging.getLogger(__name__)
-Start = Literal["trained", "scratch"]
-"""The weights at which fine-tuning starts: those of joint training, or fresh ones."""
-AFTER = (0, 1, 2, 3, 5, 10, 20)  # episodes of adaptation
-REPEATS = 4  # chosen: adaptations to each task
 MAX_EPISODES = 100_000  # of adaptation; chosen: some days
-SHOTS = (1, 5)
 
 
 class Options(NamedTuple):
@@ -71,7 +68,7 @@ R = TypeVar("R", bound=Result)
 class Evaluator(ABC, Generic[R]):
     """Evaluates runs on the tasks of `config`. A module of `metarl.evaluation` offers a subclass as `EVALUATOR`."""
 
-    num_tasks: ClassVar[int] = 1000  # by default
+    num_tasks: ClassVar[int] = SUPERVISED_TASKS  # by default
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -96,9 +93,23 @@ class Evaluator(ABC, Generic[R]):
     def check_options(self, options: Options) -> None:
         """Raise UserError for options that do not fit."""
 
+    def work(self, config: Config, options: Options) -> float:
+        """How much `evaluate` of a run with these settings tells in all, in any unit."""
+        return 1.0
+
+    def work_before(self, run: Run, options: Options) -> float:
+        """How much there is to `prepare`."""
+        return 0.0
+
+    def prepare(self, run: Run, options: Options, progress: Progress) -> None:
+        """Do once what serves for all runs that differ from this one in their seed alone, where it is not done yet."""
+
     @abstractmethod
-    def evaluate(self, run: Run, options: Options) -> R:
-        """Evaluate the selected checkpoint of a run. Raises UserError for a split that the tasks do not have."""
+    def evaluate(self, run: Run, options: Options, advance: Callable[[float], None] = ignore) -> R:
+        """Evaluate the selected checkpoint of a run; `advance` is told how much more of its `work` is done.
+
+        Raises UserError for a split that the tasks do not have.
+        """
 
     @abstractmethod
     def find_stored(self, run: Run, options: Options) -> R | None:
@@ -124,21 +135,25 @@ class Evaluator(ABC, Generic[R]):
             warn(f"{path} could not be stored: {error.strerror or error}")
         return path
 
-    def evaluate_all(self, runs: Sequence[Run], options: Options, tell: Callable[[str], None]) -> list[R]:
-        """Evaluate and store every run, all but the first without fine-tuning; `tell` is given the name of each."""
-        results = []
-        for i, run in enumerate(runs):
-            tell(run.name)
-            results.append(self.evaluate(run, options._replace(fine_tune=None) if i else options))
-            self.store(run, results[-1], options.warn)
-        return results
+    def evaluate_all(self, runs: Sequence[Run], options: Options, progress: Progress | None = None) -> list[R]:
+        """Evaluate and store every run, all but the first without fine-tuning."""
+        progress = progress or Progress()
+        as_trained = options._replace(fine_tune=None)
+        everyone = [(run, as_trained if i else options) for i, run in enumerate(runs)]
+        progress.expect(sum(self.work(run.config, wanted) for run, wanted in everyone))
+        progress.expect(self.work_before(runs[0], options))
+        self.prepare(runs[0], options, progress)
+        return [self._evaluated(run, wanted, progress) for run, wanted in everyone]
 
-    def stored_or_evaluated(self, run: Run, options: Options) -> R:
+    def stored_or_evaluated(self, run: Run, options: Options, progress: Progress | None = None) -> R:
         """The stored result, or else a new one, which is stored."""
         result = self.find_stored(run, options)
-        if result is None:
-            result = self.evaluate(run, options)
-            self.store(run, result, options.warn)
+        return self._evaluated(run, options, progress or Progress()) if result is None else result
+
+    def _evaluated(self, run: Run, options: Options, progress: Progress) -> R:
+        progress.begin(f"evaluating {run.name}")
+        result = self.evaluate(run, options, progress.advance)
+        self.store(run, result, options.warn)
         return result
 
 

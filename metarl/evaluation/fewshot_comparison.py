@@ -7,13 +7,14 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from metarl.config.experiment import without_seed
+from metarl.config.experiment import Config, without_seed
 from metarl.errors import UserError
 from metarl.evaluation import published
 from metarl.evaluation.accuracy import AccuracyEvaluator
 from metarl.evaluation.classification import Accuracy, learner_of
 from metarl.evaluation.comparison_entries import check_same_iteration
 from metarl.evaluation.evaluator import Options
+from metarl.evaluation.progress import Progress
 from metarl.evaluation.published import Published, Shape
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
@@ -59,7 +60,7 @@ class Row(NamedTuple):
         return self.published.presentations.get(time) if self.published else None
 
 
-def compare_classifiers(runs: Sequence[Run], options: Options) -> list[Row]:
+def compare_classifiers(runs: Sequence[Run], options: Options, progress: Progress | None = None) -> list[Row]:
     """Every run on the same unseen episodes; stored results are not computed again.
 
     Learners with a fixed last layer are evaluated on their own number of classes alone. Raises UserError for runs that
@@ -71,7 +72,34 @@ def compare_classifiers(runs: Sequence[Run], options: Options) -> list[Row]:
     groups: dict[tuple[str, bool], list[Run]] = {}
     for run in runs:
         groups.setdefault((without_seed(run.config), run.best), []).append(run)
-    return [_row(group, options) for group in groups.values()]
+    progress = progress or Progress()
+    parts = [_Part(group, _options_of(group[0].config, options)) for group in groups.values()]
+    for part in parts:
+        progress.expect(part.work)
+    return [_row(part, progress) for part in parts]
+
+
+class _Part(NamedTuple):
+    """Runs that differ in nothing but their seed, and how they are evaluated."""
+
+    runs: list[Run]
+    options: Options
+
+    @property
+    def evaluator(self) -> AccuracyEvaluator:
+        return AccuracyEvaluator(self.runs[0].config)
+
+    @property
+    def work(self) -> float:
+        """What there is to do."""
+        missing = [run for run in self.runs if self.evaluator.find_stored(run, self.options) is None]
+        return len(missing) * self.evaluator.work(self.runs[0].config, self.options)
+
+
+def _options_of(config: Config, options: Options) -> Options:
+    """A learner with a fixed last layer has but one number of classes."""
+    tasks: Any = config.tasks
+    return options._replace(ways=(tasks.way,)) if learner_of(config).fixed_way else options
 
 
 def _data_key(run: Run) -> dict[str, Any]:
@@ -83,12 +111,10 @@ def _data_key(run: Run) -> dict[str, Any]:
     return tasks.data_key()
 
 
-def _row(group: list[Run], options: Options) -> Row:
-    config = group[0].config
+def _row(part: _Part, progress: Progress) -> Row:
+    group, config = part.runs, part.runs[0].config
     tasks: Any = config.tasks
-    if learner_of(config).fixed_way:
-        options = options._replace(ways=(tasks.way,))
-    results = [AccuracyEvaluator(config).stored_or_evaluated(run, options) for run in group]
+    results = [part.evaluator.stored_or_evaluated(run, part.options, progress) for run in group]
     check_same_iteration(group, [r.iteration for r in results])
     last = [_last_record(run) for run in group]
     first, name = results[0], config.learner.published_name

@@ -5,7 +5,7 @@ The test of Koch et al. 2015: 400 trials on the evaluation alphabets, within an 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,9 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.accuracy import calibrated, images_of
 from metarl.evaluation.classification import learner_of, predict, with_statistics, with_way
-from metarl.evaluation.evaluator import SHOTS, Options, SupervisedEvaluator
+from metarl.evaluation.defaults import SHOTS
+from metarl.evaluation.evaluator import Options, SupervisedEvaluator
+from metarl.evaluation.progress import ignore
 from metarl.evaluation.published import LAKE
 from metarl.evaluation.sampling import seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
@@ -86,7 +88,7 @@ class LakeEvaluator(SupervisedEvaluator[OneShot]):
         if options.ways or options.shots != SHOTS or options.num_tasks or options.split != "test":
             raise UserError("--lake has 400 trials of its own: leave out --ways, --shots, --tasks and --split")
 
-    def evaluate(self, run: Run, options: Options) -> OneShot:
+    def evaluate(self, run: Run, options: Options, advance: Callable[[float], None] = ignore) -> OneShot:
         check_characters_are_unseen(run.name, run.config)
         trainer = load_trainer(run)
         learner = with_statistics(trainer.learner, options.bn)
@@ -101,7 +103,8 @@ class LakeEvaluator(SupervisedEvaluator[OneShot]):
             trials = supervised_tasks(images, omniglot.one_shot_runs(), seeded(options.seed))
         except ValueError as error:
             raise UserError(f"--lake: {error}") from None
-        return OneShot(run.name, trainer.iteration, learner.bn, options.seed, count_correct(learner, theta, trials))
+        correct = count_correct(learner, theta, trials, advance)
+        return OneShot(run.name, trainer.iteration, learner.bn, options.seed, correct)
 
     def find_stored(self, run: Run, options: Options) -> OneShot | None:
         learner = with_statistics(learner_of(run.config), options.bn)
@@ -151,7 +154,9 @@ def _pictures(images: ImageSet, which: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def count_correct(learner: Learner[Any], theta: Params, trials: SupervisedTask) -> list[int]:
+def count_correct(
+    learner: Learner[Any], theta: Params, trials: SupervisedTask, advance: Callable[[float], None] = ignore
+) -> list[int]:
     """Correct predictions in each of the one-shot runs; theta is calibrated where the learner uses running statistics.
 
     One run at a time: 40 images of 105 x 105 in a wide network are enough at once.
@@ -161,4 +166,5 @@ def count_correct(learner: Learner[Any], theta: Params, trials: SupervisedTask) 
     for i in range(len(trials.query.y)):
         support, query = (Examples(*(t[i] for t in part)) for part in (trials.support[0], trials.query))
         correct.append(int((predict(learner, theta, SupervisedTask((support,), query)) == query.y).sum()))
+        advance(1 / len(trials.query.y))
     return correct

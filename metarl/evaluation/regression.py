@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from agents.objectives import mse
 from envs.core import Examples
 from envs.task_settings import ON_THREADS
 from metarl.evaluation.evaluator import Options, SupervisedEvaluator
+from metarl.evaluation.progress import ignore
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
 from metarl.evaluation.stored import read_result
@@ -55,7 +56,7 @@ class RegressionEvaluator(SupervisedEvaluator[RegressionResult]):
     A learner without gradient steps is evaluated before and after its one reading of the support.
     """
 
-    def evaluate(self, run: Run, options: Options) -> RegressionResult:
+    def evaluate(self, run: Run, options: Options, advance: Callable[[float], None] = ignore) -> RegressionResult:
         trainer, count = load_trainer(run), self.count(options)
         check_split(trainer.family, options.split)
         steps = STEPS if trainer.learner.takes_steps else (0, 1)
@@ -65,6 +66,7 @@ class RegressionEvaluator(SupervisedEvaluator[RegressionResult]):
             family = build_tasks(settings, ON_THREADS)
             task = family.examples(family.sample(count, options.split, seeded(options.seed)))
             errors[shot] = {k: _squared_error(trainer.learner, trainer.theta, k, *task) for k in steps}
+            advance(1 / len(SHOTS))
         return RegressionResult(run.name, trainer.iteration, options.split, options.seed, count, errors)
 
     def find_stored(self, run: Run, options: Options) -> RegressionResult | None:

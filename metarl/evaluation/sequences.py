@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from agents.objectives import bits
 from envs.core import Examples
 from envs.fewshot.copying import Copying, count_wrong_bits
 from metarl.evaluation.evaluator import Options, SupervisedEvaluator
+from metarl.evaluation.progress import ignore
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.evaluation.statistics import Estimate, mean_interval
 from metarl.evaluation.stored import conform, read_result
@@ -66,16 +67,18 @@ class SequencesEvaluator(SupervisedEvaluator[CopyResult]):
     """Evaluates copies of unseen sequences of each length, with as many repeats as the most in training."""
 
     @torch.no_grad()
-    def evaluate(self, run: Run, options: Options) -> CopyResult:
+    def evaluate(self, run: Run, options: Options, advance: Callable[[float], None] = ignore) -> CopyResult:
         trainer, tasks = load_trainer(run), self._tasks
         check_split(trainer.family, options.split)
         count, lengths = self.count(options), []
-        for length in lengths_of(tasks.length):
+        all_lengths = lengths_of(tasks.length)
+        for length in all_lengths:
             family = Copying((length, length), (1, tasks.repeats), tasks.bits)
             sampled = family.sample(count, options.split, seeded(options.seed))
             sampled.values[:, sampled.names.index("repeats")] = tasks.repeats
             cost, wrong = _errors(trainer.learner, trainer.theta, *family.examples(sampled))
             lengths.append(CopyErrors(length, tasks.repeats, cost, wrong))
+            advance(length / sum(all_lengths))
         return self._result(run, options, trainer.iteration)._replace(lengths=lengths)
 
     def find_stored(self, run: Run, options: Options) -> CopyResult | None:

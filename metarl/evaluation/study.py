@@ -24,6 +24,7 @@ class PlannedRun(NamedTuple):
 
     name: str
     config: Config
+    steps: float = 1.0  # of the whole training
 
     @property
     def label(self) -> str:
@@ -54,18 +55,18 @@ def plan_runs(
             path = settings.find(config)
             for seed in seeds:
                 changes = _task_settings(name, path) | overrides | {"seed": seed, "train.num_threads": 1}
-                one = _with_steps(path, changes, steps, split)
-                planned.setdefault(without_placement(one), PlannedRun(name_of_config(path), one))
+                one, count = _with_steps(path, changes, steps, split)
+                planned.setdefault(without_placement(one), PlannedRun(name_of_config(path), one, count))
     return list(planned.values())
 
 
-def _with_steps(path: Path, changes: dict[str, Any], steps: float | None, split: str) -> Config:
-    """The config with as many iterations as make up `steps`."""
+def _with_steps(path: Path, changes: dict[str, Any], steps: float | None, split: str) -> tuple[Config, int]:
+    """The config with as many iterations as make up `steps`, and how many steps these are."""
     config = settings.load(path, changes)
     per_iteration = steps_of_an_iteration(config, split)  # raises for what is wrong before anything is trained
-    if steps is None:
-        return config
-    return settings.load(path, changes | {"train.iterations": math.ceil(steps / per_iteration)})
+    if steps is not None:
+        config = settings.load(path, changes | {"train.iterations": math.ceil(steps / per_iteration)})
+    return config, config.train.iterations * per_iteration
 
 
 def _task_settings(name: str | None, path: Path) -> dict[str, Any]:

@@ -7,30 +7,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from metarl.config import plugins
 from metarl.errors import DivergedError, UserError
-from metarl.evaluation.study import PlannedRun, find_run, iterations_of
+from metarl.evaluation.progress import ProgressDisplay
+from metarl.evaluation.study import PlannedRun
+from metarl.evaluation.study_evaluation import StudyEvaluation
+from metarl.evaluation.study_queue import StudyQueue
 from metarl.runs import folder as runs
 from metarl.runs.folder import Run
+from metarl.system.published import VARIABLE, published
 
 LOG = "log.txt"  # of a run
 PAUSE = 0.5  # s between two looks at the processes
-COLUMNS = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-
-
-class StudyEvaluation(NamedTuple):
-    """How runs are evaluated: the options of `metarl compare`, and whether a run has been evaluated with them."""
-
-    options: list[str]
-    is_done: Callable[[Run], bool]
 
 
 class Job(NamedTuple):
@@ -40,11 +37,14 @@ class Job(NamedTuple):
     run: Run
     process: subprocess.Popen[bytes]
     evaluates: bool
+    progress: Path  # see `metarl.system.published`
+    tunes: bool = False  # before it evaluates
 
     @property
     def label(self) -> str:
         """How the progress bar calls it."""
-        return f"{'evaluating' if self.evaluates else 'training'} {self.planned.label}"
+        evaluating = "tuning and evaluating" if self.tunes else "evaluating"
+        return f"{evaluating if self.evaluates else 'training'} {self.planned.label}"
 
 
 def run_study(
@@ -56,58 +56,64 @@ def run_study(
     diverges is reported and left out. Raises UserError where all diverge, and, after the others have saved, where a
     process ends in any other way than it should.
     """
-    study = _Study(planned, evaluation, command)
-    with _interruptible(), Progress(*COLUMNS, console=console) as progress, study.stopped_at_the_end():
-        bar = progress.add_task("starting", total=sum(p.config.train.iterations for p in planned))
+    queue = StudyQueue(planned, evaluation)
+    with (
+        _interruptible(),
+        TemporaryDirectory() as folder,
+        ProgressDisplay(console) as display,
+        _Study(queue, command, Path(folder)).stopped_at_the_end() as study,
+    ):
+        before = queue.work_done({})
+        display.expect(queue.total_work() - before)
         while study.is_open:
-            while study.waiting and len(study.jobs) < max_jobs:
-                if (job := study.start_next()) is not None:
-                    progress.console.print(job.label, highlight=False)
-            progress.update(bar, completed=study.iterations, description=study.label)
+            while len(study.jobs) < max_jobs and (job := study.start_next()) is not None:
+                display.say(job.label)
+            display.reach(queue.work_done(study.stages) - before, study.label)
             time.sleep(PAUSE)
             for diverged in study.collect_ended():
-                progress.console.print(f"{diverged}: training diverged, it is left out", highlight=False)
-    if not study.runs:
+                display.say(f"{diverged}: training diverged, it is left out")
+    if not queue.runs:
         raise UserError(f"every training diverged: {', '.join(study.diverged)}; use smaller rates in the configs")
-    return [study.runs[i] for i in range(len(planned)) if i in study.runs]
+    return [queue.runs[i] for i in range(len(planned)) if i in queue.runs]
 
 
 class _Study:
-    """What is still to be done, what is going on, and what is there, by the index of the planned run."""
+    """The processes of a study by the index of the planned run."""
 
-    def __init__(self, planned: Sequence[PlannedRun], evaluation: StudyEvaluation, command: str) -> None:
-        self.planned, self.evaluation, self.command = planned, evaluation, command
-        self.runs = {i: run for i, p in enumerate(planned) if (run := find_run(p)) is not None}
-        self.waiting = list(range(len(planned)))
+    def __init__(self, queue: StudyQueue, command: str, folder: Path) -> None:
+        self.queue, self.command, self.folder = queue, command, folder
         self.jobs: dict[int, Job] = {}
         self.diverged: list[str] = []
 
     @property
     def is_open(self) -> bool:
-        return bool(self.waiting or self.jobs)
+        return bool(self.queue.waiting or self.jobs)
 
     @property
     def label(self) -> str:
         return ", ".join(job.label for job in self.jobs.values())
 
     @property
-    def iterations(self) -> int:
-        """Of all trainings so far."""
-        return sum(iterations_of(run) for run in self.runs.values())
+    def stages(self) -> dict[int, float]:
+        """How far each run is on which a process works: up to 1 while it is trained, up to 2 while it is evaluated."""
+        return {i: job.evaluates + published(job.progress) for i, job in self.jobs.items()}
 
     def start_next(self) -> Job | None:
-        """Start what comes next for the first waiting run; None where nothing is left to do for it."""
-        i = self.waiting.pop(0)
-        planned, run = self.planned[i], self.runs.get(i)
-        if run is None or iterations_of(run) < planned.config.train.iterations:
-            run = run or runs.create(planned.name, planned.config, self.command)
-            job = start_job(planned, run, ["resume", str(run.path)], evaluates=False)
-        elif self.evaluation.is_done(run):
+        """Start what comes next; None where nothing can be started now."""
+        queue = self.queue
+        if (i := queue.next()) is None:
             return None
+        planned, progress = queue.planned[i], self.folder / str(i)
+        progress.unlink(missing_ok=True)
+        if evaluates := queue.is_trained(i):
+            words = ["compare", str(queue.runs[i].path), *queue.evaluation.words(planned.config)]
         else:
-            job = start_job(planned, run, ["compare", str(run.path), *self.evaluation.options], evaluates=True)
-        self.jobs[i], self.runs[i] = job, run
-        return job
+            if i not in queue.runs:
+                queue.runs[i] = runs.create(planned.name, planned.config, self.command)
+            words = ["resume", str(queue.runs[i].path)]
+        job = start_job(planned, queue.runs[i], words, evaluates, progress)
+        self.jobs[i] = job._replace(tunes=evaluates and not queue.evaluation.is_tuned(job.run))
+        return self.jobs[i]
 
     def collect_ended(self) -> list[str]:
         """Let trainings that have ended wait for their evaluation; the names of those that diverged.
@@ -123,17 +129,19 @@ class _Study:
         for i, job in ended.items():
             if job.process.returncode == DivergedError.exit_code:
                 diverged.append(f"{job.run.path}, seed {job.planned.config.seed}")
-                del self.runs[i]
-            elif not job.evaluates:
-                self.waiting.insert(0, i)
+                self.queue.leave_out(i)
+            elif job.evaluates:
+                self.queue.evaluated.add(i)
+            else:
+                self.queue.put_back(i)
         self.diverged += diverged
         return diverged
 
     @contextmanager
-    def stopped_at_the_end(self) -> Iterator[None]:
+    def stopped_at_the_end(self) -> Iterator[Self]:
         """On exit, the processes are signalled to save and stop, and are waited for."""
         try:
-            yield
+            yield self
         finally:
             for job in self.jobs.values():
                 job.process.send_signal(signal.SIGTERM)
@@ -156,7 +164,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool) -> Job:
+def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool, progress: Path) -> Job:
     """Start `metarl` with these words on one core; what it prints is appended to the run's log.txt.
 
     Raises UserError, before anything is written, for the training of a run that another process trains.
@@ -166,9 +174,9 @@ def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool) 
             pass
     with run.appended(LOG) as log:
         command = [sys.executable, "-m", "metarl", *words, *plugins.as_options()]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", VARIABLE: str(progress)}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-    return Job(planned, run, process, evaluates)
+    return Job(planned, run, process, evaluates, progress)
 
 
 def _check_exit_code(job: Job) -> None:

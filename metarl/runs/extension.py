@@ -9,7 +9,6 @@ from metarl.config.experiment import Config
 from metarl.config.plugins import resume_command
 from metarl.errors import UserError
 from metarl.runs.folder import Run
-from metarl.system.files import atomic_write, read_regular_file
 
 MAX_COMMANDS = 2**20  # bytes of command.txt; chosen
 
@@ -36,8 +35,8 @@ def extend(run: Run, config: Config) -> None:
     """
     command = _command(run.path, config.train.iterations)
     try:
-        atomic_write(run.path / "command.txt", f"{_commands(run.path / 'command.txt')}{command}\n")
-        atomic_write(run.path / "config.yaml", settings.dump(config))
+        run.write("command.txt", f"{_commands(run)}{command}\n")
+        run.write("config.yaml", settings.dump(config))
     except OSError as error:
         raise UserError(f"{run.path} could not be written: {error.strerror}") from None
     vars(run).pop("config", None)  # which it keeps once it has read it
@@ -47,10 +46,10 @@ def _command(path: Path, iterations: int) -> str:
     return f"{resume_command(path)} --train.iterations {iterations}"
 
 
-def _commands(path: Path) -> str:
+def _commands(run: Run) -> str:
     """What is there so far; empty where it cannot be read."""
     try:
-        return read_regular_file(path, MAX_COMMANDS).decode(errors="replace")
+        return run.read("command.txt", MAX_COMMANDS).decode(errors="replace")
     except (OSError, ValueError):
         return ""
 

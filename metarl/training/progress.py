@@ -12,8 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from metarl.config.outer_settings import Metrics
+from metarl.system.published import publish
 
 EVERY = 1.0  # s between two lines in a pipe
+PUBLISHED_EVERY = 0.2  # s; for the process that started this one
 
 
 def span(seconds: float) -> str:
@@ -27,7 +29,7 @@ class TrainingDisplay:
 
     def __init__(self, title: str, iterations: int, start: int, console: Console) -> None:
         self.title, self.iterations, self.start, self.console = title, iterations, start, console
-        self.began = self.printed = time.perf_counter()
+        self.began = self.printed = self.published = time.perf_counter()
         self.live = Live(console=console, transient=False) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -43,6 +45,9 @@ class TrainingDisplay:
 
     def update(self, metrics: Metrics) -> None:
         done = int(metrics["iteration"])
+        if done == self.iterations or time.perf_counter() - self.published > PUBLISHED_EVERY:
+            self.published = time.perf_counter()
+            publish(done / self.iterations)
         elapsed = time.perf_counter() - self.began
         left = elapsed / max(done - self.start, 1) * (self.iterations - done)
         if self.live:

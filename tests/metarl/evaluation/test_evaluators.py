@@ -71,7 +71,7 @@ def test_a_result_is_stored_and_found_again(kind: str, workdir: Path, small: Cal
     evaluator = evaluator_of(config)
     evaluator.check([run], options)
     assert evaluator.find_stored(run, options) is None
-    (result,) = evaluator.evaluate_all([run], options, lambda _: None)
+    (result,) = evaluator.evaluate_all([run], options)
     stored = evaluator.find_stored(run, options)
     assert stored is not None
     assert json.dumps(stored.to_json()) == json.dumps(result.to_json())

@@ -57,6 +57,10 @@ def test_a_study_trains_evaluates_reports_and_does_nothing_twice(
     assert code == 0, err
     for word in ("Meta-SGD", "joint, fine-tuned", "from scratch", "oracle", "gru", "after 3", "wrote study.html"):
         assert word in out
+    (first,) = (run for run in runs.every() if run.path.parent.name == "joint_robot" and run.config.seed == 0)
+    tuned = sorted(path for run in runs.every() for path in run.path.glob("fine_tuning_*.json"))
+    assert [path.name.split("_")[2] for path in tuned] == ["scratch", "trained"]  # once for both seeds
+    assert {path.parent for path in tuned} == {first.path}
     report = Path("study.html").read_text()
     assert report.count("data:image/png") == 2
     assert all(run.name in report for run in runs.every())
