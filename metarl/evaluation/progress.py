@@ -14,6 +14,7 @@ from metarl.system.published import publish
 from metarl.training.progress import span
 
 EVERY = 10.0  # s between two lines in a pipe; chosen
+SOON = 2.0  # s to the first of them, if some work is done by then: what is quick or refused says nothing; chosen
 COLUMNS = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 
 
@@ -63,6 +64,7 @@ class ProgressDisplay(Progress):
         self.console = console
         self.bar = Bar(*COLUMNS, console=console, transient=True) if console.is_terminal else None
         self.began = self.told = time.perf_counter()
+        self.has_told = False
 
     def __enter__(self) -> Self:
         if self.bar:
@@ -84,11 +86,8 @@ class ProgressDisplay(Progress):
         publish(self.fraction)
         if self.bar:
             self.bar.update(self.task, description=self.label, completed=self.done, total=self.total or None)
-        elif is_new:
-            self.told = time.perf_counter()
-            self.say(self.label)
-        elif time.perf_counter() - self.told > EVERY:
-            self.told = time.perf_counter()
+        elif time.perf_counter() - self.told > (EVERY if is_new or self.has_told else SOON):
+            self.told, self.has_told = time.perf_counter(), True
             self.say(self._line())
 
     def _line(self) -> str:

@@ -44,10 +44,19 @@ def test_without_a_terminal_a_line_is_said_now_and_then(clock: list[float]) -> N
             clock[0] = float(second)
             display.advance(2)
     assert file.getvalue().splitlines() == [
-        "evaluating [one]",
-        "evaluating [one]: 11 %  left 0:01:29",
-        "evaluating [one]: 22 %  left 0:01:18",
+        "evaluating [one]: 3 %  left 0:01:37",
+        "evaluating [one]: 14 %  left 0:01:26",
+        "evaluating [one]: 25 %  left 0:01:15",
     ]
+
+
+def test_what_is_refused_at_once_says_nothing_else(clock: list[float]) -> None:
+    file = io.StringIO()
+    with ProgressDisplay(Console(file=file)) as display:
+        display.expect(200)
+        clock[0] = 5.0
+        display.begin("evaluating")
+    assert file.getvalue() == ""
 
 
 def test_on_a_terminal_there_is_a_bar_with_the_time_left() -> None:
@@ -85,15 +94,16 @@ def test_every_evaluator_tells_all_of_its_work(kind: str, workdir: Path, small: 
 
 
 def test_what_is_said_does_not_mix_with_what_is_piped(
-    workdir: Path, small: Callable[..., Config], capsys: pytest.CaptureFixture[str]
+    workdir: Path, small: Callable[..., Config], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "SOON", 0)
     run = save_run("maml_point", small("maml_point"))
     options = ["--tasks", "2", "--after", "0", "1", "--repeats", "1"]
     for words in (["evaluate", str(run.path)], ["compare", str(run.path), "--report-at", "1", "--seed", "1"]):
         code, out, err = command([*words, *options, "--json"], capsys)
         assert code == 0, err
         json.loads(out)
-        assert err.splitlines() == [f"evaluating {run.name}"]
+        assert err.startswith(f"evaluating {run.name}: ")
 
 
 def test_baselines_need_a_run_of_joint_training(
