@@ -47,7 +47,10 @@ def make_runs(root: Path) -> None:
         for seed in (0, 1):
             commands.run(["train", name, *_as_words(options), "--seed", str(seed)]).check()
             run = runs.find(name)
-            run.write("config.yaml", settings.dump(config.model_copy(update={"seed": seed})).replace("iterations: 3", "iterations: 4"))
+            run.write(
+                "config.yaml",
+                settings.dump(config.model_copy(update={"seed": seed})).replace("iterations: 3", "iterations: 4"),
+            )
             commands.run(["evaluate", str(run.path), *FEW[name]]).check()
 
 
@@ -90,7 +93,10 @@ def check_neighbours(name: str, damaged: Path, rng: random.Random, out: Path) ->
     listed.check()
     others = [p for p in sorted(Path("runs").glob("*/*")) if p != damaged]
     assert all(f"{p.parent.name}/{p.name}" in listed.out for p in others), listed
-    for words in (["plot", name, str(others[0]), "--out", str(out / "all.png")], ["evaluate", str(others[0]), *FEW[others[0].parent.name]]):
+    for words in (
+        ["plot", name, str(others[0]), "--out", str(out / "all.png")],
+        ["evaluate", str(others[0]), *FEW[others[0].parent.name]],
+    ):
         if rng.random() < 0.05:
             copied = commands.snapshot(others[0])
             outcome = commands.run(words)
@@ -116,7 +122,7 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
             name = rng.choice(list(CONFIGS))
             damaged = originals[name]
             kinds = [list(DAMAGES)[i % len(DAMAGES)], *rng.choices(list(DAMAGES), k=rng.choice((0, 0, 1, 2)))]
-            for kind in sorted(kinds, key=lambda kind: kind == "run_as_link")[:3]:
+            for kind in sorted(set(kinds), key=lambda kind: kind == "run_as_link"):
                 DAMAGES[kind](damaged, base / "outside", rng)
             before = [commands.snapshot(folder) for folder in _around(base, damaged)]
             done = ""

@@ -22,12 +22,11 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests import commands
-from tests.damage_runs import CONFIGS, FEW, make_runs
+from tests.damage_runs import FEW, make_runs
 from tests.faults import EVENTS, FAILURES, writes
 from tests.small_work import made_small
 
@@ -146,7 +145,6 @@ def _try(name: str, base: Path, disk: Disk, failure: Failure, i: int, rng: rando
     os.chdir(work)
     before = commands.snapshot(work / "runs")
     kind = ("full", "read-only", "failing")[i % 3] if disk.is_mounted else "failing"
-    problem: Callable[[], None] = lambda: None  # noqa: E731
     if kind == "full":
         disk.fill(rng.choice((0, rng.randrange(2**12), rng.randrange(2**16), rng.randrange(2**18))))
     elif kind == "read-only":
@@ -162,7 +160,6 @@ def _try(name: str, base: Path, disk: Disk, failure: Failure, i: int, rng: rando
         if kind == "read-only":
             disk.set_read_only(False)
         (disk.path / "ballast").unlink(missing_ok=True)
-    problem()
     try:
         outcome.check()
         _check_left(work, before, name, kind)

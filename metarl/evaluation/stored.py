@@ -13,7 +13,7 @@ from metarl.runs.run import Run
 from metarl.system.folders import Folder
 from metarl.system.strict_json import parse_json
 
-MAX_BYTES = 2**28  # of a result; chosen: a million tasks
+MAX_BYTES = 2**26  # of a result; chosen: some hundred thousand tasks
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What making a result out of such a file raises where another version wrote it, or somebody else."""
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 from metarl.system.strict_json import parse_json
@@ -33,4 +34,4 @@ def _is_count(value: float | None) -> bool:
 
 def parse_records(content: bytes) -> list[Record]:
     """All records of a file, without what is none."""
-    return [record for line in content.splitlines() if (record := parse_record(line)) is not None]
+    return [record for line in io.BytesIO(content) if (record := parse_record(line)) is not None]

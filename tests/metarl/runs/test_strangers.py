@@ -26,7 +26,9 @@ def run(small: Callable[..., Config], workdir: Path) -> folder.Run:
     """One of two iterations of a point's training."""
     config = small("maml_point")
     made, trainer = folder.create("point", config, ""), Trainer(config)
-    made.write("metrics.jsonl", "".join(f'{{"iteration": {i}, "env_steps": 9, "return_before": 0.0}}\n' for i in (1, 2)))
+    made.write(
+        "metrics.jsonl", "".join(f'{{"iteration": {i}, "env_steps": 9, "return_before": 0.0}}\n' for i in (1, 2))
+    )
     trainer.iterate()
     checkpoint.save(made.checkpoints, trainer.state)
     return made
@@ -47,7 +49,11 @@ def refused(words: list[str]) -> str:
     return outcome.err
 
 
-HOLD = "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); time.sleep(99)"
+HOLD = """import fcntl, sys, time
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print(flush=True)
+time.sleep(99)"""
 
 
 def test_every_byte_of_a_run_that_is_being_trained_survives_a_refused_command(run: folder.Run, workdir: Path) -> None:
@@ -109,11 +115,18 @@ def test_a_later_checkpoint_that_cannot_be_read_does_not_push_out_those_that_can
     assert sorted(os.listdir(run.checkpoints)) == [f"iteration_000{i}" for i in ("0003", "0004", "9999")]
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "lock", "environment.json", "config.yaml", "place.json", "diverged.txt"])
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "lock", "environment.json", "config.yaml", "place.json", "diverged.txt"]
+)
 def test_pipes_and_devices_are_neither_waited_for_nor_read(name: str, run: folder.Run) -> None:
     (run.path / name).unlink(missing_ok=True)
     os.mkfifo(run.path / name)
-    for words in (["resume", str(run.path)], ["plot", str(run.path)], ["list", "runs"], ["evaluate", str(run.path), *FEW]):
+    for words in (
+        ["resume", str(run.path)],
+        ["plot", str(run.path)],
+        ["list", "runs"],
+        ["evaluate", str(run.path), *FEW],
+    ):
         commands.run(words).check()
 
 
@@ -172,7 +185,9 @@ def test_an_evaluation_that_does_not_fit_is_computed_again(change: dict[str, obj
     assert {**mended, "adapting_ms": 0} == {**good, "adapting_ms": 0}
 
 
-@pytest.mark.parametrize("line", ['{"iteration": 3, "env_steps": 9}', '{"env_steps": 9}', f'{{"iteration": {NUMBER}, "env_steps": 1}}', "[]"])
+@pytest.mark.parametrize(
+    "line", ['{"iteration": 3, "env_steps": 9}', '{"env_steps": 9}', f'{{"iteration": {NUMBER}, "env_steps": 1}}', "[]"]
+)
 def test_a_line_of_metrics_that_lacks_a_key_ends_nothing(line: str, run: folder.Run) -> None:
     with run.metrics.open("a") as file:
         file.write(line + "\n")
