@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional, arg
 
@@ -55,6 +55,7 @@ class Analyse:
     """the picture to write; by default gradients.png or estimators.png"""
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         positive(tasks=self.tasks)
@@ -85,10 +86,11 @@ class Analyse:
 
     def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
+        own = "analyse estimators has small decision processes of its own"
         if self.subject or self.alphas:
-            raise UserError(
-                "analyse estimators has small decision processes of its own: leave out the config and --alphas"
-            )
+            raise UserError(f"{own}: leave out the config and --alphas")
+        for option in {"steps", "data"} & self.given:
+            raise UserError(f"{own}: leave out --{option}")
         from metarl.analysis import estimator_plots, estimators
 
         with console.status("enumerating every episode"):

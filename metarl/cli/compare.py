@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional, arg
 
@@ -80,15 +80,18 @@ class Compare:
     """a Markdown file to write, or of robots a report as HTML, with plots"""
     json: bool = False
     """print JSON instead of a table"""
+    given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
         if not self.runs:
             raise UserError("give at least one run to compare")
         self.check()
+        from metarl.evaluation.applicability import check_options_apply
         from metarl.runs import folder as runs
 
         found = [runs.find(r) for r in self.runs]
+        check_options_apply(self.given, found[0].name, found[0].config)
         if not found[0].config.tasks.is_supervised:
             return compare_policies(found, self, shlex.join(["metarl", *sys.argv[1:]]))
         return self._compare_images(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
@@ -55,15 +55,18 @@ class Evaluate:
     """of few-shot runs on Omniglot: Lake's 400 one-shot trials within an alphabet, instead of --ways and --shots"""
     json: bool = False
     """print JSON instead of a table"""
+    given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
         positive(tasks=1 if self.tasks is None else self.tasks, repeats=self.repeats)
         within("seed", self.seed, 0, 2**31 - 1)
+        from metarl.evaluation.applicability import check_options_apply
         from metarl.evaluation.evaluators import evaluator_of
         from metarl.runs import folder as runs
 
         run, *others = [runs.find(name) for name in (self.run, *self.against)]
+        check_options_apply(self.given, run.name, run.config)
         images_from(self.data, run.config)
         problems: list[str] = []
         evaluator, options = evaluator_of(run.config, self.lake), self._options(run)._replace(warn=problems.append)

@@ -40,7 +40,7 @@ def parse(name: str, command: type, words: Sequence[str], settings: Callable[[],
         raise UserError(unknown_option(unknown[0], prog, [*options_of(command), *settings()]))
     try:
         with nullcontext() if HELP & {*words} else _unwrapped(said):
-            return tyro.cli(
+            chosen: Any = tyro.cli(
                 _as_shown(command),
                 prog=prog,
                 description=cleandoc(command.__doc__ or ""),
@@ -51,6 +51,9 @@ def parse(name: str, command: type, words: Sequence[str], settings: Callable[[],
         if not end.code:
             raise
         raise UserError(_sentence(said.getvalue(), prog, words)) from None
+    if hasattr(command, "given"):
+        chosen.given = frozenset(name.removeprefix("no-") for name in map(_name_of, words) if name)
+    return chosen
 
 
 def options_of(command: type) -> list[str]:
@@ -61,9 +64,13 @@ def options_of(command: type) -> list[str]:
     return [f"--{name}" for name in names] + [f"--no-{name}" for name in switches]
 
 
+def _name_of(word: str) -> str:
+    """Of an option, without its value; empty for another word."""
+    return word[2:].partition("=")[0].replace("_", "-") if word.startswith("--") else ""
+
+
 def _is_option(word: str, command: type) -> bool:
-    name = word.partition("=")[0].replace("_", "-")
-    return name in (*HELP, "--") or name in options_of(command)
+    return word in (*HELP, "--") or f"--{_name_of(word)}" in options_of(command)
 
 
 def _renamed(hint: Any) -> str | None:
