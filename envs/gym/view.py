@@ -49,7 +49,7 @@ class View:
         if self._stage is None:
             self._stage = _stage(family)
         stage = self._stage
-        return tuple(stage.draw(robots.sim.mujoco_view(i)[0], robots.sim.qpos[i].cpu().numpy()) for i in range(count))
+        return tuple(stage.draw(*_shown(robots, i)) for i in range(count))
 
     def update(self, worlds: Worlds) -> None:
         """With `human` show the first world in a window."""
@@ -58,7 +58,7 @@ class View:
         family, robots = self._robots(worlds)
         if self._window is None:
             self._window = Window(family)
-        self._window.show(robots.sim.mujoco_view(0)[0], robots.sim.qpos[0].cpu().numpy())
+        self._window.show(*_shown(robots, 0))
 
     def close(self) -> None:
         """Close the renderer and the window."""
@@ -71,6 +71,11 @@ class View:
         assert isinstance(self.family, Locomotion)  # render modes are refused for others
         assert isinstance(worlds, LocomotionWorlds)
         return self.family, worlds
+
+
+def _shown(robots: LocomotionWorlds, world: int) -> tuple[mujoco.MjModel, NDArray[np.float64], dict[str, float]]:
+    """The model, the pose and the task of one world."""
+    return robots.sim.mujoco_view(world)[0], robots.sim.qpos[world].cpu().numpy(), robots.task_of(world)
 
 
 def _stage(family: Locomotion) -> Stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import glfw
 import mujoco
@@ -10,44 +11,12 @@ import mujoco.viewer
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.anatomy.names import TERRAIN
+from envs.locomotion.decor import SUN
 from envs.locomotion.family import Locomotion
-from envs.robots.robot import compile_quietly
+from envs.locomotion.marks import aim_of
+from envs.locomotion.scene import Pose, Scene
 
-_TILE = 1.0  # m, side of a checker tile
-_POST_EVERY = 5.0  # m between distance posts
-_REACH = 60  # m along x in both directions, to which there are posts
-Pose = NDArray[np.float64]
-
-
-class Scene:
-    """The family's own model with a sky, a tiled floor and posts, in the pose and on the ground of one world."""
-
-    def __init__(self, family: Locomotion, width: int = 640, height: int = 480) -> None:
-        self.family = family
-        self.model = _model(family, width, height)
-        self.data = mujoco.MjData(self.model)
-
-    def pose(self, world: mujoco.MjModel, qpos: Pose) -> None:
-        """Copy what `world` changed of the model's geometry, and set the pose qpos [nq]."""
-        for name in ("geom_pos", "geom_size", "geom_dataid", "body_pos"):
-            values = getattr(world, name)
-            getattr(self.model, name)[: len(values)] = values
-        self.data.qpos[:] = qpos
-        mujoco.mj_kinematics(self.model, self.data)
-        mujoco.mj_comPos(self.model, self.data)
-
-    def camera(self) -> mujoco.MjvCamera:
-        """A camera beside planar robots, and to the front right of others."""
-        robot = self.family.robot
-        x, y, z = self.data.subtree_com[1]
-        climbs = self.family.terrain is not None
-        camera = mujoco.MjvCamera()
-        camera.lookat[:] = [x, 0.0 if robot.is_planar() else y, z if climbs else robot.camera_height]
-        camera.distance = robot.camera_distance * (1.3 if climbs else 1.0)
-        camera.azimuth = 90.0 if robot.is_planar() else 110.0
-        camera.elevation = -12.0 if robot.is_planar() else -38.0 if climbs else -20.0
-        return camera
+_NOTHING: Mapping[str, float] = {}
 
 
 class Stage:
@@ -57,20 +26,25 @@ class Stage:
         self.scene = Scene(family, width, height)
         self.renderer = mujoco.Renderer(self.scene.model, height, width)
 
-    def draw(self, world: mujoco.MjModel, qpos: Pose) -> NDArray[np.uint8]:
-        """One frame [height, width, 3] of a world in the pose qpos [nq].
+    def draw(self, world: mujoco.MjModel, qpos: Pose, task: Mapping[str, float] = _NOTHING) -> NDArray[np.uint8]:
+        """One frame [height, width, 3] of a world in the pose qpos [nq], with marks of what its task asks for.
 
         The simulation runs in the frame of the slope, so the camera is rotated with gravity.
         """
         self.scene.pose(world, qpos)
-        camera = self.scene.camera()
-        self.renderer.update_scene(self.scene.data, camera)
+        aim = aim_of(task)
         rotation = _rotation_to(-world.opt.gravity)
-        for eye in self.renderer.scene.camera:
+        camera = self.scene.camera(aim, inclined=bool(rotation[2, 2] < 1 - 1e-6))
+        self.renderer.update_scene(self.scene.data, camera)
+        scene = self.renderer.scene
+        self.scene.mark(scene, aim)
+        for eye in scene.camera:
             eye.pos[:] = camera.lookat + rotation @ (np.asarray(eye.pos) - camera.lookat)
             eye.forward[:], eye.up[:] = rotation @ np.asarray(eye.forward), rotation @ np.asarray(eye.up)
-        self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
-        self.renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        _place_sun(scene, self.scene.middle, 3 * self.scene.distance, rotation)
+        scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = True
+        scene.flags[mujoco.mjtRndFlag.mjRND_FOG] = True
+        scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         picture: NDArray[np.uint8] = self.renderer.render()
         return picture
 
@@ -94,12 +68,16 @@ class Window:
         )
         self._next = time.perf_counter()
 
-    def show(self, world: mujoco.MjModel, qpos: Pose) -> None:
+    def show(self, world: mujoco.MjModel, qpos: Pose, task: Mapping[str, float] = _NOTHING) -> None:
         """Draw, and wait until a control step has passed since the last call."""
+        aim = aim_of(task)
         with self.viewer.lock():
             self.scene.pose(world, qpos)
-            camera = self.scene.camera()
+            camera = self.scene.camera(aim)
             self.viewer.cam.lookat[:] = camera.lookat
+            if self.viewer.user_scn is not None:
+                self.viewer.user_scn.ngeom = 0
+                self.scene.mark(self.viewer.user_scn, aim)
         self.viewer.sync()
         now = time.perf_counter()
         self._next = max(self._next + self.scene.family.control_step, now)
@@ -108,6 +86,13 @@ class Window:
     def close(self) -> None:
         """Free the renderer or the window."""
         self.viewer.close()
+
+
+def _place_sun(scene: mujoco.MjvScene, over: Pose, distance: float, rotation: NDArray[np.float64]) -> None:
+    """Let the sun, which is the last light, shine on a place: its shadow map is centred there."""
+    sun = scene.lights[scene.nlight - 1]
+    sun.dir[:] = rotation @ (np.asarray(SUN) / np.linalg.norm(SUN))
+    sun.pos[:] = over - distance * np.asarray(sun.dir)
 
 
 def _rotation_to(up: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -119,61 +104,3 @@ def _rotation_to(up: NDArray[np.float64]) -> NDArray[np.float64]:
         np.eye(3) + cross + cross @ cross / (1 + z) if z > -1 else np.diag([1.0, -1.0, -1.0])
     )
     return rotation
-
-
-def _model(family: Locomotion, width: int, height: int) -> mujoco.MjModel:
-    """The family's model with scenery. Posts are added last, on a separate body, so that other indices are kept."""
-    spec = family.spec()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-    spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
-    spec.visual.headlight.diffuse = [0.5, 0.5, 0.5]
-    spec.visual.quality.offsamples = 0
-    _add_sky(spec)
-    _add_tiles(spec, "tiles", [0.55, 0.66, 0.58], [0.74, 0.82, 0.75])
-    _add_tiles(spec, "hills", [0.66, 0.60, 0.52], [0.78, 0.72, 0.62])
-    for geom in spec.worldbody.geoms:
-        if geom.type == mujoco.mjtGeom.mjGEOM_PLANE:
-            geom.material, geom.rgba, geom.size = "tiles", [1, 1, 1, 1], [100, 40, 1]
-        elif geom.type == mujoco.mjtGeom.mjGEOM_HFIELD:
-            geom.material, geom.rgba = "hills", [1, 1, 1, 1]
-        elif geom.name.startswith(TERRAIN):
-            shade = 0.55 + 0.12 * (int(geom.name.removeprefix(TERRAIN)) % 2)  # to tell neighbouring steps apart
-            geom.material, geom.rgba = "", [shade, 0.94 * shade, 0.84 * shade, 1]
-    _add_posts(spec)
-    return compile_quietly(spec)
-
-
-def _add_sky(spec: mujoco.MjSpec) -> None:
-    skies = [t for t in spec.textures if t.type == mujoco.mjtTexture.mjTEXTURE_SKYBOX]
-    sky = skies[0] if skies else spec.add_texture(name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX)
-    sky.builtin, sky.width, sky.height = mujoco.mjtBuiltin.mjBUILTIN_GRADIENT, 256, 256
-    sky.rgb1, sky.rgb2 = [0.80, 0.90, 1.0], [0.45, 0.62, 0.85]
-
-
-def _add_tiles(spec: mujoco.MjSpec, name: str, dark: list[float], light: list[float]) -> None:
-    checker = spec.add_texture(
-        name=name,
-        type=mujoco.mjtTexture.mjTEXTURE_2D,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
-        width=256,
-        height=256,
-        rgb1=dark,
-        rgb2=light,
-    )
-    material = spec.add_material(name=name, texrepeat=[0.5 / _TILE, 0.5 / _TILE], texuniform=True)
-    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = checker.name
-
-
-def _add_posts(spec: mujoco.MjSpec) -> None:
-    posts = spec.worldbody.add_body(name="posts")
-    for x in np.arange(-_REACH, _REACH + 1, _POST_EVERY):
-        start = x == 0
-        posts.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_CYLINDER,
-            size=[0.05, 0.6 if start else 0.35, 0],
-            pos=[x, 1.6, 0.6 if start else 0.35],
-            rgba=[0.85, 0.25, 0.2, 1] if start else [0.95, 0.95, 0.95, 1],
-            contype=0,
-            conaffinity=0,
-            mass=0,
-        )

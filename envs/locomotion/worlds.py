@@ -67,6 +67,10 @@ class LocomotionWorlds:
         self.sim.set_params(params, None if mask is None else mask.flatten())
         self.params = params
 
+    def task_of(self, world: int) -> dict[str, float]:
+        """The numbers of the task of one world."""
+        return {name: float(column[world]) for name, column in self._task.items()}
+
     def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
         """Start the episodes of `mask` [N, E] bool, or all; returns obs [N, E, O] of every world."""
         mask = None if mask is None else mask.flatten().to(self.sim.qpos.device)

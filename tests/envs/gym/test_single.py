@@ -47,6 +47,7 @@ class FakeViewer:
 
     def __init__(self) -> None:
         self.cam = mujoco.MjvCamera()
+        self.user_scn = mujoco.MjvScene(mujoco.MjModel.from_xml_string("<mujoco/>"), 10)
         self.shown = 0
         self.is_open = True
 
@@ -73,6 +74,7 @@ def test_a_window_follows_every_step_in_real_time(monkeypatch: pytest.MonkeyPatc
     assert viewer.shown == 4
     assert 0 < max(naps) <= 0.05 * 4
     assert viewer.cam.lookat[2] > 0
+    assert viewer.user_scn.ngeom == 1  # an arrow for the direction
     env.close()
     assert not viewer.is_open
 
