@@ -23,6 +23,8 @@ from metarl.errors import UserError
 from metarl.runs.folder import Run
 from metarl.runs.names import name_of_config
 
+SLOWEST, FASTEST = 0.05, 10.0  # of playback
+
 
 @dataclass
 class Record:
@@ -52,6 +54,8 @@ class Record:
     """rounds of adaptation, by default 1"""
     steps: int | None = None
     """control steps to show, by default a whole episode"""
+    speed: float = 1.0
+    """of playback: 0.5 is slow motion"""
     seed: int = 0
     """of the tasks and of the episodes"""
     data: Path | None = None
@@ -61,6 +65,8 @@ class Record:
         numbers = {"episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
         positive(**{k: 1 if v is None else v for k, v in numbers.items()})
         within("seed", self.seed, 0, 2**31 - 1)
+        if not SLOWEST <= self.speed <= FASTEST:
+            raise UserError(f"--speed is {self.speed:g}, expected {SLOWEST:g} to {FASTEST:g}: 0.5 is slow motion")
         given = _task_parameters(overrides)
         if (self.run is None) == (self.tasks is None):
             raise UserError("say what to film: a run, or --tasks with a name of `metarl list tasks`")
@@ -94,7 +100,7 @@ class Record:
             source = video.source_of_tasks(name, self.policy or "random")
         with console.status(f"filming {out}"):
             clips = source.clips(given, self.split, rows * columns, self.grid is not None, self.seed)
-            video.write_video(clips, source.family, out, columns if self.grid else len(clips), self.steps)
+            video.write_video(clips, source.family, out, columns if self.grid else len(clips), self.steps, self.speed)
         shown = ", ".join(f"{clip.title} {clip.rewards.sum():.0f}" for clip in clips)
         console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
         return 0

@@ -17,15 +17,17 @@ from envs.core import Policy, Tasks, Trajectories
 from envs.locomotion.family import Locomotion
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.rollout import rollout
-
-MAX_PARAMETERS = 4  # of a task, in a caption
+from metarl.reporting.video.words import describe
 
 
 class Clip(NamedTuple):
     """One episode to be rendered."""
 
     title: str
-    task: str
+    task: str  # in words
+    numbers: dict[str, float]  # of the task
+    is_planar: bool
+    ended: int | None  # the step at which the robot failed
     poses: NDArray[np.float64]  # [T + 1, nq]
     rewards: NDArray[np.float64]  # [T]
     world: mujoco.MjModel  # the model of its world, with terrain and payload
@@ -76,11 +78,7 @@ class RecordingFamily:
         poses[length + 1 :] = poses[length]
         rewards = rollouts.rew[task, :, median].double().numpy()
         model = self._family.worlds(tasks, episodes).sim.mujoco_view(world)[0]
-        return Clip(title, describe(self._family, tasks, task), poses, rewards, model)
-
-
-def describe(family: Locomotion, tasks: Tasks, task: int) -> str:
-    """The first few parameters of a task that vary within the family."""
-    names = family.descriptor_names
-    shown = ", ".join(f"{name} {tasks.column(name)[task]:+.3g}" for name in names[:MAX_PARAMETERS])
-    return shown + (f" and {len(names) - MAX_PARAMETERS} more" if len(names) > MAX_PARAMETERS else "")
+        numbers = tasks.to_json()[task]
+        text = describe(numbers, self._family.descriptor_names)
+        ended = length if length < len(rewards) else None
+        return Clip(title, text, numbers, self._family.robot.is_planar(), ended, poses, rewards, model)

@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import av
 import numpy as np
-from matplotlib import font_manager
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from envs.locomotion.family import Locomotion
 from envs.locomotion.scenery import Stage
+from metarl.reporting.video.captions import Captions, Texts
 from metarl.reporting.video.clips import Clip
+from metarl.reporting.video.telemetry import Telemetry, clock
 from metarl.system.files import atomic_path
 
-PANEL = (640, 400)  # pixels, width and height of one of two panels
-SMALL = (400, 250)  # pixels, of a panel in a grid
-BACKGROUND, WHITE, YELLOW, GRAY = (24, 28, 34), (255, 255, 255), (255, 214, 102), (170, 180, 190)
+FPS = 30  # frames a second; poses between control steps are interpolated
 Frame = NDArray[np.uint8]  # [height, width, 3]
 
 
-def render(clips: list[Clip], family: Locomotion, columns: int, steps: int | None = None) -> Iterator[Frame]:
-    """Frames with all clips under their captions, `columns` in a row; `steps` are by default a whole episode."""
-    size = PANEL if columns <= 2 else SMALL
+def panel_size(columns: int) -> tuple[int, int]:
+    """Width and height in pixels of a picture, several of which stand in a row: even, as the codec needs."""
+    return (640, 400) if columns <= 2 else (400, 250) if columns <= 4 else (320, 200)
+
+
+def render(
+    clips: list[Clip], family: Locomotion, columns: int, steps: int | None = None, speed: float = 1.0
+) -> Iterator[Frame]:
+    """Frames with all clips under their captions, `columns` in a row; `steps` are by default a whole episode.
+
+    speed: of playback; 0.5 is slow motion.
+    """
+    size = panel_size(columns)
     last = len(clips[0].rewards) if steps is None else min(steps, len(clips[0].rewards))
     with closing(Stage(family, *size)) as stage:
-        for t in range(last + 1):
-            panels = [
-                np.vstack([_caption(clip, t, family.control_step, size[0]), stage.draw(clip.world, clip.poses[t])])
-                for clip in clips
-            ]
+        shown = [_telemetry(clip, stage, family.control_step, last) for clip in clips]
+        captions = Captions(list(_all_texts(shown, last, family.control_step, speed)), size[0])
+        for seconds in _times(last * family.control_step, speed):
+            at = min(seconds / family.control_step, last)
+            panels = [_panel(one, at, clock(seconds, speed), stage, captions) for one in shown]
             rows = [np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)]
             yield np.vstack(rows)
 
 
-def _caption(clip: Clip, t: int, control_step: float, width: int) -> Frame:
-    """Two lines: title with return so far, position and speed; task."""
-    scale = width / PANEL[0]
-    speed = (clip.poses[t, 0] - clip.poses[t - 1, 0]) / control_step if t else 0.0
-    facts = f"return {clip.rewards[:t].sum():+.0f}   x {clip.poses[t, 0]:+.1f} m   {speed:+.1f} m/s"
-    large, small = round(22 * max(scale, 0.7)), round(18 * max(scale, 0.75))
-    bar = Image.new("RGB", (width, round(72 * max(scale, 0.72)) // 2 * 2), BACKGROUND)
-    draw = ImageDraw.Draw(bar)
-    draw.text((12, 6), clip.title, fill=WHITE, font=_font(large))
-    draw.text((width - 12, 6), facts, fill=YELLOW, font=_font(large), anchor="ra")
-    draw.text((12, bar.height - 8), clip.task, fill=GRAY, font=_font(small), anchor="ls")
-    return np.asarray(bar)
+def _times(duration: float, speed: float) -> Iterator[float]:
+    """The time in the simulation of each frame, s; the last one shows the end."""
+    count = math.ceil(duration * FPS / speed - 1e-9)
+    return (min(k * speed / FPS, duration) for k in range(count + 1))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+def _telemetry(clip: Clip, stage: Stage, control_step: float, last: int) -> Telemetry:
+    place = np.stack([stage.scene.place(clip.world, pose) for pose in clip.poses[: last + 1]])  # [last + 1, 3]
+    return Telemetry(clip, place[:, :2], np.append(0.0, clip.rewards.cumsum()), control_step)
+
+
+def _all_texts(shown: list[Telemetry], last: int, control_step: float, speed: float) -> Iterator[Texts]:
+    return (one.texts(t, clock(t * control_step, speed)) for one in shown for t in range(last + 1))
+
+
+def _panel(one: Telemetry, at: float, time: str, stage: Stage, captions: Captions) -> Frame:
+    """One clip under its caption, at a time in steps."""
+    clip, t = one.clip, int(at)
+    pose = clip.poses[t]
+    if at > t:
+        pose = stage.scene.between(pose, clip.poses[t + 1], at - t)
+    return np.vstack([captions.draw(one.texts(t, time)), stage.draw(clip.world, pose, clip.numbers)])
 
 
 def write_mp4(frames: Iterable[Frame], path: Path, fps: int) -> None:
@@ -80,6 +95,8 @@ def _encode(frames: Iterable[Frame], path: Path, fps: int) -> None:
             container.mux(stream.encode())
 
 
-def write_video(clips: list[Clip], family: Locomotion, path: Path, columns: int, steps: int | None = None) -> None:
-    """Write clips as a video in real time; see `render` for arguments. Raises OSError where it cannot be written."""
-    write_mp4(render(clips, family, columns, steps), path, fps=round(1 / family.control_step))
+def write_video(
+    clips: list[Clip], family: Locomotion, path: Path, columns: int, steps: int | None = None, speed: float = 1.0
+) -> None:
+    """Write clips as a video; see `render` for arguments. Raises OSError where it cannot be written."""
+    write_mp4(render(clips, family, columns, steps, speed), path, FPS)
