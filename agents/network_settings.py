@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from envs.settings import Count, Positive, Record
 
@@ -12,6 +14,14 @@ if TYPE_CHECKING:
     from envs.core import Space
 
 
+def _as_list(value: Any) -> Any:
+    """A single number stands for a list of one."""
+    return (value,) if isinstance(value, int) else value
+
+
+Widths = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]
+
+
 class PolicySettings(Record):
     """The policy network: a tanh perceptron (`agents.nn.perceptrons`).
 
@@ -19,7 +29,7 @@ class PolicySettings(Record):
     units (`tasks.action_scale` of them are the full action).
     """
 
-    hidden: tuple[Count, ...] = (64, 64)
+    hidden: Widths = (64, 64)
     init_std: Positive = 1.0
 
     def build(self, inputs: int, space: Space) -> GaussianMLP | CategoricalMLP:

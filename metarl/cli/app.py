@@ -26,6 +26,7 @@ from metarl.cli.submit import Submit
 from metarl.cli.train import Train
 from metarl.config import files as settings
 from metarl.config import plugins
+from metarl.config.lists import joined_lists
 from metarl.distributed.launch import check_environment, is_secondary_rank, rank_and_size
 from metarl.errors import DivergedError, UserError, nearest, refused_by_system
 from metarl.system import rendering
@@ -127,7 +128,7 @@ def parse(words: list[str]) -> tuple[Any, dict[str, Any]]:
     verb, *rest = words
     if verb not in COMMANDS:
         raise UserError(f"metarl has no command {verb!r}; {nearest(verb, COMMANDS)}")
-    own, overrides = settings.split_overrides(rest)
+    own, overrides = settings.split_overrides(joined_lists(rest))
     if verb not in CONFIGURED:
         return parsing.parse(verb, COMMANDS[verb], own), overrides
     from metarl.cli import settings_help

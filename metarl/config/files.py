@@ -48,11 +48,12 @@ def can_be_path(text: str) -> bool:
     return len(whole) < 4096 and b"\0" not in whole and all(len(name) < 256 for name in whole.split(b"/"))
 
 
-def load(path: Path, overrides: dict[str, Any] | None = None) -> Config:
-    """Read and check a config; `overrides` maps dotted keys to values.
+def load(name_or_path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
+    """Read and check a config, a shipped one by its name; `overrides` maps dotted keys to values.
 
     Raises UserError, in one sentence, for whatever is wrong with it.
     """
+    path = name_or_path if isinstance(name_or_path, Path) else find(name_or_path)
     return parse(read_yaml(path), str(path), overrides)
 
 

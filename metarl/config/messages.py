@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -19,11 +20,12 @@ def sentence(error: ValidationError, model: type[BaseModel], origin: str, overri
     first = error.errors()[0]
     location = [part for part in first["loc"] if part != "[key]"]  # pydantic's own mark of a dictionary's key
     key = shortened(".".join(map(str, location)))
-    source = f"--{key}" if key in overrides else f"{origin}: {key}" if key else origin
+    given = next((name for name in overrides if f"{key}.".startswith(f"{name}.")), None)  # as an option, or within one
+    source = f"--{key}" if given else f"{origin}: {key}" if key else origin
     match first["type"]:
         case "extra_forbidden":
             option = next((f"--{name}" for name in overrides if name.startswith(f"{key}.")), source)  # of a section
-            return f"{option} is not a setting; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+            return f"{option} is not a setting; {_nearest_key(model, location, option)}"
         case "missing":
             return f"{source} is missing"
         case "unknown_name":
@@ -59,6 +61,20 @@ def _in_brief(text: str) -> str:
 def shortened(text: str) -> str:
     """A line at most."""
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
+
+
+def _nearest_key(model: type[BaseModel], location: list[int | str], option: str) -> str:
+    """Which key may be meant by an unknown one: of its own section, or of another; whole, as it has to be written."""
+    *section, last = map(str, location)
+    own = _known_keys(model, location[:-1])
+    dashes, prefix = ("--" if option.startswith("--") else ""), ".".join([*section, ""])
+    inner = option.removeprefix("--").removeprefix(prefix + last) if dashes else ""  # within a misspelt section
+    elsewhere = {f"{name}.{key}": key for name in model.model_fields for key in _known_keys(model, [name])}
+    for names in ([key for key in elsewhere if elsewhere[key] == last], get_close_matches(last, own, n=1)):
+        if names:
+            whole = names[0] if names[0] in elsewhere else f"{prefix}{names[0]}{inner}"
+            return f"did you mean {dashes}{whole}?"
+    return nearest(last, own)
 
 
 def _known_keys(model: type[BaseModel], section: list[int | str]) -> list[str]:

@@ -18,8 +18,9 @@ from pathlib import Path
 from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.distributed.launch import job, was_requeued
-from metarl.errors import UserError, nearest
+from metarl.errors import UserError
 from metarl.runs import environment, order
+from metarl.runs.advice import no_run_at
 from metarl.runs.checkpoint_index import newest_iteration
 from metarl.runs.run import BEST, Run
 from metarl.system.files import atomic_write
@@ -76,8 +77,7 @@ def find(text: str) -> Run:
         if newest := order.runs_in(candidate):
             return Run(newest[-1], best)
     known = [str(r.path) for r in every()]
-    hint = nearest(text, known + [str(ROOT / p.name) for p in ROOT.glob("*")]) if known else "train one first"
-    raise UserError(f"there is no run at {text}; {hint}")
+    raise UserError(no_run_at(text, known, [str(ROOT / p.name) for p in ROOT.glob("*")]))
 
 
 def _unusual(path: Path) -> str:

@@ -35,8 +35,8 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--learner.inner_lrr 3", "--learner.inner_lrr is not a setting; did you mean inner_lr?"),
-        ("--trian.iterations 3", "--trian.iterations is not a setting; did you mean train?"),
+        ("--learner.inner_lrr 3", "--learner.inner_lrr is not a setting; did you mean --learner.inner_lr?"),
+        ("--trian.iterations 3", "--trian.iterations is not a setting; did you mean --train.iterations?"),
         ("--learner.inner_lr -1", "--learner.inner_lr is -1; input should be greater than 0"),
         ("--learner.inner_lr 1e308", "--learner.inner_lr is 1e+308; input should be less than or equal to 1000000"),
         ("--learner.inner_lr .inf", "--learner.inner_lr is inf; input should be a finite number"),
@@ -45,7 +45,7 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
         ("--outer.kind pppo", "--outer.kind is 'pppo'; did you mean ppo?"),
         ("--tasks.kind locomotoin", "--tasks.kind is 'locomotoin'; did you mean locomotion?"),
         ("--tasks.vary.slop 3", "tasks.vary: 'slop' is not a variable; did you mean slope_deg?"),
-        ("--tasks.vary.slope_deg.trian [1,2]", "--tasks.vary.slope_deg.trian is not a setting; did you mean train?"),
+        ("--tasks.vary.slope_deg.trian [1,2]", "trian is not a setting; did you mean --tasks.vary.slope_deg.train?"),
         ("--tasks.vary.slope_deg.train [2,1]", "tasks.vary.slope_deg: the range [2, 1] is empty"),
         ("--tasks.vary.slope_deg.ood [0,3]", "the ood range [0, 3] overlaps what is trained on"),
         ("--tasks.vary.slope_deg.train [[0,8],[2,6]]", "the ranges [0, 8] and [2, 6] overlap"),
@@ -56,7 +56,7 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
         ("--tasks.vary 3", "--tasks.vary is 3"),
         ("--tasks.robot half_cheeta", "--tasks.robot is 'half_cheeta'; did you mean half_cheetah?"),
         ("--tasks.horizon 0", "--tasks.horizon is 0; input should be greater than or equal to 1"),
-        ("--policy.hidden 0", "--policy.hidden is 0"),
+        ("--policy.hidden 0", "--policy.hidden.0 is 0; input should be"),
         ("--train.iterations many", "--train.iterations is 'many'; input should be a valid integer"),
         ("--train.iterations", "--train.iterations needs a value"),
         ("--train.iterations [", "could not be read"),
