@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -31,12 +31,22 @@ Heads = Annotated[int, Field(ge=1, le=100)]
 ONE_SUPPORT = "a supervised task has one support: learner.rounds is 1"
 
 
+class Look(NamedTuple):
+    """How plots draw a learner: a colour of `metarl.reporting.plots.palette`, a marker and a line of matplotlib."""
+
+    color: str
+    marker: str = "o"
+    line: str = "-"
+
+
 class LearnerSettings(Record):
     """Settings of a learner. A module of `agents.learners`, or of a plugin, offers a subclass as `Settings`.
 
     kind: the learner's name.
 
     Class attributes:
+    names: its usual names in tables and plots, each with how plots draw it; the first is the default. Without any it is
+        called by its kind, and its look is derived from that, always the same.
     accepts: kinds of answers of the tasks that it can learn (`envs.task_settings.Answers`).
     outers: kinds of outer steps that it can use on tasks with actions; supervised tasks always use `gradient`.
     only: settings that are valid only for some kinds of answers, with the error message for the others.
@@ -47,6 +57,7 @@ class LearnerSettings(Record):
     """
 
     kind: str
+    names: ClassVar[dict[str, Look]] = {}
     accepts: ClassVar[tuple[Answers, ...]] = EVERYTHING
     outers: ClassVar[tuple[str, ...]] = ("ppo", "trpo")
     only: ClassVar[Only] = {}
@@ -59,10 +70,9 @@ class LearnerSettings(Record):
         """The learner for a problem."""
         raise NotImplementedError
 
-    @property
-    def display_name(self) -> str:
-        """Its name in tables."""
-        return self.kind
+    def display_name(self, answers: Answers) -> str:
+        """Its name in tables and plots, on tasks with such answers."""
+        return next(iter(self.names), self.kind)
 
     @property
     def published_name(self) -> str:
@@ -120,9 +130,9 @@ class MemorySettings(LearnerSettings):
     counts: ClassVar[str] = "trials"
     predicts_value: ClassVar[bool] = True
 
-    @property
-    def display_name(self) -> str:
-        return f"{self.kind}, forgetting" if self.memory_reset == "episode" else self.kind
+    def display_name(self, answers: Answers) -> str:
+        name = super().display_name(answers)
+        return f"{name}, reset each episode" if self.memory_reset == "episode" else name
 
     def build_core(self, inputs: int) -> Core:
         """The recurrent core for inputs of width `inputs`."""

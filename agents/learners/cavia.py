@@ -8,7 +8,7 @@ from pydantic import Field
 
 from agents.learners.maml import check_estimator
 from agents.network_settings import PolicySettings
-from agents.settings import Estimator, InnerSteps, LearnerSettings, Rounds
+from agents.settings import Estimator, InnerSteps, LearnerSettings, Look, Rounds
 from envs.settings import Rate
 from envs.task_settings import Answers, TaskSettings
 
@@ -26,6 +26,7 @@ class Settings(LearnerSettings):
     """
 
     kind: Literal["cavia"] = "cavia"
+    names: ClassVar[dict[str, Look]] = {"CAVIA": Look("vermilion", "P")}
     context: Annotated[int, Field(ge=1, le=10_000)] = 5
     inner_lr: Rate = 1.0
     inner_steps: InnerSteps = 1

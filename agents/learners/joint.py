@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import LearnerSettings
+from agents.settings import LearnerSettings, Look
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ class Settings(LearnerSettings):
     """Baseline: one policy for all tasks, without adaptation."""
 
     kind: Literal["joint"] = "joint"
+    names: ClassVar[dict[str, Look]] = {"joint training": Look("gray", "v", "--")}
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
     baseline: ClassVar[str] = "joint"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import GradientSettings, InnerSteps
+from agents.settings import GradientSettings, InnerSteps, Look
 
 if TYPE_CHECKING:
     from agents.learner import Learner
@@ -21,6 +21,7 @@ class Settings(GradientSettings):
     """
 
     kind: Literal["lstm_meta_learner"] = "lstm_meta_learner"
+    names: ClassVar[dict[str, Look]] = {"LSTM meta-learner": Look("orange", "D")}
     inner_steps: InnerSteps = 5
     hidden: Annotated[int, Field(ge=1, le=1000)] = 20
     input_bias: Annotated[float, Field(ge=-20, le=20)] = -4.5

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from agents.network_settings import PolicySettings
-from agents.settings import Estimator, GradientSettings, InnerSteps, Only
+from agents.settings import Estimator, GradientSettings, InnerSteps, Look, Only
 from envs.settings import Rate
-from envs.task_settings import TaskSettings
+from envs.task_settings import Answers, TaskSettings
 
 if TYPE_CHECKING:
     from agents.learner import Learner
@@ -31,6 +31,13 @@ class Settings(GradientSettings):
     """
 
     kind: Literal["maml"] = "maml"
+    names: ClassVar[dict[str, Look]] = {
+        "MAML": Look("blue"),
+        "FOMAML": Look("sky", "s"),
+        "Meta-SGD": Look("indigo", "D"),
+        "ANIL": Look("green", "^"),
+        "E-MAML": Look("blue", "P"),
+    }
     inner_lr: Rate = 0.1
     inner_steps: InnerSteps = 1
     inner_lr_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -48,12 +55,13 @@ class Settings(GradientSettings):
         ),
     }
 
-    @property
-    def display_name(self) -> str:
+    def display_name(self, answers: Answers) -> str:
         first = self.first_order or self.estimator == "first_order"
         base = "FOMAML" if first else "Meta-SGD" if self.learn_inner_lr else "MAML"
         base = "ANIL" if self.adapted_params == "head" else base
-        return base if first or self.estimator == "lvc" else f"{base}, {self.estimator}"
+        if first or self.estimator == "lvc":
+            return base
+        return "E-MAML" if (base, self.estimator) == ("MAML", "emaml") else f"{base}, {self.estimator}"
 
     @property
     def published_name(self) -> str:

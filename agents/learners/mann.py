@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from agents.settings import Heads, MemorySettings, MemorySize
+from agents.settings import Heads, Look, MemorySettings, MemorySize
 from envs.settings import Count, Fraction
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Settings(MemorySettings):
     """
 
     kind: Literal["mann"] = "mann"
+    names: ClassVar[dict[str, Look]] = {"MANN": Look("vermilion", "s")}
     hidden: Count = 200
     locations: MemorySize = 128
     width: MemorySize = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from agents.network_settings import EmbeddingSettings
-from agents.settings import BatchNorm, Heads, LearnerSettings
+from agents.settings import BatchNorm, Heads, LearnerSettings, Look
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Settings(LearnerSettings):
     """
 
     kind: Literal["matching"] = "matching"
+    names: ClassVar[dict[str, Look]] = {"MatchingNet": Look("orange", "s")}
     bn: BatchNorm = "running"
     distance: Literal["cosine", "l2"] = "cosine"
     fce: bool = False

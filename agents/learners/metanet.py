@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from agents.network_settings import PolicySettings
-from agents.settings import ONE_SUPPORT, LearnerSettings, Only, Rounds
+from agents.settings import ONE_SUPPORT, LearnerSettings, Look, Only, Rounds
 from envs.settings import Count, Positive
 from envs.task_settings import Answers, TaskSettings
 
@@ -29,6 +29,7 @@ class Settings(LearnerSettings):
     """
 
     kind: Literal["metanet"] = "metanet"
+    names: ClassVar[dict[str, Look]] = {"MetaNet": Look("green", "D")}
     channels: Count | None = None
     representation: Literal["task", "verification"] = "task"
     slices: Annotated[int, Field(ge=1, le=1000)] = 5

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from agents.settings import Heads, MemorySettings, MemorySize
+from agents.settings import Heads, Look, MemorySettings, MemorySize
 from envs.settings import Count
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class Settings(MemorySettings):
     """
 
     kind: Literal["ntm"] = "ntm"
+    names: ClassVar[dict[str, Look]] = {"NTM": Look("indigo", "s")}
     hidden: Count = 100
     locations: MemorySize = 128
     width: MemorySize = 20

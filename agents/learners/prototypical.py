@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from agents.network_settings import EmbeddingSettings
-from agents.settings import BatchNorm, LearnerSettings
+from agents.settings import BatchNorm, LearnerSettings, Look
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class Settings(LearnerSettings):
     """
 
     kind: Literal["prototypical"] = "prototypical"
+    names: ClassVar[dict[str, Look]] = {"ProtoNet": Look("blue", "D")}
     bn: BatchNorm = "running"
     embedding: EmbeddingSettings = EmbeddingSettings()
     accepts: ClassVar[tuple[Answers, ...]] = ("classes",)

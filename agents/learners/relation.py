@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import BatchNorm, LearnerSettings
+from agents.settings import BatchNorm, LearnerSettings, Look
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class Settings(LearnerSettings):
     """
 
     kind: Literal["relation"] = "relation"
+    names: ClassVar[dict[str, Look]] = {"RelationNet": Look("green", "s")}
     bn: BatchNorm = "running"
     accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from agents.network_settings import PolicySettings
-from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Only
+from agents.settings import SUPERVISED, GradientSettings, InnerSteps, Look, Only
 from envs.settings import NonNegative, Rate
 from envs.task_settings import TaskSettings
 
@@ -26,6 +26,7 @@ class Settings(GradientSettings):
     """
 
     kind: Literal["reptile"] = "reptile"
+    names: ClassVar[dict[str, Look]] = {"Reptile": Look("orange", "v")}
     inner_lr: Rate = 0.1
     inner_steps: InnerSteps = 1
     clip_coef: NonNegative = 0.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from agents.network_settings import EmbeddingSettings
-from agents.settings import BatchNorm, LearnerSettings
+from agents.settings import BatchNorm, LearnerSettings, Look
 from envs.registry import nearest
 from envs.settings import NonNegative
 from envs.task_settings import Answers
@@ -27,6 +27,7 @@ class Settings(LearnerSettings):
     """
 
     kind: Literal["siamese"] = "siamese"
+    names: ClassVar[dict[str, Look]] = {"Siamese": Look("purple", "D")}
     network: Literal["conv4", "koch"] = "conv4"
     bn: BatchNorm | None = None
     l2: dict[str, NonNegative] = Field(default_factory=dict)

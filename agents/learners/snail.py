@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import MemorySettings
+from agents.settings import Look, MemorySettings
 from envs.settings import Count
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class Settings(MemorySettings):
     """
 
     kind: Literal["snail"] = "snail"
+    names: ClassVar[dict[str, Look]] = {"SNAIL": Look("sky", "^")}
     filters: Count = 32
     keys: Count = 32
     blocks: Annotated[int, Field(ge=1, le=10)] = 1

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import console, images_from, no_overrides, positive, within, writable
+from metarl.cli.common import PICTURES, console, images_from, no_overrides, positive, within, writable
 from metarl.errors import UserError
 from metarl.evaluation.text_table import TextTable
 
@@ -52,7 +52,7 @@ class Analyse:
     json: bool = False
     """print JSON instead of tables"""
     out: Path | None = None
-    """the picture to write; by default gradients.png or estimators.png"""
+    """the picture to write: png, svg or pdf; by default gradients.png or estimators.png"""
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
@@ -62,7 +62,7 @@ class Analyse:
         within("steps", self.steps, 2, MOST_BATCHES)
         within("seed", self.seed, 0, 2**31 - 1)
         out = self.out or Path(f"{self.what}.png")
-        writable(out, (".png", ".svg", ".pdf"))
+        writable(out, PICTURES)
         if self.what == "estimators":
             return self._estimators(out, overrides)
         if not self.subject:
@@ -71,17 +71,16 @@ class Analyse:
         if self.alphas and (len(different) < 2 or not all(math.isfinite(a) and a > 0 for a in different)):
             given = " ".join(f"{a:g}" for a in self.alphas)
             raise UserError(f"--alphas is {given}, expected two or more different rates above 0")
-        from metarl.analysis import gradient_plots, gradient_tables
+        from metarl.analysis import gradient_tables
         from metarl.analysis.gradients import analyse
         from metarl.analysis.subjects import find_subject
+        from metarl.reporting.plots import plot_gradients
 
         subject = find_subject(self.subject, overrides)
         images_from(self.data, subject.config)
         with console.status("differentiating"):
             analysis = analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
-        self._tell(
-            analysis.to_json(), gradient_tables.tables(analysis), out, lambda: gradient_plots.plot(analysis, out)
-        )
+        self._tell(analysis.to_json(), gradient_tables.tables(analysis), out, lambda: plot_gradients(analysis, out))
         return 0
 
     def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
@@ -91,11 +90,12 @@ class Analyse:
             raise UserError(f"{own}: leave out the config and --alphas")
         for option in {"steps", "data"} & self.given:
             raise UserError(f"{own}: leave out --{option}")
-        from metarl.analysis import estimator_plots, estimators
+        from metarl.analysis import estimators
+        from metarl.reporting.plots import plot_estimators
 
         with console.status("enumerating every episode"):
             errors = estimators.measure(self.tasks, self.seed)
-        self._tell(errors.to_json(), estimators.tables(errors), out, lambda: estimator_plots.plot(errors, out))
+        self._tell(errors.to_json(), estimators.tables(errors), out, lambda: plot_estimators(errors, out))
         return 0
 
     def _tell(self, as_json: Any, tables: list[TextTable], out: Path, draw: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import console, no_overrides, positive, within, writable
+from metarl.cli.common import PICTURES, console, no_overrides, positive, within, writable
 from metarl.config import files as settings
 from metarl.errors import UserError
 from metarl.system.doctor import GPU
@@ -80,7 +80,7 @@ class Bench:
         if self.what == "fewshot":
             raise UserError("--device is for bench sim and bench learn")
         if self.plot is not None:
-            writable(self.plot, (".png", ".svg"))
+            writable(self.plot, PICTURES)
         if not importlib.util.find_spec("mujoco_warp"):
             raise UserError(f"mujoco-warp is not installed: {GPU}")
         from metarl.benchmarks import device as bench_device

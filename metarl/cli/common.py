@@ -35,6 +35,7 @@ class _PlainStatus(Status):
 
 
 console = PlainConsole(width=None if sys.stdout.isatty() else 140, quiet=is_secondary_rank())
+PICTURES = (".png", ".svg", ".pdf")  # formats of pictures, by suffix
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
 RUN = "a run folder, or a config's name for its newest run"

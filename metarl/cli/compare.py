@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import Split, console, images_from, no_overrides, within, writable
+from metarl.cli.common import PICTURES, Split, console, images_from, no_overrides, within, writable
 from metarl.cli.progress import progress_display
 from metarl.config.experiment import Config
 from metarl.errors import UserError, refused_by_system
@@ -77,7 +77,7 @@ class Compare:
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
     out: Path | None = None
-    """a Markdown file to write, or of robots a report as HTML, with plots"""
+    """a Markdown file to write; of robots also a report (html), or its figures (png, svg or pdf)"""
     json: bool = False
     """print JSON instead of a table"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
@@ -108,7 +108,7 @@ class Compare:
         within("report-at", self.report_at, 0, 100_000)
         self.after = tuple(sorted({*self.after, self.report_at}))
         if self.out:
-            writable(self.out, (".md", ".html"))
+            writable(self.out, (".md", ".html", *PICTURES))
         if self.videos and (self.out is None or self.out.suffix != ".html"):
             raise UserError("--videos go into a report: give --out with a name that ends in .html")
         if self.videos:
@@ -119,8 +119,8 @@ class Compare:
     def _compare_images(self, found: list[Run]) -> int:
         from metarl.evaluation.fewshot_comparison import compare_classifiers, comparison_tables
 
-        if self.out and self.out.suffix == ".html":
-            raise UserError("--out as HTML is for robots: of images give a file that ends in .md")
+        if self.out and self.out.suffix != ".md":
+            raise UserError(f"--out as {self.out.suffix[1:]} is for robots: of images give a file that ends in .md")
         images_from(self.data, found[0].config)
         problems: list[str] = []
         with progress_display() as progress:
@@ -143,7 +143,7 @@ class Compare:
             bn=self.bn,
         )
 
-    def _tell(self, tables: list[TextTable], as_json: Any, problems: list[str]) -> None:
+    def _tell(self, tables: list[TextTable], as_json: Any, problems: list[str], written: Sequence[Path] = ()) -> None:
         """Print the result, then raise UserError with the first of what could not be written."""
         if self.out and self.out.suffix == ".md":
             try:
@@ -157,8 +157,9 @@ class Compare:
                 console.print(table.to_terminal())
         if problems:
             raise UserError(problems[0])
-        if self.out and not self.json:
-            console.print(f"wrote {self.out}", soft_wrap=True)
+        for path in written or ((self.out,) if self.out else ()):
+            if not self.json:
+                console.print(f"wrote {path}", soft_wrap=True)
 
 
 def check_baselines(configs: Sequence[Config], baselines: Baselines) -> None:
@@ -172,6 +173,7 @@ def compare_policies(found: list[Run], options: Compare, command: str) -> int:
     from metarl.evaluation.comparison import compare_runs
     from metarl.reporting import comparison_tables
     from metarl.reporting import html as report
+    from metarl.reporting.plots import write_figures
 
     check_baselines([run.config for run in found], options.baselines)
     problems: list[str] = []
@@ -188,6 +190,12 @@ def compare_policies(found: list[Run], options: Compare, command: str) -> int:
                 report.write(options.out, comparisons, found, command, options.videos, progress.begin)
             except OSError as error:
                 problems.insert(0, refused_by_system(error))
+        written = []
+        if options.out and options.out.suffix in PICTURES:
+            try:
+                written = write_figures(comparisons, options.out)
+            except OSError as error:
+                problems.insert(0, refused_by_system(error))
     tables = [table for c in comparisons for table in comparison_tables.tables(c)]
-    options._tell(tables, [c.to_json() for c in comparisons], problems)
+    options._tell(tables, [c.to_json() for c in comparisons], problems, written)
     return 0

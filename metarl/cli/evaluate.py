@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
-from metarl.cli.common import RunArg, Split, console, images_from, no_overrides, positive, within
+from metarl.cli.common import PICTURES, RunArg, Split, console, images_from, no_overrides, positive, within, writable
 from metarl.cli.progress import progress_display
 from metarl.errors import UserError, refused_by_system
 from metarl.evaluation.defaults import ACTING_TASKS, AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
@@ -53,6 +53,8 @@ class Evaluate:
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
     lake: bool = False
     """of few-shot runs on Omniglot: Lake's 400 one-shot trials within an alphabet, instead of --ways and --shots"""
+    out: Path | None = None
+    """of robots: the picture to write: png, svg or pdf; by default adaptation.png in the run's folder"""
     json: bool = False
     """print JSON instead of a table"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
@@ -71,6 +73,10 @@ class Evaluate:
         problems: list[str] = []
         evaluator, options = evaluator_of(run.config, self.lake), self._options(run)._replace(warn=problems.append)
         evaluator.check([run, *others], options)
+        if self.out is not None:
+            if run.config.tasks.is_supervised:
+                raise UserError("--out is for runs that act: of this one there is a table and no picture")
+            writable(self.out, PICTURES)
         with progress_display() as progress:
             results = evaluator.evaluate_all([run, *others], options, progress)
         written = [] if run.config.tasks.is_supervised else [run.path / results[0].file_name]
@@ -114,6 +120,6 @@ class Evaluate:
         from metarl.reporting.plots import plot_adaptation
 
         kind = ("" if self.split == "ood" else f"_{self.split}") + ("_best" if run.best else "")
-        path = run.path / f"adaptation{kind}.png"
+        path = self.out or run.path / f"adaptation{kind}.png"
         plot_adaptation(family, results[0], results[1:], path)
         return path

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import console, no_overrides, writable
+from metarl.cli.common import PICTURES, console, no_overrides, writable
 from metarl.errors import UserError
 
 
@@ -21,7 +21,7 @@ class Plot:
         arg(help="run folders or names of configs", metavar="RUN...", help_behavior_hint=""),
     ]
     out: Path = Path("training.png")
-    """the picture to write"""
+    """the picture to write: png, svg or pdf, by its suffix"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
@@ -30,7 +30,7 @@ class Plot:
 
         if not self.runs:
             raise UserError("give at least one run to plot")
-        writable(self.out, (".png", ".svg", ".pdf"))
+        writable(self.out, PICTURES)
         plot_training([runs.find(r) for r in self.runs], self.out)
         console.print(f"wrote {self.out}", soft_wrap=True)
         return 0

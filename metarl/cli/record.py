@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from metarl.cli.common import (
+    PICTURES,
     RUN_OR_BEST,
     Split,
     console,
@@ -45,7 +46,7 @@ class Record:
     grid: str | None = None
     """ROWSxCOLUMNS of different tasks in one clip, such as 3x3"""
     out: Path | None = None
-    """the mp4 (or png) to write; by default below videos/"""
+    """the mp4 to write, or of a run on images the png, svg or pdf; by default below videos/"""
     split: Split | None = None
     """where tasks are drawn from; by default ood if there is one, else test"""
     episodes: int | None = None
@@ -112,7 +113,7 @@ class Record:
         from metarl.reporting import pictures
 
         out = self.out or unused(Path("videos") / f"{run.title}.png")
-        writable(out, (".png",))
+        writable(out, PICTURES)
         right = pictures.draw_run(run, self.split or "test", self.seed, out)
         console.print(f"wrote {out}: {100 * right:.0f} % right", soft_wrap=True, highlight=False)
         return 0

@@ -133,20 +133,21 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             "split": options.split,
             "seed": options.seed,
             "repeats": options.repeats,
-            "learner": display_name(run.config, options.fine_tune),
             "protocol": _protocol(options),
             "simulator": "cpu",
             "iteration": checkpoint.selected_iteration(run),
         }
-        count = options.num_tasks or self.num_tasks
+        name, count = display_name(run.config, options.fine_tune), options.num_tasks or self.num_tasks
         for stored in read_results(run, rf"evaluation_{options.split}_.*\.json", Evaluation.from_json):
             same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
+            same &= fine_tuning.start_of(stored.learner) == options.fine_tune
             if not same or not set(self.family.descriptor_names) <= stored.tasks[0].keys():
                 continue
+            stored = stored._replace(run=run.name, learner=name)  # which an earlier version may have called otherwise
             if stored.after == (0,):
-                return stored._replace(run=run.name)
+                return stored
             if set(options.after) <= set(stored.after):
-                return stored._replace(run=run.name).only_after({*options.after, stored.trained_after})
+                return stored.only_after({*options.after, stored.trained_after})
         return None
 
     def tables(self, results: Sequence[Evaluation]) -> list[TextTable]:
@@ -161,7 +162,9 @@ EVALUATOR = AdaptationEvaluator
 
 def display_name(config: Config, fine_tune: Start | None = None) -> str:
     """How tables call a learner, or what fine-tuning makes of it."""
-    return config.learner.display_name if fine_tune is None else fine_tuning.DISPLAY_NAMES[fine_tune]
+    return (
+        config.learner.display_name(config.tasks.answers) if fine_tune is None else fine_tuning.DISPLAY_NAMES[fine_tune]
+    )
 
 
 def _protocol(options: Options) -> int:

@@ -5,6 +5,7 @@ Axes: `B` numbers of adaptation episodes, `N` tasks.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -66,7 +67,7 @@ class Evaluation(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        name = self.learner.replace(", ", "_").replace(" ", "_")
+        name = re.sub(r"[^\w.-]+", "_", self.learner).strip("_")
         name += "" if self.simulator == "cpu" else f"_{self.simulator}"
         size = f"{len(self.tasks)}x{self.repeats}_to{self.after[-1]}"
         return f"evaluation_{self.split}_{name}_iteration{self.iteration}_{size}_seed{self.seed}.json"

@@ -28,7 +28,11 @@ RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # chosen: the smallest leaves a 
 STEPS = [*((rate, 5) for rate in RATES), *((rate, 1) for rate in RATES[-4:])]  # one small step changes hardly anything
 NUM_TASKS = 20  # chosen
 CLIP = 0.2  # Schulman et al. 2017; of several steps on a batch
-DISPLAY_NAMES: dict[Start, str] = {"trained": "joint, fine-tuned", "scratch": "from scratch"}
+DISPLAY_NAMES: dict[Start, str] = {"trained": "joint training, fine-tuned", "scratch": "from scratch"}
+STARTS: dict[str, Start] = {
+    "joint, fine-tuned": "trained",  # its name in version 0.11
+    **{name: start for start, name in DISPLAY_NAMES.items()},
+}
 
 Selected = dict[int, tuple[float, int]]
 """Adaptation episodes -> the rate and the number of gradient steps on each batch of them."""
@@ -43,6 +47,11 @@ class SelectedFineTuning(NamedTuple):
     def __str__(self) -> str:
         selected = {k: f"{f.inner_steps} x {f.inner_lr:g}" for k, f in self.learners.items() if k}
         return "steps x rate: " + ", ".join(f"{v} on {k}" for k, v in selected.items())
+
+
+def start_of(learner: str) -> Start | None:
+    """From which weights the fine-tuning of this name starts; None for any other learner."""
+    return STARTS.get(learner)
 
 
 def select_fine_tuning(trainer: Trainer, start: Start, after: Sequence[int]) -> SelectedFineTuning:

@@ -15,11 +15,38 @@ from markupsafe import Markup
 from metarl.evaluation.comparison import Comparison
 from metarl.evaluation.text_table import TextTable
 from metarl.reporting import comparison_tables
-from metarl.reporting.plots import plot_comparison, plot_trainings
-from metarl.reporting.plots.figures import Target
+from metarl.reporting.plots import figures_of, plot_trainings
+from metarl.reporting.plots.figures import DPI, Target
 from metarl.runs.environment import versions
 from metarl.runs.folder import Run
 from metarl.system.files import atomic_write
+
+CAPTIONS = {
+    "curves": "Return by adaptation episodes: interquartile mean over tasks and seeds, with 95 % intervals. "
+    "Gray and black: baselines, the same in every panel.",
+    "scores": "What each learner reaches: interquartile mean over tasks and seeds, with 95 % intervals.",
+    "profiles": "Which fraction of trainings and tasks reaches more than that.",
+    "training": "Return on training tasks against environment steps. Dashed: before adaptation. Pale: the others.",
+}
+PARAMETER = "Return of every task against one of its numbers, the mean over seeds. Dashes: baselines on the same tasks."
+
+
+CSS_DPI = 145  # pixels of a browser for an inch of a figure: its letters are then as large as the text; chosen
+
+
+class EmbeddedPlot(NamedTuple):
+    """A picture within the file, and what it shows."""
+
+    caption: str
+    source: Markup
+    width: int  # in the pixels of a browser, so that all have letters of one size
+
+
+class FootnotedTable(NamedTuple):
+    """A table, and the numbers of its footnotes."""
+
+    table: TextTable
+    footnotes: list[int]
 
 
 class EmbeddedClip(NamedTuple):
@@ -33,8 +60,9 @@ class Section(NamedTuple):
     """One distribution of tasks."""
 
     title: str
-    tables: list[TextTable]
-    plots: list[Markup]
+    tables: list[FootnotedTable]
+    footnotes: list[str]
+    plots: list[EmbeddedPlot]
     clips: list[EmbeddedClip]
     trainings: list[tuple[str, str, str]]  # name, commit and command of each run
 
@@ -59,19 +87,27 @@ def write(
 def _section(comparison: Comparison, runs: Sequence[Run], videos: bool, tell: Callable[[str], None]) -> Section:
     own = [run for run in runs if run.config.tasks == comparison.config.tasks]
     tell(f"{comparison.title}: plots")
-    plots = [
-        _embedded_plot(lambda target: plot_comparison(comparison, target)),
-        _embedded_plot(lambda target: plot_trainings(comparison, own, target)),
-    ]
+    figures = figures_of(comparison)
+    figures["training"] = lambda target: plot_trainings(comparison, own, target)
+    plots = [_embedded_plot(CAPTIONS.get(name, PARAMETER), draw) for name, draw in figures.items()]
     clips = _embedded_clips(comparison, own, tell) if videos and comparison.config.tasks.has_robot else []
     trainings = [(run.name, run.commit or "", run.command) for run in own]
-    return Section(comparison.title, comparison_tables.tables(comparison), plots, clips, trainings)
+    tables, footnotes = with_footnotes(comparison_tables.tables(comparison))
+    return Section(comparison.title, tables, footnotes, plots, clips, trainings)
 
 
-def _embedded_plot(draw: Callable[[Target], None]) -> Markup:
+def with_footnotes(tables: Sequence[TextTable]) -> tuple[list[FootnotedTable], list[str]]:
+    """The notes of all tables, each once; and the tables with the numbers of theirs, counted from 1."""
+    notes = list(dict.fromkeys(note for table in tables for note in table.notes))
+    return [FootnotedTable(table, [notes.index(note) + 1 for note in table.notes]) for table in tables], notes
+
+
+def _embedded_plot(caption: str, draw: Callable[[Target], None]) -> EmbeddedPlot:
     file = io.BytesIO()
     draw(file)
-    return _data_url("image/png", file.getvalue())
+    content = file.getvalue()
+    pixels = int.from_bytes(content[16:20], "big")  # of a PNG
+    return EmbeddedPlot(caption, _data_url("image/png", content), round(pixels / DPI * CSS_DPI))
 
 
 def _data_url(media_type: str, content: bytes) -> Markup:

@@ -18,10 +18,13 @@ from envs.fewshot.episodes import FewShotImages
 from metarl.evaluation.classification import calibrate, predict
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.reporting.plots.figures import saved_figure
+from metarl.reporting.plots.palette import COLORS, shown
 from metarl.runs.folder import Run
 from metarl.training.make import load_trainer
 
-RIGHT, WRONG = "#2a9d4a", "#d62828"
+RIGHT, WRONG = COLORS["blue"], COLORS["vermilion"]
+
+CELL = 0.72  # inches of an image with its margin; chosen
 
 
 def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
@@ -41,21 +44,21 @@ def draw_run(run: Run, split: str, seed: int, path: Path) -> float:
 def draw_episode(
     learner: Learner[Any], theta: Params, family: FewShotImages, split: str, seed: int, title: str, path: Path
 ) -> float:
-    """A row for each class: its support, then its queries, framed green where the prediction is correct, else red."""
+    """A row for each class: its support, then its queries, framed blue where the prediction is correct, else orange."""
     support, query = family.examples(family.sample(1, split, seeded(seed)))
     task = SupervisedTask((Examples(*(t[0] for t in support)),), Examples(*(t[0] for t in query)))
     predicted = predict(learner, theta, task)  # [Q]
     accuracy = float((predicted == task.query.y).float().mean())
     columns = family.shot + family.query
-    size = (1.0 * columns + 0.6, 1.0 * family.way + 0.8)
+    size = (CELL * columns + 0.4, CELL * family.way + 0.6)
     with saved_figure(path, family.way, columns, size) as (figure, axes):
         for label, row in enumerate(axes):
             row[0].set_ylabel(str(label), rotation=0, labelpad=10, va="center")
             for panel, (image, prediction) in zip(row, _images_of(task, predicted, label), strict=True):
                 _draw_image(panel, image[0], label, prediction)
-        axes[0, 0].set_title("support", fontsize=9)
-        axes[0, family.shot].set_title("queries", fontsize=9)
-        figure.suptitle(f"{title}: {100 * accuracy:.0f} % right", fontsize=10)
+        axes[0, 0].set_title("support")
+        axes[0, family.shot].set_title("queries")
+        figure.suptitle(f"{shown(title)}: {100 * accuracy:.0f} % right")
     return accuracy
 
 
@@ -72,6 +75,6 @@ def _draw_image(axes: Axes, image: Tensor, label: int, prediction: int | None) -
     axes.set(xticks=[], yticks=[])
     color = "black" if prediction is None else RIGHT if prediction == label else WRONG
     for spine in axes.spines.values():
-        spine.set(color=color, linewidth=1.0 if prediction is None else 2.5)
+        spine.set(color=color, linewidth=0.6 if prediction is None else 2.0)
     if prediction is not None and prediction != label:
         axes.set_xlabel(f"predicted {prediction}", color=WRONG, fontsize=7, labelpad=1)

@@ -1,8 +1,19 @@
 """Plots: how training went, how well a policy adapts, and how learners compare."""
 
 from metarl.reporting.plots.adaptation import plot_adaptation
-from metarl.reporting.plots.comparison import plot_comparison, plot_trainings
+from metarl.reporting.plots.comparison import figures_of, plot_trainings, write_figures
+from metarl.reporting.plots.estimators import plot_estimators
+from metarl.reporting.plots.gradients import plot_gradients
 from metarl.reporting.plots.rates import plot_rates
 from metarl.reporting.plots.training import plot_training
 
-__all__ = ["plot_adaptation", "plot_comparison", "plot_rates", "plot_training", "plot_trainings"]
+__all__ = [
+    "figures_of",
+    "plot_adaptation",
+    "plot_estimators",
+    "plot_gradients",
+    "plot_rates",
+    "plot_training",
+    "plot_trainings",
+    "write_figures",
+]

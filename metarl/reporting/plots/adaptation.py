@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,27 +13,36 @@ from envs.core import TaskDistribution
 from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.statistics import mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, everything, parts
-from metarl.reporting.plots.figures import finish, label_ticks, plot_band, saved_figure
+from metarl.reporting.plots.figures import Target, plot_band, plot_level, scale_episodes, small_multiples
+from metarl.reporting.plots.labels import axis_label, group_label
+from metarl.reporting.plots.palette import Style, shown, styles_of
 
+MAX_GROUPS = 6  # of tasks with a panel; chosen
 MAX_PANELS = 4  # of parameters; chosen
 MAX_CHOICES = 4  # different values up to which a parameter counts as a choice
 
 
 def plot_adaptation(
-    family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation], path: Path
+    family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation], target: Target
 ) -> None:
-    """Left: return by adaptation episodes with 95 % bands. Right: return of every task against the parameters that
-    vary, the first four if there are more.
+    """First return by adaptation episodes with 95 % bands, a panel for all tasks and one for each group of them; then
+    return of every task against the parameters that vary, the first four if there are more.
     """
     varying = _continuous(family, evaluation)
-    shown = varying[:MAX_PANELS]
-    choices = [g for g in parts(family, evaluation) if not set(g.variables) & set(shown)]
-    with saved_figure(path, 1, 1 + len(shown), (6 + 4.6 * len(shown), 4.4)) as (figure, axes):
-        _plot_curves(axes[0, 0], family, evaluation, against)
-        for panel, name in zip(axes[0, 1:], shown, strict=True):
-            _plot_returns(panel, name, choices, evaluation, against)
-        left_out = f"; {len(varying) - len(shown)} more numbers vary" if len(varying) > len(shown) else ""
-        figure.suptitle(f"{evaluation.run}: {describe_tasks(family, evaluation)}{left_out}")
+    names = varying[:MAX_PANELS]
+    groups = [everything(evaluation), *parts(family, evaluation)][: 1 + MAX_GROUPS]
+    choices = [g for g in parts(family, evaluation) if not set(g.variables) & set(names)]
+    styles = styles_of([e.learner for e in (evaluation, *against)])
+    left_out = f"; {len(varying) - len(names)} more numbers vary" if len(varying) > len(names) else ""
+    title = f"{evaluation.run}: {describe_tasks(family, evaluation)}{left_out}"
+    with small_multiples(target, len(groups) + len(names), title) as (_, axes):
+        for panel, group in zip(axes, groups, strict=False):
+            _plot_curve(panel, group, evaluation, against, styles)
+        for panel, name in zip(axes[len(groups) :], names, strict=True):
+            _plot_returns(panel, name, choices, evaluation, against, styles)
+        limits = np.array([panel.get_ylim() for panel in axes[: len(groups)]])
+        for panel in axes[: len(groups)]:
+            panel.set_ylim(limits.min(), limits.max())
 
 
 def _continuous(family: TaskDistribution, evaluation: Evaluation) -> list[str]:
@@ -42,33 +51,40 @@ def _continuous(family: TaskDistribution, evaluation: Evaluation) -> list[str]:
     return [name for name, distinct in values.items() if len(distinct) > MAX_CHOICES]
 
 
-def _plot_curves(axes: Axes, family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> None:
-    x = np.arange(len(evaluation.after))
-    for i, group in enumerate([everything(evaluation), *parts(family, evaluation)]):
-        estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
-        color, width = ("black", 2.4) if i == 0 else (f"C{i - 1}", 1.5)
-        plot_band(axes, x, estimates, color, group.label, width)
-    for j, other in enumerate(against):
-        level = mean_interval(other.returns[other.adapted])
-        axes.axhline(level.value, color="gray", linestyle=(0, (4, 2 + j)), label=f"{other.learner}, all tasks")
-        axes.axhspan(level.low, level.high, color="gray", alpha=0.12, linewidth=0)
-    label_ticks(axes, evaluation.after)
-    axes.set(xlabel="episodes of adaptation", ylabel="mean return, 95 % interval")
-    finish(axes)
+def _plot_curve(
+    axes: Axes, group: Group, evaluation: Evaluation, against: Sequence[Evaluation], styles: Sequence[Style]
+) -> None:
+    """The learner's curve, and what the others reach on the same tasks as levels."""
+    for other, style in zip(against, styles[1:], strict=True):
+        level = mean_interval(other.returns[other.adapted][group.members])
+        plot_level(axes, level, style, shown(other.learner))
+    estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
+    plot_band(axes, evaluation.after, estimates, styles[0], shown(evaluation.learner))
+    scale_episodes(axes, evaluation.after)
+    axes.set(ylabel="mean return, 95 % CI", title=f"{group_label(group.label)} ({group.members.sum()})")
 
 
 def _plot_returns(
-    axes: Axes, name: str, choices: list[Group], evaluation: Evaluation, against: Sequence[Evaluation]
+    axes: Axes,
+    name: str,
+    choices: list[Group],
+    evaluation: Evaluation,
+    against: Sequence[Evaluation],
+    styles: Sequence[Style],
 ) -> None:
-    """A dot for each task; a marker for each choice of another parameter, such as the direction."""
+    """A mark for each task; its shape is that of a choice of another parameter, such as the direction."""
     x = np.array([task[name] for task in evaluation.tasks])
     before, after, k = evaluation.returns[0], evaluation.returns[evaluation.adapted], evaluation.trained_after
+    learner, color = shown(evaluation.learner), styles[0].color
     for group, marker in zip(choices or [everything(evaluation)], itertools.cycle("o^sv"), strict=False):
-        m, suffix = group.members, f", {group.label}" if choices else ""
-        axes.scatter(x[m], before[m], s=18, marker=marker, facecolors="none", edgecolors="C7", label=f"before{suffix}")
+        m, suffix = group.members, f", {group_label(group.label)}" if choices else ""
+        options: dict[str, Any] = {"s": 12, "marker": marker, "linewidths": 0.8}
+        axes.scatter(
+            x[m], before[m], facecolors="none", edgecolors="0.5", label=f"{learner}, before{suffix}", **options
+        )
         if k:
-            axes.scatter(x[m], after[m], s=22, marker=marker, color="C0", label=f"after {k}{suffix}")
-    for j, other in enumerate(against):
-        axes.scatter(x, other.returns[other.adapted], s=26, marker="_", color=f"C{3 + j}", label=other.learner)
-    axes.set(xlabel=name, ylabel="return of a task")
-    finish(axes)
+            axes.scatter(x[m], after[m], color=color, label=f"{learner}, after {k}{suffix}", **options)
+    for other, style in zip(against, styles[1:], strict=True):
+        y = other.returns[other.adapted]
+        axes.scatter(x, y, s=22, marker="_", color=style.color, linewidths=1.2, label=shown(other.learner))
+    axes.set(xlabel=axis_label(name), ylabel="return of a task")
