@@ -88,7 +88,8 @@ def _section(comparison: Comparison, runs: Sequence[Run], videos: bool, tell: Ca
     own = [run for run in runs if run.config.tasks == comparison.config.tasks]
     tell(f"{comparison.title}: plots")
     figures = figures_of(comparison)
-    figures["training"] = lambda target: plot_trainings(comparison, own, target)
+    if any(run.last_record() for run in own):
+        figures["training"] = lambda target: plot_trainings(comparison, own, target)
     plots = [_embedded_plot(CAPTIONS.get(name, PARAMETER), draw) for name, draw in figures.items()]
     clips = _embedded_clips(comparison, own, tell) if videos and comparison.config.tasks.has_robot else []
     trainings = [(run.name, run.commit or "", run.command) for run in own]

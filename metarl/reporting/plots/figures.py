@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from metarl.system.files import atomic_file
 
 DPI = 200
 COLUMN, PAGE = 3.5, 7.16  # inches: width of a column and of a page of two columns (IEEE)
-LEGEND_ROW = 0.15  # inches
+LEGEND_ROW, LETTER = 0.15, 0.07  # inches: height of a row of a legend, width of a letter of a title
 FEW_POINTS = 30  # chosen: curves of fewer points show each of them
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
@@ -103,6 +104,8 @@ def small_multiples(target: Target, count: int, title: str, height: float = 1.75
                 cell.set_axis_off()
         yield Panels(figure, cells[:count])
         _say_once(figure, cells[:count], columns)
+        for panel in cells[:count]:
+            panel.set_title(textwrap.fill(panel.get_title(), int(size[0] / columns / LETTER)))
         entries = legend_entries(cells[:count])
         if entries and count == len(cells):
             add_legend(figure, cells, shown(title))

@@ -55,7 +55,7 @@ def test_a_study_trains_evaluates_reports_and_does_nothing_twice(
     words += POINT
     code, out, err = command(words, capsys)
     assert code == 0, err
-    for word in ("Meta-SGD", "joint, fine-tuned", "from scratch", "oracle", "gru", "after 3", "wrote study.html"):
+    for word in ("Meta-SGD", "fine-tuned", "from scratch", "oracle", "RL^2 (GRU)", "after 3", "wrote study.html"):
         assert word in out
     (first,) = (run for run in runs.every() if run.path.parent.name == "joint_robot" and run.config.seed == 0)
     tuned = sorted(path for run in runs.every() for path in run.path.glob("fine_tuning_*.json"))
