@@ -39,7 +39,7 @@ class VariableSampler:
             raise ValueError("this family has no ood split: give a variable an 'ood' range")
         strata = Strata(num_tasks, generator) if split != "train" else None
         columns = [_draw(v, num_tasks, split, generator, strata) for v in self.variables]
-        return Tasks(self.names, torch.stack(columns, 1))
+        return Tasks(self.names, torch.stack(columns, 1) if columns else torch.empty(num_tasks, 0).double())
 
     def check(self, tasks: Tasks) -> None:
         """Raise ValueError if a task has a wrong name or a value outside every split."""

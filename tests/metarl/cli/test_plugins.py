@@ -44,12 +44,20 @@ from envs.robots.robot import Robot
 
 
 class Pendulum(Robot):
-    """Observation: angle and angular velocity. Never fails. Control step 2 x 0.01 s."""
+    """Observation: angle and angular velocity. Never fails. Control step 2 x 0.01 s. Its place is its angle."""
 
     model_file = Path(__file__).with_name("pendulum.xml")
     frame_skip = 2
     hidden_positions = 0
     height_index = None
+
+    @classmethod
+    def is_planar(cls):
+        return True
+
+    @classmethod
+    def position(cls, body):
+        return body.qpos.clone()
 '''
 MODEL = """<mujoco><option timestep="0.01"/><worldbody><geom type="plane" size="5 5 1"/><body name="stick" pos="0 0 2">
 <joint name="swing" type="hinge" axis="0 1 0" damping="0.1"/><geom size="0.1" pos="0 0 1"/></body></worldbody>
