@@ -16,7 +16,7 @@ from envs.core import Tasks
 from envs.locomotion.family import Locomotion
 from envs.rollout import rollout
 from envs.simulation.warp import WarpSimulator
-from metarl.benchmarks.simulation import checked_robot, world_stepping
+from metarl.benchmarks.simulation import checked_robot, split_worlds, world_stepping
 from metarl.benchmarks.timing import Phase, median_seconds
 from metarl.config import files as settings
 from metarl.config.experiment import Config
@@ -72,7 +72,8 @@ def bench_device(
     for robot in robots:
         changes = overrides | ({} if robot is None else {"tasks.robot": robot, "tasks.ctrl_cost": None})
         for count in worlds:
-            sizes = {"train.num_tasks": max(count // EPISODES, 1), "train.episodes": min(EPISODES, count)}
+            num_tasks, episodes = split_worlds(count, EPISODES)
+            sizes = {"train.num_tasks": num_tasks, "train.episodes": episodes}
             tell(f"{robot or name_of_config(path)}, {count:,} worlds")
             rows.append(_measure(settings.load(path, changes | sizes), placement, repeats, learning))
     return rows

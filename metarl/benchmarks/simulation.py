@@ -83,8 +83,7 @@ def bench_simulation(config: Config, worlds: int, repeats: int, threads: int) ->
     config = config.model_copy(update={"train": config.train.model_copy(update={"num_threads": threads})})
     family = checked_robot(build_family(config))
     generator = torch.Generator().manual_seed(0)
-    num_tasks = max(worlds // config.train.episodes, 1)
-    episodes = worlds // num_tasks
+    num_tasks, episodes = split_worlds(worlds, config.train.episodes)
     tasks = family.sample(num_tasks, "train", generator)
     actions = torch.randn(family.horizon, num_tasks, episodes, family.space.act, generator=generator)
     phases: dict[str, Phase] = {
@@ -98,6 +97,13 @@ def bench_simulation(config: Config, worlds: int, repeats: int, threads: int) ->
         "worlds": num_tasks * episodes,
         "steps_per_second": median_rates(phases, num_tasks * episodes * family.horizon, repeats),
     }
+
+
+def split_worlds(worlds: int, episodes: int) -> tuple[int, int]:
+    """Tasks and episodes of each, exactly so many worlds, with as nearly as possible so many episodes."""
+    fitting = [n for n in range(1, worlds + 1) if worlds % n == 0]
+    num_tasks = min(fitting, key=lambda n: abs(worlds / n - episodes))
+    return num_tasks, worlds // num_tasks
 
 
 def checked_robot(family: Any) -> Locomotion:

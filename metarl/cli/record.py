@@ -69,7 +69,9 @@ class Record:
         if not SLOWEST <= self.speed <= FASTEST:
             raise UserError(f"--speed is {self.speed:g}, expected {SLOWEST:g} to {FASTEST:g}: 0.5 is slow motion")
         given = _task_parameters(overrides)
-        if (self.run is None) == (self.tasks is None):
+        if self.run is not None and self.tasks is not None:
+            raise UserError(f"{self.run} and --tasks exclude each other: a run is filmed on its own tasks")
+        if self.run is None and self.tasks is None:
             raise UserError("say what to film: a run, or --tasks with a name of `metarl list tasks`")
         for name, value in {"episodes": self.episodes, "rounds": self.rounds}.items():
             if self.tasks is not None and value is not None:
