@@ -52,7 +52,8 @@ class Compare:
     tasks: Annotated[
         int | None,
         arg(
-            help=f"how many tasks; by default {ACTING_TASKS}, or {SUPERVISED_TASKS} few-shot ones of each way and shot"
+            help=f"how many tasks; by default {ACTING_TASKS}, or {SUPERVISED_TASKS} few-shot ones of each way and shot",
+            help_behavior_hint="",
         ),
     ] = None
     after: tuple[int, ...] = AFTER

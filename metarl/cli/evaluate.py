@@ -27,7 +27,11 @@ class Evaluate:
     split: Split = "test"
     """train, test (same ranges, other draws), ood (outside the ranges); of images train, validation or test"""
     tasks: Annotated[
-        int | None, arg(help=f"how many tasks; by default {ACTING_TASKS}, or {SUPERVISED_TASKS} few-shot ones")
+        int | None,
+        arg(
+            help=f"how many tasks; by default {ACTING_TASKS}, or {SUPERVISED_TASKS} few-shot ones",
+            help_behavior_hint="",
+        ),
     ] = None
     after: tuple[int, ...] = AFTER
     """of robots: episodes of adaptation after which it is evaluated; as many as in training are always among them"""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from metarl.cli.common import PlainConsole
 from metarl.distributed.launch import is_secondary_rank
 
 if TYPE_CHECKING:
@@ -17,4 +16,4 @@ def progress_display() -> ProgressDisplay:
     """A bar with the time left, or without a terminal a line now and then."""
     from metarl.evaluation.progress import ProgressDisplay
 
-    return ProgressDisplay(Console(stderr=True, quiet=is_secondary_rank(), soft_wrap=not sys.stderr.isatty()))
+    return ProgressDisplay(PlainConsole(stderr=True, quiet=is_secondary_rank(), soft_wrap=not sys.stderr.isatty()))
