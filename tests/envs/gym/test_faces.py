@@ -154,13 +154,14 @@ def test_gymnasium_records_a_video(tmp_path: Path) -> None:
     """The reset and 10 steps: 11 frames, of which newer versions of moviepy leave out the last."""
     pytest.importorskip("moviepy", reason="RecordVideo needs the extra video")
     env = RecordVideo(
-        gymnasium.make("metarl/HalfCheetahSlope-v0", render_mode="rgb_array", max_episode_steps=10), str(tmp_path)
+        gymnasium.make("metarl/HalfCheetahSlope-v0", render_mode="rgb_array", max_episode_steps=10),
+        str(tmp_path / "videos"),
     )
     env.reset(seed=0)
     for _ in range(10):
         env.step(np.zeros(6, dtype=np.float32))
     env.close()
-    assert film(next(tmp_path.glob("*.mp4"))) in ((11, (480, 300)), (10, (480, 300)))
+    assert film(next((tmp_path / "videos").glob("*.mp4"))) in ((11, (480, 300)), (10, (480, 300)))
 
 
 @DRAWS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -186,6 +187,9 @@ def spoil(lake: Lake, how: str) -> None:
     first, pictures = lake.members[name][0], lake.pictures[40:]
     if how == "missing":
         path.unlink()
+    elif how == "a pipe":
+        path.unlink()
+        os.mkfifo(path)
     elif how in ("cut off", "another digest"):
         path.write_bytes(path.read_bytes()[: -100 if how == "cut off" else None] + b"!" * (how == "another digest"))
     elif how == "cut off and signed":
@@ -214,6 +218,7 @@ def spoil(lake: Lake, how: str) -> None:
     ("how", "sentence"),
     [
         ("missing", "archives/images_evaluation.zip could not be read: No such file or directory; --from wants"),
+        ("a pipe", "archives/images_evaluation.zip is no plain file; --from wants"),
         ("cut off", "images_evaluation.zip is cut off or another file"),
         ("another digest", "images_evaluation.zip is cut off or another file"),
         ("cut off and signed", "images_evaluation.zip could not be read (BadZipFile"),
