@@ -56,7 +56,7 @@ def test_it_is_selected_once_for_all_seeds_and_learners_and_never_again(
 ) -> None:
     every = [joint(seed=0), joint(seed=1), save_run("maml_point", small("maml_point"))]
     (comparison,) = compare_runs(every, OPTIONS, at=1)
-    assert [row.entry.learner for row in comparison.rows][2:] == ["joint, fine-tuned", "from scratch"]
+    assert [row.entry.learner for row in comparison.rows][2:] == ["joint training, fine-tuned", "from scratch"]
     assert selections == [("trained", 0, (0, 1, 3)), ("scratch", 0, (0, 1, 3))]
     for fine_tuned in comparison.rows[2:]:
         first, second = fine_tuned.entry.evaluations
