@@ -18,10 +18,12 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from metarl.config import files as settings
+from metarl.reporting.plots import figures
 from metarl.runs import folder as runs
 from tests import commands
 from tests.conftest import OWN, SMALL
@@ -39,9 +41,10 @@ FEW = {
 }
 
 
-def make_runs(root: Path) -> None:
+def make_runs(names: Iterable[str] = CONFIGS) -> None:
     """Two runs of each config, evaluated, with an iteration left to train; the second of each is the neighbour."""
-    for name, own in CONFIGS.items():
+    for name in names:
+        own = CONFIGS[name]
         options = SMALL | own | {"train.iterations": 3, "train.checkpoint_every": 1}
         config = settings.load(settings.find(name), options)
         for seed in (0, 1):
@@ -105,21 +108,22 @@ def check_neighbours(name: str, damaged: Path, rng: random.Random, out: Path) ->
             assert words[0] == "evaluate" or not commands.changes(copied, commands.snapshot(others[0]))
 
 
-def main(count: int, seed: int = 0) -> collections.Counter[str]:
+def main(count: int, seed: int = 0, names: Sequence[str] = tuple(CONFIGS)) -> collections.Counter[str]:
     """Damage so many run folders; how each command ended."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)  # each damage is warned about
     here, base = os.getcwd(), Path(tempfile.mkdtemp())
     ended: collections.Counter[str] = collections.Counter()
     slowest = (0.0, "")
+    sharp, figures.DPI = figures.DPI, 20  # pictures are made quickly, and not looked at
     try:
-        os.chdir(_prepared(base))
-        whole = {name: runs.find(name).path.parent for name in CONFIGS}
+        os.chdir(_prepared(base, names))
+        whole = {name: runs.find(name).path.parent for name in names}
         originals = {name: sorted(folder.iterdir())[0] for name, folder in whole.items()}
         shutil.copytree("runs", base / "kept", symlinks=True)
         for i in range(count):
             rng = random.Random(f"{seed} {i}")
-            name = rng.choice(list(CONFIGS))
+            name = rng.choice(names)
             damaged = originals[name]
             kinds = [list(DAMAGES)[i % len(DAMAGES)], *rng.choices(list(DAMAGES), k=rng.choice((0, 0, 1, 2)))]
             for kind in sorted(set(kinds), key=lambda kind: kind == "run_as_link"):
@@ -144,6 +148,7 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
             if i % 100 == 99:
                 print(f"{i + 1} of {count}", file=sys.stderr, flush=True)
     finally:
+        figures.DPI = sharp
         logging.disable(logging.NOTSET)
         os.chdir(here)
         shutil.rmtree(base)
@@ -153,11 +158,11 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
     return ended
 
 
-def _prepared(base: Path) -> Path:
+def _prepared(base: Path, names: Sequence[str]) -> Path:
     for name in ("work", "out"):
         (base / name).mkdir()
     os.chdir(base / "work")
-    make_runs(base)
+    make_runs(names)
     (base / "outside").mkdir()
     make_outside(base / "outside", runs.find("maml_point").path)
     return base / "work"

@@ -228,4 +228,9 @@ def test_run_folders_are_named_in_utc_and_old_ones_are_read_in_local_time(
 
 
 def test_no_damaged_run_folder_does_harm() -> None:
-    assert damage_runs.main(34).total() == 68
+    assert damage_runs.main(34, names=("maml_point", "maml_sinusoid")).total() == 68
+
+
+@pytest.mark.slow
+def test_no_damaged_run_folder_does_harm_also_of_images() -> None:
+    damage_runs.main(170, seed=1)
