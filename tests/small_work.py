@@ -45,7 +45,7 @@ def _packed(arrays: Any) -> dict[str, dict[str, Any]]:
 def _false_slurm(base: Path) -> Path:
     folder = base / "slurm"
     folder.mkdir(exist_ok=True)
-    for name, answer in {"sbatch": "Submitted batch job 1234567", "squeue": "", "sacct": ""}.items():
+    for name, answer in {"sbatch": "Submitted batch job 1234567", "srun": "", "squeue": "", "sacct": ""}.items():
         if not (folder / name).exists():
             (folder / name).write_text(f"#!/bin/sh\necho '{answer}'\n")
             (folder / name).chmod(0o755)
