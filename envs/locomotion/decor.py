@@ -52,8 +52,8 @@ def decorate(spec: mujoco.MjSpec, floor: mujoco.MjsGeom | None, distance: float)
 def set_scale(model: mujoco.MjModel, distance: float) -> None:
     """Clipping, fog and shadows for a camera at a distance in m, whatever the size of the model."""
     model.stat.extent = distance
-    model.vis.map.znear, model.vis.map.zfar = 0.01, 500.0  # a deep shadow map, or surfaces shadow themselves
-    model.vis.map.shadowclip = 1.2
+    model.vis.map.znear, model.vis.map.zfar = 0.01, 2000.0  # a deep shadow map, or surfaces shadow themselves
+    model.vis.map.shadowclip = 0.8
     model.vis.map.fogstart, model.vis.map.fogend = 4.0, 0.5 * REACH
     model.vis.rgba.fog[:] = (*SKY, 1.0)
 

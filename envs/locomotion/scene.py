@@ -104,11 +104,11 @@ class Scene:
         camera.distance = self.distance * (1.3 if climbs else 1.0)
         camera.azimuth = 90.0 if robot.is_planar() else 110.0
         camera.elevation = (
-            (-18.0 if climbs else -12.0) if robot.is_planar() else (-38.0 if climbs else -12.0 if inclined else -24.0)
+            (-18.0 if climbs else -12.0) if robot.is_planar() else (-38.0 if climbs else -18.0 if inclined else -24.0)
         )
         if aim.place is not None:
             camera.lookat[:2] = (self.middle[:2] + aim.place) / 2
-            camera.distance += float(np.linalg.norm(self.middle[:2] - aim.place))
+            camera.distance += 0.8 * float(np.linalg.norm(self.middle[:2] - aim.place))
             camera.elevation = -35.0
         return camera
 
