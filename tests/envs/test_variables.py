@@ -74,6 +74,11 @@ def test_a_family_without_ood_ranges_has_no_ood_split(generator: torch.Generator
         VariableSampler((DIRECTION,)).sample(2, "ood", generator)
 
 
+def test_tasks_of_a_family_without_variables_are_empty(generator: torch.Generator) -> None:
+    tasks = VariableSampler(()).sample(3, "train", generator)
+    assert (tasks.names, tasks.values.shape) == ((), (3, 0))
+
+
 def test_spacing_log_is_uniform_in_the_logarithm(generator: torch.Generator) -> None:
     """1.5^U(-3, 3): the logarithm's mean is 0 and its variance (6 ln 1.5)^2 / 12."""
     width = 6 * math.log(1.5)
