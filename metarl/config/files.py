@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from metarl.config import plain_yaml
 from metarl.config.experiment import SECTIONS, Config, config_class
 from metarl.config.messages import quoted, sentence, shortened
-from metarl.config.renamed import new_key, with_new_keys
 from metarl.errors import UserError, nearest
 
 _NAMES = {type(None): "nothing", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -60,28 +59,14 @@ def load(name_or_path: str | Path, overrides: dict[str, Any] | None = None) -> C
 def parse(raw: dict[str, Any], source: str = "config", overrides: dict[str, Any] | None = None) -> Config:
     """The same of settings that are there already, as nested dictionaries; `source` is where they are from."""
     overrides = dict(overrides or {})
-    own = _own_keys(raw, overrides)
-    raw = with_new_keys(copy.deepcopy(raw), source, own)
-    overrides = {new_key(key, own): value for key, value in overrides.items()}
+    raw = copy.deepcopy(raw)
     for key, value in overrides.items():
         _set(raw, key, copy.deepcopy(value))
-    raw = with_new_keys(raw, "an option", own)  # within the value of one
     model = config_class(**{name: _class_of(name, raw, source, overrides) for name in SECTIONS})
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         raise UserError(sentence(error, model, source, overrides)) from None
-
-
-def _own_keys(raw: dict[str, Any], overrides: dict[str, Any]) -> set[str]:
-    """The dotted settings of the classes that are asked for, as far as they exist."""
-    keys: set[str] = set()
-    for name, registry in SECTIONS.items():
-        section = raw.get(name)
-        kind = str(overrides.get(f"{name}.kind", section.get("kind") if isinstance(section, dict) else None))
-        if kind in registry:
-            keys |= {f"{name}.{key}" for key in registry[kind].model_fields}
-    return keys
 
 
 def _class_of(name: str, raw: dict[str, Any], source: str, overrides: dict[str, Any]) -> Any:
