@@ -182,7 +182,7 @@ def _check_left(work: Path, before: commands.Snapshot, name: str, kind: str) -> 
     assert not left or kind == "failing", left
     lost = [p for p in before if not os.path.lexists(p) and "/iteration_" not in p]
     assert not lost, lost
-    for path in work.glob("runs/*/*"):
+    for path in (p for p in work.glob("runs/*/*") if p.is_dir()):
         assert (path / "config.yaml").is_file() or kind == "failing", f"{path} is half a run"
 
 
