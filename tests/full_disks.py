@@ -15,6 +15,7 @@ from __future__ import annotations
 import collections
 import ctypes
 import errno
+import gc
 import logging
 import os
 import random
@@ -76,6 +77,7 @@ class Disk:
         (self.path / "ballast").write_bytes(bytes(max(status.f_bavail * status.f_frsize - left, 0)))
 
     def set_read_only(self, on: bool) -> None:
+        gc.collect()  # what is still open for writing
         assert self._mount(REMOUNT | (READ_ONLY if on else 0), f"size={SIZE}") == 0
 
 

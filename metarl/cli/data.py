@@ -25,13 +25,13 @@ class Data:
     what: Annotated[Positional[Literal["omniglot"]], arg(help="omniglot: 1623 characters of 50 alphabets")]
     out: Path | None = None
     """the folder of the packed files; by default the user's cache"""
-    given: Annotated[Path | None, arg(name="from", help_behavior_hint="")] = None
+    archives: Annotated[Path | None, arg(name="from", help_behavior_hint="")] = None
     """a folder that holds images_background.zip and images_evaluation.zip"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
-        if self.given is not None and not self.given.is_dir():
-            raise UserError(f"--from is {str(self.given)!r}, expected a folder")
+        if self.archives is not None and not self.archives.is_dir():
+            raise UserError(f"--from is {str(self.archives)!r}, expected a folder")
         from envs.fewshot import omniglot
         from metarl.system import downloads as data
 
@@ -40,7 +40,7 @@ class Data:
         for path in missing:
             writable(path, (".npz",))
         if missing:
-            data.make_omniglot(missing, self.given, console)
+            data.make_omniglot(missing, self.archives, console)
         for path in missing:
             console.print(f"wrote {path}", soft_wrap=True, highlight=False)
         if not missing:
