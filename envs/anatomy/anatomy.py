@@ -91,9 +91,11 @@ def _top_body(model: mujoco.MjModel, actuators: tuple[Actuator, ...]) -> int:
         return tops[0]
     if not tops:
         raise ValueError("no body of the model can move, expected a robot with joints")
-    names = ", ".join(model.body(b).name or f"body {b}" for b in tops)
+    names = ", ".join(model.body(b).name or f"body {b}, without a name" for b in tops)
     how = "actuators move" if any(trees) else "joints move"
-    raise ValueError(f"{how} {len(tops)} separate trees of bodies ({names}): name the robot's with root = ...")
+    raise ValueError(
+        f"{how} {len(tops)} separate trees of bodies ({names}): name the robot's with the class attribute root"
+    )
 
 
 def _outermost(model: mujoco.MjModel, body: int) -> int:

@@ -21,7 +21,8 @@ class Pose(NamedTuple):
     """The start of an episode, and the controls of an action of 0.
 
     qpos: [nq], None for the model's own. qvel: [nv] or None. act: activations [na] or None. hold: controls [nu].
-    text: what was chosen, in a few words. lifted: m by which the pose was raised out of the floor.
+    text: what was chosen, in a few words. clipped: actuators whose controls the keyframe sets outside their range.
+    lifted: m by which the pose was raised out of the floor.
     """
 
     qpos: Floats | None
@@ -29,6 +30,7 @@ class Pose(NamedTuple):
     act: Floats | None
     hold: Floats
     text: str
+    clipped: tuple[str, ...] = ()
     lifted: float = 0.0
 
 
@@ -48,8 +50,10 @@ def find_pose(
         given = name in key_ctrl
         hold = model.key_ctrl[key].copy() if given else _holding(model, qpos, middle, limits)
         text = f"keyframe {name!r}" if name else f"keyframe {key}"
-        pose = Pose(qpos, model.key_qvel[key].copy(), model.key_act[key].copy() if model.na else None, hold, text)
-        _check_hold(model, anatomy, pose, limits)
+        within = np.clip(hold, limits[:, 0], limits[:, 1])  # as MuJoCo does with controls
+        clipped = [a.name for a, inside, given in zip(anatomy.actuators, within, hold, strict=True) if inside != given]
+        act = model.key_act[key].copy() if model.na else None
+        pose = Pose(qpos, model.key_qvel[key].copy(), act, within, text, tuple(clipped))
     elif start is not None:
         pose = Pose(_given(model, np.asarray(start, dtype=np.float64)), None, None, middle, GIVEN)
     else:
@@ -75,16 +79,6 @@ def _given(model: mujoco.MjModel, qpos: Floats) -> Floats:
     if qpos.shape != (model.nq,) or not np.isfinite(qpos).all():
         raise ValueError(f"start has {qpos.size} numbers, expected the {model.nq} of qpos, finite")
     return qpos
-
-
-def _check_hold(model: mujoco.MjModel, anatomy: Anatomy, pose: Pose, limits: Floats) -> None:
-    outside = (pose.hold < limits[:, 0] - 1e-6) | (pose.hold > limits[:, 1] + 1e-6)
-    if outside.any():
-        i = int(np.flatnonzero(outside)[0])
-        raise ValueError(
-            f"{pose.text} sets the control of {anatomy.actuators[i].name} to {pose.hold[i]:g}, outside its range "
-            f"[{limits[i, 0]:g}, {limits[i, 1]:g}]: change one of them, or name another start"
-        )
 
 
 def _holding(model: mujoco.MjModel, qpos: Floats, middle: Floats, limits: Floats) -> Floats:

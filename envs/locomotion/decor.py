@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.anatomy.added import add_geom
 from envs.anatomy.names import PREFIX, TERRAIN
 
 Colour = tuple[float, float, float]
@@ -147,7 +148,8 @@ def _add_posts(spec: mujoco.MjSpec, distance: float) -> None:
 
 
 def _add_post(body: mujoco.MjsBody, x: float, half_height: float, distance: float, rgba: list[float]) -> None:
-    body.add_geom(
+    add_geom(
+        body,
         type=Geom.mjGEOM_CYLINDER,
         size=[0.1 * half_height + 0.003 * distance, half_height, 0],
         pos=[x, 0.4 * distance, half_height],

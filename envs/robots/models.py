@@ -14,6 +14,7 @@ FAST = {  # Newton solver, elliptic cone, implicitfast: stable, fast, and availa
     "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,
     "solver": mujoco.mjtSolver.mjSOL_NEWTON,
 }
+SLEEP = int(mujoco.mjtEnableBit.mjENBL_SLEEP)  # bodies at rest are not simulated; batches cannot do that
 DEFAULTS = {  # of MuJoCo: a model that has these did not choose them
     "integrator": mujoco.mjtIntegrator.mjINT_EULER,
     "cone": mujoco.mjtCone.mjCONE_PYRAMIDAL,
@@ -22,11 +23,15 @@ DEFAULTS = {  # of MuJoCo: a model that has these did not choose them
 
 
 def load(path: Path) -> mujoco.MjSpec:
-    """The editable model of an MJCF file. Raises ValueError for a file that is none."""
+    """The editable model of an MJCF file, with bodies and geoms as they stand in it. Raises ValueError for a file that
+    is none.
+    """
     try:
-        return mujoco.MjSpec.from_file(str(path))
+        spec = mujoco.MjSpec.from_file(str(path))
     except ValueError as error:
         raise ValueError(f"{path} is no model that MuJoCo can read: {' '.join(str(error).split())[:300]}") from None
+    spec.compiler.fusestatic = spec.compiler.discardvisual = False  # which renumber them
+    return spec
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:
@@ -40,6 +45,7 @@ def use_fast_physics(spec: mujoco.MjSpec) -> None:
     """Set the options of `FAST`."""
     for name, value in FAST.items():
         setattr(spec.option, name, value)
+    spec.option.enableflags &= ~SLEEP
 
 
 def replaced_options(spec: mujoco.MjSpec) -> list[str]:
@@ -49,7 +55,7 @@ def replaced_options(spec: mujoco.MjSpec) -> list[str]:
         own = getattr(spec.option, name)
         if own not in (value, DEFAULTS[name]):
             replaced.append(f"{name} {_word(name, own)} by {_word(name, value)}")
-    return replaced
+    return [*replaced, *["sleeping bodies by awake ones"] * bool(spec.option.enableflags & SLEEP)]
 
 
 def _word(name: str, value: int) -> str:

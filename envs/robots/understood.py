@@ -110,6 +110,8 @@ def _limits(robot: Any, anatomy: Anatomy, *, own_control: bool) -> Floats:
 
 def _notes(model: mujoco.MjModel, pose: Pose) -> list[str]:
     notes = [f"starts from {pose.text}"] if model.nkey and pose.text != GIVEN else []
+    if pose.clipped:
+        notes.append(f"{pose.text} sets the control of {pose.clipped[0]} outside its range, and the end is taken")
     if pose.lifted:
         notes.append(f"{pose.text} lay in the floor and is lifted by {pose.lifted:.3f} m")
     return notes

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from envs.anatomy.added import add_geom
 from envs.core import Task
 from envs.simulation.params import Params
 from envs.terrain.terrain import TERRAIN, Site, Surface, like_floor, share_exclusions
@@ -68,8 +69,8 @@ class BoxTerrain:
         if site is None:
             raise ValueError(f"{self.name} replaces the floor, but the model has none: add a plane")
         for i in range(self.shape.num_boxes(self.planar)):
-            geom = spec.worldbody.add_geom(
-                name=f"{TERRAIN}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
+            geom = add_geom(
+                spec.worldbody, name=f"{TERRAIN}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
             )
             like_floor(geom, spec, site.floor)
         # MuJoCo treats a geom compiled at its body's origin as fixed there: neither boxes nor plane may be

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from envs.anatomy.added import add_geom
 from envs.core import Task
 from envs.simulation.params import Params
 from envs.terrain.terrain import PAD, TERRAIN, Site, Surface, like_floor, share_exclusions
@@ -94,8 +95,12 @@ class FieldTerrain:
                 size=[*self.fields.reach, max(top, 1e-3), 0.1],
                 userdata=(heights / (top or 1.0)).astype(np.float32).ravel(),
             )
-        geom = spec.worldbody.add_geom(
-            name=f"{TERRAIN}0", type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname=f"{TERRAIN}0", pos=list(site.centre)
+        geom = add_geom(
+            spec.worldbody,
+            name=f"{TERRAIN}0",
+            type=mujoco.mjtGeom.mjGEOM_HFIELD,
+            hfieldname=f"{TERRAIN}0",
+            pos=list(site.centre),
         )
         like_floor(geom, spec, site.floor)
         share_exclusions(spec, site.floor)

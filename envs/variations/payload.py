@@ -20,8 +20,11 @@ def add_payload(spec: mujoco.MjSpec, highest: float, robot: type[Robot]) -> None
     """A body without mass on the torso, with a box to show it."""
     import mujoco
 
+    from envs.anatomy.added import add_geom
+
     load = robot.root_of(spec).add_body(name=PAYLOAD, mass=1e-9, inertia=[1e-12] * 3, explicitinertial=True)
-    load.add_geom(
+    add_geom(
+        load,
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[0.08, 0.08, 0.04],
         rgba=[0.2, 0.2, 0.25, 1],

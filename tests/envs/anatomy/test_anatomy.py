@@ -126,7 +126,7 @@ def test_two_robots_are_refused_unless_one_is_named(tmp_path: Path) -> None:
     other = '<body name="arm" pos="3 0 1"><joint name="elbow"/><geom size=".1" pos=".2 0 0"/></body>'
     more = '<motor joint="elbow" ctrlrange="-1 1"/><motor joint="hip_fl" ctrlrange="-1 1"/>'
     text = dog(before=other, actuators=more)
-    with pytest.raises(ValueError, match=r"actuators move 2 separate trees of bodies \(arm, trunk\)"):
+    with pytest.raises(ValueError, match=r"actuators move 2 separate trees of bodies \(arm, trunk\): name .* root"):
         robot_of(tmp_path, text).understood()
     own = robot_of(tmp_path, text, root="trunk").understood()
     assert own.model.body(own.anatomy.root).name == "trunk"
@@ -196,3 +196,34 @@ def test_motors_with_a_delay_of_their_own_work_beside_others(tmp_path: Path) -> 
     assert acted[1] is not None
     assert acted[0] - acted[1] == 2
     assert issubclass(robot, Robot)
+
+
+def test_defaults_of_the_model_do_not_reach_what_is_added(tmp_path: Path) -> None:
+    """The model's geoms are turned and painted by default; the terrain and the load are not."""
+    default = (
+        '<default><geom euler="0 30 0" material="skin" group="4"/></default><asset><material name="skin"/></asset>'
+    )
+    level = FLOOR.replace("/>", ' euler="0 0 0"/>')
+    text = dog(floor=level, extra=default, geom='euler="0 0 0"').replace("fromto", 'euler="0 0 0" fromto')
+    text = text.replace('euler="0 0 0" euler="0 0 0"', 'euler="0 0 0"').replace('euler="0 0 0" fromto', "fromto")
+    text = text.replace('size=".03" mass=".35" euler="0 0 0"', 'size=".03" mass=".35"')
+    model = family_of(robot_of(tmp_path, text), payload=0.2, stairs_up=0.5).model
+    added = [g for g in range(model.ngeom) if model.geom(g).name.startswith("metarl/terrain")]
+    assert (model.geom_quat[added] == [1, 0, 0, 0]).all()
+    assert (model.geom_group[added] == 0).all()
+    load = model.body("metarl/payload").geomadr.item()
+    assert model.geom_matid[load] == -1
+
+
+def test_compilers_that_would_renumber_bodies_and_geoms_are_told_not_to(tmp_path: Path) -> None:
+    text = dog(before='<geom contype="0" conaffinity="0" size=".1" pos="5 0 1"/>')
+    text = text.replace("<option", '<compiler fusestatic="true" discardvisual="true"/><option')
+    worlds = stood(family_of(robot_of(tmp_path, text), payload=0.5, stairs_up=0.5))
+    assert worlds.body.qpos[0, 2].item() == pytest.approx(0.28, abs=0.02)
+
+
+def test_sleeping_bodies_are_woken_and_told(tmp_path: Path) -> None:
+    text = dog().replace("/><worldbody>", '><flag sleep="enable"/></option><worldbody>')
+    robot = robot_of(tmp_path, text)
+    assert robot.understood().notes == ("physics fast replaces sleeping bodies by awake ones",)
+    assert not stood(family_of(robot)).sim.diverged.any()

@@ -61,9 +61,10 @@ def test_servos_hold_the_pose_of_a_keyframe_without_controls(tmp_path: Path) -> 
     assert robot.understood().pose.hold.tolist() == pytest.approx([0.4, 0.4, -0.4, -0.4])
 
 
-def test_controls_of_a_keyframe_outside_their_range_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="keyframe 'home' sets the control of to_fl to 3, outside its range"):
-        robot_of(tmp_path, dog(extra=keys(("home", BENT, 'ctrl="3 0 0 0"')))).understood()
+def test_controls_of_a_keyframe_outside_their_range_are_clipped_and_told(tmp_path: Path) -> None:
+    own = robot_of(tmp_path, dog(extra=keys(("home", BENT, 'ctrl="3 0 0 0"')))).understood()
+    assert own.pose.hold.tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert any("sets the control of to_fl outside its range" in note for note in own.notes)
 
 
 def test_activations_and_velocities_of_a_keyframe_are_set(tmp_path: Path) -> None:
