@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Doctor:
             self._choose_renderer(self.picture)
         from metarl.system import robot_report
 
+        logging.getLogger("envs.robots").setLevel(logging.ERROR)  # what was chosen is in the table
         try:
             found = robot_report.report(robot)
             if self.picture is not None:

@@ -100,15 +100,17 @@ def _geom(model: mujoco.MjModel, index: int) -> str:
 
 
 def _feet(own: Understood) -> list[str]:
-    """The geoms on the floor at the start."""
+    """The geoms that were on the floor within half a second of the start."""
     model, floor = own.model, own.anatomy.floor
     if floor is None:
         return []
     data = mujoco.MjData(model)
     data.qpos[:] = model.qpos0 if own.pose.qpos is None else own.pose.qpos
     data.ctrl[:] = own.pose.hold
-    mujoco.mj_step(model, data, max(round(0.5 / model.opt.timestep), 1))
-    pairs = [tuple(int(g) for g in contact.geom) for contact in data.contact]
+    pairs: list[tuple[int, ...]] = []
+    for _ in range(max(round(0.5 / model.opt.timestep), 1)):
+        mujoco.mj_step(model, data)
+        pairs += [tuple(int(g) for g in contact.geom) for contact in data.contact]
     on_it = {g for pair in pairs if floor.geom in pair for g in pair if g != floor.geom}
     return sorted(_geom(model, g) for g in on_it if int(model.geom_bodyid[g]) in own.anatomy.bodies)
 
