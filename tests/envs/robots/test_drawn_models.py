@@ -9,11 +9,17 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from gymnasium.utils.env_checker import check_env
 
 from envs.core import Task, Variable
+from envs.gym.single import TaskEnv
 from envs.locomotion.family import Locomotion
 from envs.robots.robot import Robot
 from envs.variations.variation import Motion
+from metarl.config import files as settings
+from metarl.system import rendering
+from metarl.training.trainer import Trainer
+from tests.conftest import SMALL
 from tests.envs.robots.model_generator import Model, drawn, one_at_a_time
 
 DIRECTION = Variable("direction", ((1.0, 1.0),))
@@ -81,3 +87,23 @@ def driven(family: Locomotion) -> torch.Tensor:
         obs, *_ = worlds.step(2 * torch.rand(2, 1, family.space.act, generator=generator) - 1)
         path.append(obs)
     return torch.stack(path)
+
+
+@pytest.mark.parametrize("model", drawn(seed=0, count=30), ids=lambda model: str(model.name))
+def test_a_drawn_model_trains_is_a_gymnasium_environment_and_is_filmed(model: Model, tmp_path: Path) -> None:
+    if refusal_of(model, tmp_path) is not None:
+        return  # looked at above
+    family = family_of(model, tmp_path, Variable("mass", ((0.8, 1.2),)))
+    trainer = Trainer(settings.load("maml_cheetah_velocity", SMALL), family=family)
+    assert np.isfinite(trainer.iterate()["return_before"])
+    if rendering.working() is None:
+        env = TaskEnv(family)
+        check_env(env, skip_render_check=True)
+        return
+    env = TaskEnv(family, render_mode="rgb_array")
+    check_env(env, skip_render_check=True)
+    env.reset(seed=0)
+    frame = env.render()
+    assert isinstance(frame, np.ndarray)
+    assert frame.std() > 1
+    env.close()
