@@ -10,6 +10,8 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
+from envs.anatomy.names import free
+
 Gain, Bias, Dynamics, Transmission = mujoco.mjtGain, mujoco.mjtBias, mujoco.mjtDyn, mujoco.mjtTrn
 JOINTS = (Transmission.mjTRN_JOINT, Transmission.mjTRN_JOINTINPARENT)
 SCALAR = (int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HINGE))
@@ -47,19 +49,28 @@ class Actuator(NamedTuple):
 
 
 def find_actuators(model: mujoco.MjModel) -> tuple[Actuator, ...]:
-    """Every actuator once. Raises ValueError for a kind that is not understood."""
+    """Every actuator once. Raises ValueError for a kind that is not understood, or that is switched off."""
     targets = [_target(model, i) for i in range(model.nu)]
-    own = [model.actuator(i).name for i in range(model.nu)]
-    dofs = _moved_dofs(model)
+    names, dofs = _names(model, [target for _, target in targets]), _moved_dofs(model)
     found = []
     for i, (kind, target) in enumerate(targets):
-        _check_kind(model, i, own[i] or target or f"motor{i}")
-        alone = bool(target) and targets.count((kind, target)) == 1 and target not in own
+        _check_kind(model, i, names[i])
+        _check_works(model, i, names[i])
         low, high, origin = _control_range(model, i)
-        name = own[i] or (target if alone else f"motor{i}")
         muscle = int(model.actuator_gaintype[i]) == Gain.mjGAIN_MUSCLE
-        found.append(Actuator(name, target, kind, low, high, origin, dofs[i], muscle))
+        found.append(Actuator(names[i], target, kind, low, high, origin, dofs[i], muscle))
     return tuple(found)
+
+
+def _names(model: mujoco.MjModel, targets: list[str]) -> list[str]:
+    """A name for each actuator that no other has: its own, that of a target with one actuator, or a number."""
+    own = [model.actuator(i).name for i in range(model.nu)]
+    taken = {*own, *targets}
+    names = []
+    for i, (name, target) in enumerate(zip(own, targets, strict=True)):
+        alone = bool(target) and targets.count(target) == 1 and target not in own
+        names.append(name or (target if alone else free(f"motor{i}", taken)))
+    return names
 
 
 def places(actuators: tuple[Actuator, ...]) -> dict[str, list[int]]:
@@ -83,11 +94,22 @@ def _target(model: mujoco.MjModel, index: int) -> tuple[str, str]:
 
 def _check_kind(model: mujoco.MjModel, index: int, name: str) -> None:
     gain, bias = int(model.actuator_gaintype[index]), int(model.actuator_biastype[index])
+    dynamics = Dynamics(int(model.actuator_dyntype[index]))
+    if model.actuator_plugin[index] >= 0 or dynamics == Dynamics.mjDYN_USER:
+        raise ValueError(f"actuator {name} is computed by a plugin or by user code, expected one that MuJoCo computes")
     if gain not in KNOWN_GAINS or bias not in KNOWN_BIASES:
         raise ValueError(
             f"actuator {name} is of a kind ({Gain(gain).name}, {Bias(bias).name}) that is not understood, expected a "
             "motor, position, velocity, general, adhesion or muscle actuator"
         )
+
+
+def _check_works(model: mujoco.MjModel, index: int, name: str) -> None:
+    group = int(model.actuator_group[index])
+    if model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_ACTUATION:
+        raise ValueError(f"actuator {name} moves nothing, because the model disables actuation: remove that flag")
+    if 0 <= group < 31 and model.opt.disableactuator >> group & 1:
+        raise ValueError(f"actuator {name} moves nothing, because its group {group} is disabled: leave it out")
 
 
 def _moved_dofs(model: mujoco.MjModel) -> list[tuple[int, ...]]:
@@ -150,8 +172,11 @@ def _motor_range(model: mujoco.MjModel, index: int) -> tuple[float | None, float
     if model.actuator_forcelimited[index]:
         return *_pair(np.sort(model.actuator_forcerange[index] / gain)), "its force range"
     target, gear = int(model.actuator_trnid[index, 0]), float(model.actuator_gear[index, 0])
-    if int(model.actuator_trntype[index]) in JOINTS and model.jnt_actfrclimited[target] and gear:
+    transmission = int(model.actuator_trntype[index])
+    if transmission in JOINTS and model.jnt_actfrclimited[target] and gear:
         return *_pair(np.sort(model.jnt_actfrcrange[target] / (gain * gear))), "the force range of its joint"
+    if transmission == Transmission.mjTRN_TENDON and model.tendon_actfrclimited[target]:
+        return *_pair(np.sort(model.tendon_actfrcrange[target] / gain)), "the force range of its tendon"
     return *UNIT, "no limit in the model: -1 to 1"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
+NO_CONTACTS = mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
 
 
 def possible_contacts(model: mujoco.MjModel) -> Bools:
@@ -19,6 +20,8 @@ def possible_contacts(model: mujoco.MjModel) -> Bools:
 
 def by_masks(model: mujoco.MjModel) -> Bools:
     """Contacts by contype and conaffinity, [G, G]."""
+    if model.opt.disableflags & NO_CONTACTS:
+        return np.zeros((model.ngeom, model.ngeom), dtype=bool)
     kind, affinity = model.geom_contype, model.geom_conaffinity
     touching = (kind[:, None] & affinity[None]) != 0
     touching |= touching.T
@@ -28,7 +31,8 @@ def by_masks(model: mujoco.MjModel) -> Bools:
 def by_pairs(model: mujoco.MjModel) -> Bools:
     """Contacts by explicit pairs, [G, G]."""
     touching = np.zeros((model.ngeom, model.ngeom), dtype=bool)
-    touching[model.pair_geom1, model.pair_geom2] = True
+    if not model.opt.disableflags & NO_CONTACTS:
+        touching[model.pair_geom1, model.pair_geom2] = True
     return touching | touching.T
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+
+import mujoco
 
 PREFIX = "metarl/"
 TERRAIN = f"{PREFIX}terrain_"  # of geoms and height fields
@@ -15,3 +17,20 @@ def check_names(names: Iterable[str]) -> None:
         raise ValueError(
             f"the model has the name {taken[0]!r}: names that begin with {PREFIX!r} are kept for what is added"
         )
+
+
+def label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int, word: str) -> str:
+    """The name of an element, or for one without a name a word and its index, as no other is called."""
+    name = mujoco.mj_id2name(model, kind, index)
+    if not name:
+        name = f"{word}{index}"
+        while mujoco.mj_name2id(model, kind, name) >= 0:
+            name += "_"
+    return str(name)
+
+
+def free(wanted: str, taken: Container[str]) -> str:
+    """A name, or with as many underscores behind it as make it one that is not taken."""
+    while wanted in taken:
+        wanted += "_"
+    return wanted

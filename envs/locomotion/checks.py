@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from envs.anatomy.anatomy import Anatomy
 from envs.core import Variable
-from envs.locomotion.elements import count_entries, elements, used_values
+from envs.locomotion.elements import elements
+from envs.locomotion.physics import UNUSED
+from envs.locomotion.used import spread, used_values
 from envs.registry import nearest
 from envs.robots.robot import Robot
 from envs.variations.registry import VARIATIONS, base_name
@@ -105,11 +107,13 @@ def check_effects(variables: tuple[Variable, ...], model: mujoco.MjModel, anatom
             continue
         entries = _multiplied(model, anatomy, variation, v.name)
         if entries is not None and not entries.any():
-            raise ValueError(f"{v.name} would change nothing: what it multiplies is 0, or is not used, in this model")
+            raise ValueError(f"{v.name} would change nothing: {UNUSED}")
         if entries is not None and not v.is_constant:
             columns.setdefault(variation.fields[0], {})[v.name] = entries
     for given in columns.values():
-        if np.linalg.matrix_rank(np.stack(list(given.values())).astype(float)) < len(given):
+        entries = np.stack(list(given.values()))
+        disjoint = (entries.sum(0) <= 1).all()
+        if not disjoint and np.linalg.matrix_rank(entries.astype(float)) < len(given):
             names = ", ".join(given)
             raise ValueError(
                 f"{names} multiply the same numbers, so that one of them repeats the others: leave one out"
@@ -124,13 +128,12 @@ def has_effect(robot: type[Robot], name: str) -> bool:
 
 
 def _multiplied(model: mujoco.MjModel, anatomy: Anatomy, variation: Variation, name: str) -> NDArray[np.bool_] | None:
-    """The entries that a variable multiplies and that are not zero, [entries]; None for an unknown element."""
+    """The numbers that a variable multiplies and that have an effect; None for an unknown element."""
     assert variation.element is not None
     named = elements(model, anatomy, variation.element)
     element = name.partition(":")[2]
     if element and element not in named:
         return None
     chosen = named[element] if element else sorted({i for entries in named.values() for i in entries})
-    entries = np.zeros(count_entries(model, variation.element), dtype=bool)
-    entries[chosen] = True
-    return entries & used_values(model, variation.element, variation.fields[0])
+    field = variation.fields[0]
+    return spread(model, variation.element, field, chosen) & used_values(model, field)

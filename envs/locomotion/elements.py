@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import mujoco
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.anatomy.actuators import places
 from envs.anatomy.anatomy import Anatomy
 from envs.anatomy.contacts import by_masks
-from envs.anatomy.names import PREFIX, TERRAIN
+from envs.anatomy.names import PREFIX, TERRAIN, label
 from envs.core import Task
 
+BODY, JOINT, GEOM = mujoco.mjtObj.mjOBJ_BODY, mujoco.mjtObj.mjOBJ_JOINT, mujoco.mjtObj.mjOBJ_GEOM
 DOFS = {0: 6, 1: 3, 2: 1, 3: 1}  # of a free, ball, slide and hinge joint
 AXES, COEFFICIENTS = "xyz", ("slide", "spin", "roll")
 PAIR_COEFFICIENTS = ((0, 1), (2,), (3, 4))  # sliding, torsional, rolling in the five frictions of a pair
@@ -58,42 +57,6 @@ def count_entries(model: mujoco.MjModel, kind: str) -> int:
     return int(sizes[kind])
 
 
-def stock_values(model: mujoco.MjModel, kind: str, field: str) -> NDArray[np.bool_]:
-    """Whether the stock value of each entry is anything but zero, [entries]."""
-    names = ("geom_friction", "pair_friction") if field == "geom_friction" else (field,)
-    rows = [getattr(model, name) for name in names]
-    flat = [r.reshape(-1) if kind in WHOLE else r.reshape(len(r), int(np.prod(r.shape[1:]))).any(1) for r in rows]
-    return np.concatenate([part != 0 for part in flat])
-
-
-def used_values(model: mujoco.MjModel, kind: str, field: str) -> NDArray[np.bool_]:
-    """Whether each entry has an effect, [entries]: it is not zero, and for friction, a contact uses it."""
-    used = stock_values(model, kind, field)
-    if field != "geom_friction":
-        return used
-    rows, width = model.ngeom, 3 if kind in WHOLE else 1
-    used[: rows * width] &= np.repeat(_decides_friction(model), width)
-    if kind in WHOLE:
-        of_kind = np.array([condim > least for condim in _condims(model) for least in (1, 3, 4)], dtype=bool)
-        used[: rows * width] &= of_kind
-    return used
-
-
-def _decides_friction(model: mujoco.MjModel) -> NDArray[np.bool_]:
-    """Whether the friction of a geom counts in any contact: the higher priority decides, else the larger, [G]."""
-    touching = by_masks(model)
-    deciding = touching & (model.geom_priority[:, None] >= model.geom_priority[None])
-    return np.asarray(deciding.any(1) & (_condims(model) > 1))
-
-
-def _condims(model: mujoco.MjModel) -> NDArray[np.int64]:
-    """The largest condim of the contacts in which the friction of a geom counts, [G]."""
-    touching = by_masks(model) & (model.geom_priority[:, None] >= model.geom_priority[None])
-    level = model.geom_priority[:, None] == model.geom_priority[None]
-    own, other = model.geom_condim[:, None], np.where(level, model.geom_condim[None], 0)
-    return np.asarray(np.where(touching, np.maximum(own, other), 0).max(1))
-
-
 def factors(task: Task, name: str, named: dict[str, list[int]], size: int, num_worlds: int) -> Tensor:
     """The factor of each of `size` entries, [W, size]: that of all elements times that of each element."""
     out = torch.ones(num_worlds, size, dtype=torch.float64)
@@ -109,7 +72,7 @@ def factors(task: Task, name: str, named: dict[str, list[int]], size: int, num_w
 def _bodies(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
     """Bodies of the robot that have a mass and can move."""
     moving = [b for b in anatomy.bodies if model.body_mass[b] > 0 and model.body_weldid[b] != 0]
-    return {_name(model.body(b).name, "body", b): [b] for b in moving}
+    return {label(model, BODY, b, "body"): [b] for b in moving}
 
 
 def _joints(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
@@ -117,7 +80,7 @@ def _joints(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
     for j in range(model.njnt):
         if int(model.jnt_bodyid[j]) in anatomy.bodies:
             first, count = int(model.jnt_dofadr[j]), DOFS[int(model.jnt_type[j])]
-            joints[_name(model.joint(j).name, "joint", j)] = list(range(first, first + count))
+            joints[label(model, JOINT, j, "joint")] = list(range(first, first + count))
     return joints
 
 
@@ -126,7 +89,7 @@ def _geoms(model: mujoco.MjModel, anatomy: Anatomy) -> dict[str, list[int]]:
     touching = [bool(row.any()) for row in by_masks(model)]
     terrain = [g for g in range(model.ngeom) if model.geom(g).name.startswith(TERRAIN)]
     own = [g for g in range(model.ngeom) if touching[g] and g not in terrain]
-    named = {_name(model.geom(g).name, "geom", g): [g] for g in own}
+    named = {label(model, GEOM, g, "geom"): [g] for g in own}
     floor = anatomy.floor.geom if anatomy.floor else None
     return {name: [g, *terrain] if g == floor else [g] for name, (g,) in named.items()}
 
@@ -139,11 +102,7 @@ def _pairs(model: mujoco.MjModel) -> dict[str, list[int]]:
     for p, name in enumerate(names):
         if p not in added:
             ends = {int(model.pair_geom1[p]), int(model.pair_geom2[p])}
-            label = name or "-".join(_name(model.geom(g).name, "geom", g) for g in sorted(ends))
-            like = [q for q in added if names[q].endswith(f"/{name or label}")]
-            named[label] = [p, *like]
+            own = name or "-".join(label(model, GEOM, g, "geom") for g in sorted(ends))
+            like = [q for q in added if names[q].endswith(f"/{own}")]
+            named[own] = [p, *like]
     return named
-
-
-def _name(name: str, kind: str, index: int) -> str:
-    return name or f"{kind}{index}"

@@ -74,8 +74,9 @@ class Locomotion(Specified, VariableSampler):
         self.model = compile_quietly(self.spec(physics))
         self.anatomy = self.robot.anatomy(self.model)
         check_limits(variables, self.model, self.robot)
+        variables = split_elements(self.model, self.anatomy, variables)
         check_effects(variables, self.model, self.anatomy)
-        super().__init__(split_elements(self.model, self.anatomy, variables))
+        super().__init__(variables)
         self.physics = physics
         self.horizon = horizon
         self.action_scale = action_scale

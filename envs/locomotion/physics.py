@@ -11,12 +11,15 @@ import mujoco
 
 from envs.anatomy.anatomy import Anatomy
 from envs.core import Task, Variable
-from envs.locomotion.elements import count_entries, elements, factors, stock_values
+from envs.locomotion.elements import count_entries, elements, factors
+from envs.locomotion.used import spread, used_values
 from envs.robots.robot import Robot
 from envs.simulation.params import Params
 from envs.terrain.terrain import Terrain
 from envs.variations.registry import VARIATIONS, base_name
 from envs.variations.variation import Variation
+
+UNUSED = "what it multiplies is 0, or is not used, in this model"
 
 
 def prepare(spec: mujoco.MjSpec, variables: Iterable[Variable], robot: type[Robot]) -> None:
@@ -76,6 +79,8 @@ def split_elements(model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Var
         names = [v.name]
         if v.per_element and variation is not None:
             names = [f"{v.name}:{element}" for element in varying_elements(model, anatomy, variation)]
+            if not names:
+                raise ValueError(f"{v.name} would change nothing: {UNUSED}")
         out += [v._replace(name=name, per_element=False) for name in names]
     names = [v.name for v in out]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -84,10 +89,11 @@ def split_elements(model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Var
 
 
 def varying_elements(model: mujoco.MjModel, anatomy: Anatomy, variation: Variation) -> list[str]:
-    """The elements on which a factor has an effect: part of the robot or its floor, and not zero; each once."""
-    assert variation.element is not None
-    stock = stock_values(model, variation.element, variation.fields[0])
-    named = elements(model, anatomy, variation.element)
-    if variation.element == "motor":  # which have other names too
+    """The elements on which a factor has an effect: part of the robot or its floor, not zero, and used; each once."""
+    kind, field = variation.element, variation.fields[0]
+    assert kind is not None
+    used = used_values(model, field)
+    named = elements(model, anatomy, kind)
+    if kind == "motor":  # which have other names too
         named = {a.name: named[a.name] for a in anatomy.actuators}
-    return [name for name, entries in named.items() if stock[entries].any()]
+    return [name for name, entries in named.items() if (spread(model, kind, field, entries) & used).any()]

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 def add_history(spec: mujoco.MjSpec, highest: float, robot: type[Robot]) -> None:
-    """A buffer of past controls for every motor, long enough for its own delay and `highest` s more."""
+    """A buffer of past controls for every motor, long enough for its own delay and `highest` s more.
+
+    Raises ValueError for delays that all round to no physics step.
+    """
+    if 0 < highest < spec.option.timestep / 2:
+        raise ValueError(
+            f"delay would change nothing: at most {highest:g} s is less than half a physics step of "
+            f"{spec.option.timestep:g} s"
+        )
     for motor in spec.actuators:
         longest = max(motor.delay, 0.0) + highest
         motor.delay = longest

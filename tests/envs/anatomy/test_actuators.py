@@ -14,7 +14,7 @@ from envs.locomotion.physics import apply
 from envs.robots.robot import Robot
 from envs.simulation import BatchSimulator
 from envs.simulation.params import Params
-from tests.envs.anatomy.dogs import LEGS, dog, family_of, robot_of, stood
+from tests.envs.anatomy.dogs import LEGS, SERVOS, dog, family_of, robot_of, stood
 
 TENDONS = "".join(f'<fixed name="pull_{leg}"><joint joint="hip_{leg}" coef="1"/></fixed>' for leg in reversed(LEGS))
 SITE = '<body name="box" pos="0 0 .31"><freejoint/><site name="push"/><geom size=".1"/></body>'
@@ -169,3 +169,44 @@ def test_a_robot_with_a_control_of_its_own_needs_no_ranges(tmp_path: Path) -> No
 
     text = dog(actuators=SERVO).replace('range="-80 80"', "")
     robot_of(tmp_path, text, control=classmethod(control)).understood()
+
+
+@pytest.mark.parametrize(
+    ("actuators", "names"),
+    [
+        ('<motor joint="hip_fl"/><motor tendon="hip_fl"/>', ["motor0", "motor1"]),  # a joint and a tendon of one name
+        ('<motor name="motor1" joint="hip_fr"/><motor joint="hip_fl"/><motor joint="hip_fl"/>', ["motor1_", "motor2"]),
+    ],
+)
+def test_names_of_actuators_never_collide(tmp_path: Path, actuators: str, names: list[str]) -> None:
+    tendon = '<tendon><fixed name="hip_fl"><joint joint="hip_fr" coef="1"/></fixed></tendon>'
+    robot = robot_of(tmp_path, dog(actuators=actuators, extra=tendon))
+    assert [a.name for a in robot.understood().anatomy.actuators][-2:] == names
+    stock = forces(robot)
+    assert forces(robot, **{f"motor:{names[0]}": 0.5})[-2:].tolist() == [stock[-2] / 2, stock[-1]]
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ('<option><flag actuation="disable"/></option>', "the model disables actuation"),
+        ('<option actuatorgroupdisable="2"/>', "actuator to_fr moves nothing, because its group 2 is disabled"),
+    ],
+)
+def test_actuators_that_are_switched_off_are_refused(tmp_path: Path, option: str, says: str) -> None:
+    text = dog(actuators=SERVOS.replace('"to_fr"', '"to_fr" group="2"'), extra=option)
+    with pytest.raises(ValueError, match=says):
+        robot_of(tmp_path, text).understood()
+
+
+def test_actuators_that_others_compute_are_refused(tmp_path: Path) -> None:
+    plugin = '<plugin joint="hip_fl" plugin="mujoco.pid" ctrlrange="-1 1"><config key="kp" value="4"/></plugin>'
+    text = dog(actuators=plugin, extra='<extension><plugin plugin="mujoco.pid"/></extension>')
+    with pytest.raises(ValueError, match="actuator hip_fl is computed by a plugin or by user code"):
+        robot_of(tmp_path, text).understood()
+
+
+def test_a_motor_on_a_tendon_gets_what_the_tendons_limit_allows(tmp_path: Path) -> None:
+    tendon = '<tendon><fixed name="t" actuatorfrcrange="-3 2"><joint joint="hip_fr" coef="1"/></fixed></tendon>'
+    robot = robot_of(tmp_path, dog(actuators='<motor tendon="t" gear="5"/>', extra=tendon))
+    assert robot.understood().limits.tolist() == [[-3.0, 2.0]]

@@ -88,3 +88,9 @@ def test_exclusions_of_the_floors_body_hold_for_the_terrain(tmp_path: Path) -> N
     step, hull, foot = (family.model.geom(name).id for name in ("metarl/terrain_0", "hull", "foot_fl"))
     assert touching[step, foot]
     assert not touching[step, hull]
+
+
+@pytest.mark.parametrize("flag", ["contact", "constraint"])
+def test_a_model_without_contacts_has_no_floor(tmp_path: Path, flag: str) -> None:
+    with pytest.raises(ValueError, match="Dog has no floor that it can touch"):
+        robot_of(tmp_path, dog(extra=f'<option><flag {flag}="disable"/></option>')).understood()
