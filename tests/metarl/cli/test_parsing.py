@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import pytest
 from metarl import __version__
 from metarl.cli import app as cli
 from metarl.cli import overview, parsing
+from metarl.cli.app import COMMANDS
+from metarl.cli.data import Data
 from metarl.config import files as settings
 from metarl.config.reference import settings_of_config
 
@@ -173,3 +176,11 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
 def test_another_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(["--completion", "cmd"], capsys)
     assert (code, err) == (2, "error: --completion is 'cmd', expected one of bash, fish, zsh\n")
+
+
+def test_no_option_of_a_command_is_taken_for_what_was_given() -> None:
+    """`given` is a note for a command, not the value of an option of that name."""
+    for name, command in COMMANDS.items():
+        assert "given" not in {field.name for field in dataclasses.fields(command)}, name
+    assert parsing.parse("data", Data, ["omniglot", "--from", "downloads"]).archives == Path("downloads")
+    assert parsing.parse("data", Data, ["omniglot"]).archives is None
