@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from envs.registry import nearest
 
-__all__ = ["DivergedError", "UserError", "nearest", "refused_by_system"]
+__all__ = ["DivergedError", "UserError", "is_text", "nearest", "printable", "refused_by_system"]
 
 MAX_LENGTH = 2000  # characters
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for whatever a terminal may take for a command, and for what is no character."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t\xa0" else "?" for c in text)
 
 
 class UserError(Exception):
@@ -23,6 +28,15 @@ class DivergedError(UserError):
     """Training diverged."""
 
     exit_code = 3
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is text in UTF-8, as everything is that stands in files, pictures and terminals."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def refused_by_system(error: OSError) -> str:

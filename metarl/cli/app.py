@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -28,7 +29,7 @@ from metarl.config import files as settings
 from metarl.config import plugins
 from metarl.config.lists import joined_lists
 from metarl.distributed.launch import check_environment, is_secondary_rank, rank_and_size
-from metarl.errors import DivergedError, UserError, nearest, refused_by_system
+from metarl.errors import DivergedError, UserError, is_text, nearest, printable, refused_by_system
 from metarl.system import rendering
 from metarl.system.allocator import keep_freed_memory
 
@@ -50,12 +51,21 @@ COMMANDS: dict[str, type] = {
 }
 
 
+class PlainFormatter(logging.Formatter):
+    """Warnings as other text: with nothing in them that commands a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 FILMING = ("train", "resume", "record", "compare", "quickstart")  # what may render
 CONFIGURED = ("train", "submit", "study", "quickstart")  # what takes settings of a config; train and submit take one
 
 
 def main(words: list[str] | None = None) -> None:
     """Run one command; exit codes: 0 done, 2 a mistake of the user, 3 training diverged, 4 stopped and saved."""
+    if logging.lastResort:  # what prints warnings where nothing else does
+        logging.lastResort.setFormatter(PlainFormatter())
     try:
         code = _run(sys.argv[1:] if words is None else words)
         sys.stdout.flush()
@@ -107,6 +117,10 @@ def _leave(code: int) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     check_environment()
+    if strange := [word for word in words if not is_text(word)]:
+        raise UserError(
+            f"{os.fsencode(strange[0])!r} is not UTF-8 text: give the file another name, or move what is in it"
+        )
     keep_freed_memory()
     words, modules = plugins.split_plugins(plugins.trust_models(words))
     if modules and words[:1] and words[0] in FILMING and (backend := rendering.working()):

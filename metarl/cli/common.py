@@ -6,24 +6,31 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 from tyro.conf import Positional, arg
 
 from metarl.config.experiment import Config
 from metarl.distributed.launch import is_secondary_rank
-from metarl.errors import UserError
+from metarl.errors import UserError, printable
 
 
 class PlainConsole(Console):
-    """Prints text as it stands: brackets in a name or a path are not markup."""
+    """Prints text as it stands: brackets in a name or a path are not markup, and control characters, with which a name
+    could command a terminal, are question marks."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
 
     def status(self, status: Any, **options: Any) -> Status:
         return _PlainStatus(Text(str(status)), console=self, **options)

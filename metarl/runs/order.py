@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from metarl.errors import is_text
 from metarl.runs import stored
 from metarl.system.folders import Folder
 
@@ -26,8 +27,8 @@ def is_plain(path: Path) -> bool:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder, and no link to one, holds a run."""
-    return not os.path.islink(path) and is_plain(path / "config.yaml")
+    """Whether a folder with a name in UTF-8, and no link to one, holds a run."""
+    return is_text(str(path)) and not os.path.islink(path) and is_plain(path / "config.yaml")
 
 
 def runs_in(folder: Path) -> list[Path]:

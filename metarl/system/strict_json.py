@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from typing import Any, NoReturn
 
 MAX_DIGITS = 19  # of a whole number: those of 64 bits
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 MAX_QUOTED = 40  # characters of what is quoted
 
 
@@ -17,9 +19,12 @@ def parse_json(content: bytes | str, allow_nan: bool = False) -> Any:
     text = content.decode() if isinstance(content, bytes) else content
     constant = float if allow_nan else _refuse_constant
     try:
-        return json.loads(
+        found = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=constant
         )
+        if _SURROGATE.search(text):
+            json.dumps(found, ensure_ascii=False).encode()  # ValueError where it is no pair
+        return found
     except RecursionError:
         raise ValueError("it has too many levels") from None
 

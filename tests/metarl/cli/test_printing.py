@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +88,50 @@ def test_no_console_and_no_progress_bar_reads_markup() -> None:
     ]
     assert made
     assert [call for call in made if "markup=False" not in call] == []
+
+
+EVIL = "\x1b]0;pwned\x07\x9b31m\r"
+
+
+def test_a_name_cannot_command_a_terminal(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The title of a window, colours, and the begin of the line, by escape sequences of one byte or two."""
+    from metarl.config import files
+
+    Path(f"{EVIL}.yaml").write_text(files.find("maml_point").read_text())
+    code, out, err = run(["train", f"{EVIL}.yaml", *TINY], capsys)
+    assert code == 0, err
+    (path,) = Path("runs", EVIL).iterdir()
+    (path / "place.json").write_text("[")  # which is warned about
+    said = out + err
+    for words in (["list", "runs"], ["resume", str(path)], ["plot", str(path), "--out", str(path / "x.png")]):
+        code, out, err = run(words, capsys)
+        assert code == 0, err
+        said += out + err
+    assert "]0;pwned" in said
+    assert not [c for c in said if not c.isprintable() and c not in "\n\t\xa0"]
+
+
+def test_warnings_cannot_command_a_terminal(workdir: Path) -> None:
+    warn = "logging.getLogger('x').warning('a\\x1b[1m')"
+    code = f"import logging; from metarl.cli import app; app.overview.answer = lambda *_: {warn} or 0; app.main(['-h'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=HOME)
+    assert b"a?[1m" in done.stderr
+
+
+def test_a_name_that_is_no_text_is_said_and_hides_no_neighbour(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(["train", "maml_point", *TINY], capsys)
+    assert code == 0, err
+    path = runs.find("maml_point").path
+    strange = os.fsdecode(b"\xff\xfe")
+    for folder in (Path("runs", strange, "20260101-000000"), path.with_name(strange)):
+        shutil.copytree(path, folder)
+        for words in (["resume", str(folder)], ["plot", str(folder)], ["train", f"{folder}.yaml"]):
+            code, _, err = run(words, capsys)
+            assert code == 2
+            assert r"\xff\xfe" in err
+            assert "is not UTF-8 text" in err
+    assert [found.path for found in runs.every()] == [path]
+    assert run(["list", "runs"], capsys)[0] == 0
+    assert run(["resume", "maml_point"], capsys)[0] == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from metarl.system.files import atomic_file, atomic_write, read_regular_file
+from metarl.system.strict_json import parse_json
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -40,3 +41,11 @@ def test_only_regular_files_within_a_size_are_read(tmp_path: Path) -> None:
             read_regular_file(other, 100)
     with pytest.raises(ValueError, match="not a regular file"):
         read_regular_file(pipe, 100)
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"\\uDFFF": 1}', '["\\ud83d", "\\ude00"]'])
+def test_half_a_character_is_no_json(text: str) -> None:
+    """It could neither be written nor printed; both halves together are one character."""
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        parse_json(text)
+    assert parse_json('"\\ud83d\\ude00"') == "😀"
