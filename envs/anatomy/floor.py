@@ -12,6 +12,7 @@ from envs.anatomy.names import PREFIX
 
 Shape = mujoco.mjtGeom
 LEVEL = 1 - 1e-6  # cosine of the largest tilt of a level surface
+SAME_HEIGHT = 1e-3  # m between two surfaces that count as one
 PLANE, BOX, HFIELD = (int(shape) for shape in (Shape.mjGEOM_PLANE, Shape.mjGEOM_BOX, Shape.mjGEOM_HFIELD))
 KINDS = {PLANE: "plane", BOX: "box", HFIELD: "height field"}
 
@@ -66,9 +67,28 @@ def _floor(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> Floor:
 
 
 def _is_level(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> bool:
-    fixed = model.body_weldid[model.geom_bodyid[geom]] == 0 and model.body_mocapid[model.geom_bodyid[geom]] < 0
+    body = model.geom_bodyid[geom]
+    fixed = model.body_weldid[body] == 0 and model.body_mocapid[model.body_rootid[body]] < 0
     ours = model.geom(geom).name.startswith(PREFIX)
-    return bool(fixed and not ours and int(model.geom_type[geom]) in KINDS and data.geom_xmat[geom][8] > LEVEL)
+    return bool(fixed and not ours and int(model.geom_type[geom]) in KINDS and _vertical(model, data, geom) is not None)
+
+
+def _vertical(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> int | None:
+    """Which of its own axes is vertical; None if it is not level. Only a box may lie on any of its sides."""
+    upwards = data.geom_xmat[geom].reshape(3, 3)[2]
+    if model.geom_type[geom] != BOX:
+        return 2 if upwards[2] > LEVEL else None
+    axis = int(np.abs(upwards).argmax())
+    return axis if abs(upwards[axis]) > LEVEL else None
+
+
+def other_levels(model: mujoco.MjModel, qpos: np.ndarray, touched: Bools, floor: Floor) -> list[int]:
+    """Level surfaces at the height of the floor or below it that the robot can touch too."""
+    data = mujoco.MjData(model)
+    data.qpos[:] = qpos
+    mujoco.mj_kinematics(model, data)
+    levels = [g for g in range(model.ngeom) if g != floor.geom and touched[g] and _is_level(model, data, g)]
+    return [g for g in levels if _top(model, data, g) < floor.height + SAME_HEIGHT]
 
 
 def _reaches_under(model: mujoco.MjModel, data: mujoco.MjData, geom: int, place: np.ndarray) -> bool:
@@ -77,19 +97,21 @@ def _reaches_under(model: mujoco.MjModel, data: mujoco.MjData, geom: int, place:
         return False
     half = _half_widths(model, geom)
     local = data.geom_xmat[geom].reshape(3, 3).T @ (place - data.geom_xpos[geom])
-    return bool(np.all((half == 0) | (np.abs(local[:2]) <= half)))
+    across = [k for k in range(3) if k != _vertical(model, data, geom)]
+    return bool(np.all((half[across] == 0) | (np.abs(local[across]) <= half[across])))
 
 
 def _half_widths(model: mujoco.MjModel, geom: int) -> np.ndarray:
-    """Along its own x and y, m; 0 for an infinite extent. Planes have no edge in MuJoCo, whatever their size."""
+    """Along its own axes, m; 0 for an infinite extent. Planes have no edge in MuJoCo, whatever their size."""
     if model.geom_type[geom] == PLANE:
-        return np.zeros(2)
+        return np.zeros(3)
     if model.geom_type[geom] == HFIELD:
-        return np.asarray(model.hfield_size[model.geom_dataid[geom], :2])
-    return np.asarray(model.geom_size[geom, :2])
+        return np.asarray(model.hfield_size[model.geom_dataid[geom], :3])
+    return np.asarray(model.geom_size[geom])
 
 
 def _top(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
     """Height of its surface in m; of a height field that of its zero."""
-    thick = model.geom_size[geom, 2] if model.geom_type[geom] == BOX else 0.0
+    axis = _vertical(model, data, geom)
+    thick = model.geom_size[geom, axis] if model.geom_type[geom] == BOX and axis is not None else 0.0
     return float(data.geom_xpos[geom, 2] + thick)

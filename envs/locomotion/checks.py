@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.anatomy.anatomy import Anatomy
+from envs.anatomy.floor import other_levels
+from envs.anatomy.names import label
 from envs.core import Variable
 from envs.locomotion.elements import elements
 from envs.locomotion.physics import UNUSED
@@ -40,10 +42,10 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
         for name in sorted(names):
             if base_name(name) not in variations:
                 raise ValueError(f"there is no variable {name!r}: {nearest(base_name(name), variations)}")
-    if not own_reward and not robot.understood().anatomy.position and not _moves_by_itself(robot):
+    if not own_reward and not robot.understood().anatomy.position and robot.tells_stock_position():
         raise ValueError(
-            f"{robot.__name__} is fixed to the world, so that no goal moves it: give it a free joint or a reward of "
-            "your own, or override position"
+            f"{robot.__name__} is fixed to the world, or does not slide along +x, so that no goal moves it: give it a "
+            "free joint, slide joints before those that turn, or a reward of your own, or override position"
         )
     given = {name: variations[base_name(name)] for name in sorted(names) if base_name(name) in variations}
     if len(shaped := [name for name, v in given.items() if v.terrain is not None]) > 1:
@@ -53,6 +55,8 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
         raise ValueError(
             f"{shaped[0]} replaces the floor of {robot.__name__}, but its floor is a height field: use a plane"
         )
+    if shaped:
+        _check_one_floor(robot, shaped[0])
     for need, meets in MEETS.items():
         lacking = [name for name, v in given.items() if need in v.needs]
         if lacking and not meets(robot) and not (own_reward and need == "floor"):
@@ -61,9 +65,17 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
         _check_options(set(given))
 
 
-def _moves_by_itself(robot: type[Robot]) -> bool:
-    """Whether a robot says itself where it is."""
-    return getattr(robot.position, "__func__", None) is not Robot.position.__func__  # type: ignore[attr-defined]
+def _check_one_floor(robot: type[Robot], terrain: str) -> None:
+    """Raise ValueError where a second floor would stay where a terrain takes the first away."""
+    own = robot.understood()
+    qpos = own.model.qpos0 if own.pose.qpos is None else own.pose.qpos
+    floor = own.anatomy.floor
+    if floor is not None and (others := other_levels(own.model, qpos, own.anatomy.touched, floor)):
+        names = [label(own.model, mujoco.mjtObj.mjOBJ_GEOM, geom, "geom") for geom in (floor.geom, others[0])]
+        raise ValueError(
+            f"{terrain} replaces the floor {names[0]}, but {robot.__name__} can also touch {names[1]}, at its height "
+            "or below: leave that out, or let nothing touch it"
+        )
 
 
 def _check_options(names: set[str]) -> None:

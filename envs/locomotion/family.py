@@ -10,6 +10,7 @@ import torch
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.locomotion.checks import check_effects, check_fit, check_limits
 from envs.locomotion.physics import make_terrain, prepare, split_elements
+from envs.locomotion.start import origin_of, rewarded_from_start
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
 from envs.robots.robot import Physics, Robot, compile_quietly
@@ -67,12 +68,15 @@ class Locomotion(Specified, VariableSampler):
         self.robot = ROBOTS[robot] if isinstance(robot, str) else robot
         names = {v.name for v in variables}
         check_fit(self.robot, names, own_reward=reward is not None)
-        self.reward = reward or goal_of(names).reward
+        if reward is None:
+            goal_of(names)  # raises ValueError
         self.terrain = terrain or make_terrain(names, self.robot)
         variables = _with_layout(variables)
         self._given = variables
         self.model = compile_quietly(self.spec(physics))
         self.anatomy = self.robot.anatomy(self.model)
+        own = origin_of(self.robot, self.anatomy)
+        self.reward = reward or rewarded_from_start(goal_of(names).reward, own)
         check_limits(variables, self.model, self.robot)
         variables = split_elements(self.model, self.anatomy, variables)
         check_effects(variables, self.model, self.anatomy)

@@ -28,10 +28,10 @@ class Scene:
         level = _level_surface(family.robot)
         self.ground = level.height if level else 0.0  # m
         self.floor: int | None = None
-        self.distance = _distance(family, self.root)
+        self.distance = _distance(family)
         self.model = self._model(level, width, height)
         self.data = mujoco.MjData(self.model)
-        self.over = _over(family.model, self.root) + 0.07 * self.distance  # m from its middle up to the arrow
+        self.over = _over(family) + 0.07 * self.distance  # m from its middle up to the arrow
 
     def _model(self, level: Floor | None, width: int, height: int) -> mujoco.MjModel:
         spec = self.family.spec()
@@ -69,6 +69,9 @@ class Scene:
             away = axes.T @ (self.middle - self.data.geom_xpos[self.floor])
             self.data.geom_xpos[self.floor] += axes @ (period * (away / period).round())
         start, others = (self.model.geom_bodyid == self.model.nbody - k for k in (2, 1))
+        x, y, _ = self.family.anatomy.start
+        self.data.geom_xpos[start, 0] += x
+        self.data.geom_xpos[start | others, 1] += y
         spacing = post_spacing(self.distance)
         self.data.geom_xpos[others, 0] += spacing * (self.middle[0] / spacing).round()
         self.data.geom_xpos[start | others, 2] += self.ground
@@ -118,6 +121,9 @@ class Scene:
 
     def mark(self, scene: mujoco.MjvScene, aim: Aim) -> None:
         """Draw what the task asks for into a scene of this pose."""
+        x, y, _ = self.family.anatomy.start
+        if aim.place is not None:
+            aim = aim._replace(place=(aim.place[0] + x, aim.place[1] + y))
         marks.draw(scene, aim, self.middle + np.array([0.0, 0.0, self.over]), self.ground, self.distance)
 
 
@@ -142,29 +148,29 @@ def _states_camera(robot: type[Robot]) -> bool:
     return any("camera_distance" in vars(c) for c in robot.__mro__ if c is not Robot)
 
 
-def _distance(family: Locomotion, root: int) -> float:
+def _distance(family: Locomotion) -> float:
     """Distance of the camera in m: the robot's own, or four times its size."""
     if _states_camera(family.robot):
         return family.robot.camera_distance
-    low, high = _bounds(family.model, root)
+    low, high = _bounds(family)
     return 4.0 * max(float(np.linalg.norm(high - low)) / 2, 1e-3)
 
 
-def _over(model: mujoco.MjModel, root: int) -> float:
+def _over(family: Locomotion) -> float:
     """Height of the top of the robot over its middle in the model's own pose, m."""
-    return float(_bounds(model, root)[1][2])
+    return float(_bounds(family)[1][2])
 
 
-def _bounds(model: mujoco.MjModel, root: int) -> tuple[Pose, Pose]:
+def _bounds(family: Locomotion) -> tuple[Pose, Pose]:
     """The corners of the box around the robot, from its centre of mass, m."""
-    data = mujoco.MjData(model)
+    model, data = family.model, mujoco.MjData(family.model)
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)
-    mine = np.flatnonzero(model.body_rootid[model.geom_bodyid] == model.body_rootid[root])
+    mine = np.flatnonzero(np.isin(model.geom_bodyid, family.anatomy.bodies))
     axes = data.geom_xmat[mine].reshape(-1, 3, 3)
     centre = data.geom_xpos[mine] + np.einsum("gij,gj->gi", axes, model.geom_aabb[mine, :3])
     half = np.einsum("gij,gj->gi", np.abs(axes), model.geom_aabb[mine, 3:])
     if not len(mine):
         return np.full(3, -0.5), np.full(3, 0.5)
-    middle = data.subtree_com[root]
+    middle = data.subtree_com[family.anatomy.root]
     return (centre - half).min(0) - middle, (centre + half).max(0) - middle

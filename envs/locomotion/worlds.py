@@ -11,6 +11,7 @@ from envs.anatomy.anatomy import Anatomy
 from envs.core import Tasks
 from envs.locomotion import physics
 from envs.locomotion.contract import check_reward, check_robot
+from envs.locomotion.start import from_start, origin_of
 from envs.robots.robot import Robot
 from envs.simulation import Simulator
 from envs.simulation.params import Params
@@ -42,6 +43,7 @@ class LocomotionWorlds:
         self.sim = sim
         self.episodes = episodes
         self.body = family.robot.body(sim)
+        self._origin = origin_of(family.robot, family.anatomy)
         motion = check_robot(family.robot, self.body)
         self.set_tasks(tasks)
         check_reward(family.reward, motion, self._task)
@@ -119,9 +121,7 @@ class LocomotionWorlds:
 
     def _update_ground(self, place: Tensor) -> None:
         if self._surface is not None:
-            x, y, height = self.family.anatomy.start
-            off_origin = torch.tensor([x, y][: place.shape[1]]) if x or y else None
-            ground = self._surface(place if off_origin is None else place - off_origin.to(place))
+            ground, height = self._surface(from_start(place, self._origin)), self.family.anatomy.start[2]
             self.body.ground = ground + height if height else ground
 
     def _per_task(self, x: Tensor) -> Tensor:

@@ -89,7 +89,9 @@ class Robot:
     @classmethod
     def height(cls, body: Body) -> Tensor:
         """Height of the torso over the ground in m, [W]."""
-        return body.above_ground(body.qpos[:, body.anatomy.height or 0])
+        height = body.qpos[:, body.anatomy.height or 0]
+        shift = body.anatomy.shift[2]
+        return body.above_ground(height + shift if shift else height)
 
     @classmethod
     def position(cls, body: Body) -> Tensor:
@@ -97,6 +99,11 @@ class Robot:
         if not body.anatomy.position:
             return body.field("subtree_com")[:, body.anatomy.root, :2].clone()
         return body.qpos[:, list(body.anatomy.position)]
+
+    @classmethod
+    def tells_stock_position(cls) -> bool:
+        """Whether its place is read from the model, and not told by a method of its own."""
+        return getattr(cls.position, "__func__", None) is Robot.position.__func__  # type: ignore[attr-defined]
 
     @classmethod
     def is_planar(cls) -> bool:
@@ -120,7 +127,7 @@ class Robot:
     def site(cls, spec: mujoco.MjSpec) -> Site | None:
         """Where a ground is built in an editable model of it; None without a floor."""
         own = cls.understood().anatomy
-        return Site(_unchanged(spec.geoms, own.floor.geom), own.start) if own.floor else None
+        return Site(_unchanged(spec.geoms, own.floor.geom), own.start, own.floor.up) if own.floor else None
 
     @classmethod
     def body(cls, sim: Simulator) -> Body:
@@ -131,8 +138,9 @@ class Robot:
     @classmethod
     def anatomy(cls, model: mujoco.MjModel) -> Anatomy:
         """What a model of it consists of, the class attributes taken into account."""
-        own = cls.understood().anatomy
-        return stated(cls, understand(model, cls.root, cls.floor))._replace(start=own.start)
+        own, pose = cls.understood().anatomy, cls.understood().pose
+        found = stated(cls, understand(model, cls.root, cls.floor, pose.qpos))
+        return found._replace(start=own.start, shift=own.shift)
 
     @classmethod
     def velocity(cls, body: Body, moved: Tensor, seconds: float) -> Tensor:

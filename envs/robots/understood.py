@@ -39,13 +39,14 @@ def work_out(robot: Any, spec: mujoco.MjSpec, replaced: list[str], *, own_contro
     if not model.nu:
         raise ValueError(f"{robot.__name__} has no actuators, expected a model whose actuators move it: add <actuator>")
     check_attributes(robot, model)
-    anatomy = stated(robot, understand(model, robot.root, robot.floor))
-    _check_floor(robot, model, anatomy)
+    anatomy = understand(model, robot.root, robot.floor)
     limits = _limits(robot, anatomy, own_control=own_control)
     pose = find_pose(model, anatomy, robot.start, limits, keys_with_controls)
+    anatomy = stated(robot, understand(model, robot.root, robot.floor, pose.qpos))
+    _check_floor(robot, model, anatomy)
     if robot.gymnasium_id is None:  # published starts are kept as they are
         pose = lifted(model, anatomy, pose)
-    anatomy = anatomy._replace(start=_start(model, anatomy, pose))
+    anatomy = _started(robot, model, anatomy, pose)
     notes = [*(f"physics fast replaces {option}" for option in replaced), *_notes(model, pose)]
     if not own_control:
         notes += _notes_on_ranges(anatomy)
@@ -61,14 +62,18 @@ def stated(robot: Any, anatomy: Anatomy) -> Anatomy:
     return anatomy
 
 
-def _start(model: mujoco.MjModel, anatomy: Anatomy, pose: Pose) -> tuple[float, float, float]:
-    """Where the root is at the start of an episode: x and y, and the height of the floor there, m."""
+def _started(robot: Any, model: mujoco.MjModel, anatomy: Anatomy, pose: Pose) -> Anatomy:
+    """An anatomy with the place of the root at the start of an episode, and what qpos lacks of it."""
     data = mujoco.MjData(model)
     if pose.qpos is not None:
         data.qpos[:] = pose.qpos
     mujoco.mj_kinematics(model, data)
-    x, y = (float(c) for c in data.xpos[anatomy.root, :2].round(9))
-    return x, y, anatomy.start[2]
+    x, y, z = (float(c) for c in data.xpos[anatomy.root].round(9))
+    told = [data.qpos[i] for i in anatomy.position]
+    height = z if anatomy.height is None or robot.gymnasium_id or robot.height_index != "auto" else None
+    found = [*told, *(x, y)[len(told) :], data.qpos[anatomy.height] if height is None else height]
+    dx, dy, dz = (float(c) for c in (np.array([x, y, z]) - found).round(9))
+    return anatomy._replace(start=(x, y, anatomy.start[2]), shift=(dx, dy, dz))
 
 
 def _compiled(robot: Any, spec: mujoco.MjSpec) -> mujoco.MjModel:
@@ -90,8 +95,8 @@ def _check_floor(robot: Any, model: mujoco.MjModel, anatomy: Anatomy) -> None:
     name = robot.__name__
     if anatomy.floor is None:
         raise ValueError(
-            f"{name} has no floor that it can touch, and would fall for ever: add a plane, name the geom with floor = "
-            "..., or set height_index = None if it never touches the ground"
+            f"{name} has no floor that it can touch, and would fall for ever: add a level plane that is fixed to the "
+            "world, name the geom with floor = ..., or set height_index = None if it never touches the ground"
         )
     if not anatomy.touched[anatomy.floor.geom]:
         raise ValueError(f"{name} cannot touch its floor {robot.floor!r}: neither masks nor pairs allow that contact")

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import mujoco
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,7 +73,7 @@ class BoxTerrain:
             )
             like_floor(geom, spec, site.floor)
         # MuJoCo treats a geom compiled at its body's origin as fixed there: neither boxes nor plane may be
-        site.floor.pos = np.asarray(site.floor.pos) - [0, 0, HAIR]
+        site.lower(HAIR)
         share_exclusions(spec, site.floor)
 
     def apply(self, params: Params, task: Task) -> None:

@@ -23,6 +23,7 @@ from envs.variables import parity_index
 GRADES = 11  # difficulty is rounded to tenths
 LAYOUTS = 8  # even ones for training, odd ones for testing
 CELL = 0.2  # m
+HAIR = 1e-6  # m that do not matter
 BELOW = 1e-2  # m of the plane below a height field's lowest point
 
 Floats = NDArray[np.float64]
@@ -104,9 +105,13 @@ class FieldTerrain:
         )
         like_floor(geom, spec, site.floor)
         share_exclusions(spec, site.floor)
-        site.floor.pos = np.asarray(site.floor.pos) - [0, 0, BELOW]  # only reached beyond the field
+        site.lower(BELOW)  # only reached beyond the field
 
     def apply(self, params: Params, task: Task) -> None:
+        floor, level = params.anatomy.floor, params.anatomy.start[2] - BELOW
+        if floor is not None and abs(floor.height - level) > HAIR:  # in a frame that turned the way down
+            away = (level - floor.height) * torch.tensor(floor.up, dtype=torch.float64)
+            params["geom_pos"][:, floor.geom] += away
         params["geom_dataid"][:, params.model.geom(f"{TERRAIN}0").id] = self.fields.choose(task).to(torch.int32)
 
     def surface(self, task: Task) -> Surface:

@@ -31,6 +31,11 @@ class Site(NamedTuple):
 
     floor: mujoco.MjsGeom
     centre: tuple[float, float, float]  # x and y of the start, and the height of the floor
+    up: tuple[float, float, float] = (0.0, 0.0, 1.0)  # the vertical in the frame of the body of the floor
+
+    def lower(self, depth: float) -> None:
+        """Lower the floor by some m; frames of the model may turn that into another direction."""
+        self.floor.pos = np.asarray(self.floor.pos) - depth * np.array(self.up)
 
 
 class Terrain(Protocol):

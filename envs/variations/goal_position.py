@@ -27,9 +27,9 @@ VARIATIONS = (
         "m",
         -100,
         100,
-        "go to this place: x",
+        "go to this place: x from the start",
         needs=("plane",),
         goals=(Goal(frozenset({"goal_x", "goal_y"}), position_reward),),
     ),
-    Variation("goal_y", "goal", "m", -100, 100, "go to this place: y", needs=("plane",)),
+    Variation("goal_y", "goal", "m", -100, 100, "go to this place: y from the start", needs=("plane",)),
 )

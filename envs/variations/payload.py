@@ -36,8 +36,8 @@ def add_payload(spec: mujoco.MjSpec, highest: float, robot: type[Robot]) -> None
 
 def set_payload(params: Params, task: Task, robot: type[Robot]) -> None:
     """Its mass in units of the robot's mass, its place in the frame of the torso."""
-    body, torso = params.model.body(PAYLOAD).id, params.anatomy.root
-    params["body_mass"][:, body] = task["payload"] * params.model.body_subtreemass[torso]
+    body, whole = params.model.body(PAYLOAD).id, params.anatomy.bodies[0]
+    params["body_mass"][:, body] = task["payload"] * params.model.body_subtreemass[whole]
     for axis, name in enumerate(("payload_x", "payload_y")):
         if name in task:
             params["body_pos"][:, body, axis] = task[name]

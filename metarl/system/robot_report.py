@@ -66,7 +66,7 @@ def _family(robot: type[Robot]) -> Locomotion:
 def _facts(robot: type[Robot], own: Understood) -> list[tuple[str, str]]:
     model, anatomy = own.model, own.anatomy
     moves = {"free": "free joint", "sliding": "slide joints", "fixed": "fixed to the world"}[anatomy.base]
-    mass = model.body_subtreemass[anatomy.root]
+    mass = model.body_subtreemass[anatomy.bodies[0]]
     floor = (
         f"{_geom(model, anatomy.floor.geom)}, {anatomy.floor.kind(model)} at {anatomy.floor.height:g} m"
         if anatomy.floor
