@@ -17,7 +17,7 @@ def check_attributes(robot: Any, model: mujoco.MjModel) -> None:
         raise ValueError(f"{name}.{attribute} is {getattr(robot, attribute)!r}, expected {expected}")
 
     if not _is_whole(robot.frame_skip, 1, 10_000):
-        refuse("frame_skip", "a whole number of physics steps, at least 1")
+        refuse("frame_skip", "a whole number of physics steps, 1 to 10000")
     if robot.hidden_positions != "auto" and not _is_whole(robot.hidden_positions, 0, model.nq):
         refuse("hidden_positions", f"'auto' or a number of entries of qpos, 0 to {model.nq}")
     if robot.height_index not in ("auto", None) and not _is_whole(robot.height_index, 0, model.nq - 1):

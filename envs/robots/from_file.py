@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.robots.mjcf import checked
-from envs.robots.models import load
+from envs.robots.models import load, stamp
 from envs.robots.robot import Robot
 
 CONTROL_STEP = 0.02  # s; chosen: 50 Hz, at which most walking robots are controlled
@@ -28,9 +28,13 @@ def robot_from_file(path: str | Path, **attributes: Any) -> type[Robot]:
     return type(_class_name(file.stem), (Robot,), {"model_file": file, **attributes})
 
 
-@cache
 def found_in(path: str) -> type[Robot]:
-    """The robot of a file, the same class at every call."""
+    """The robot of a file, the same class at every call until the file is changed."""
+    return _found(path, stamp(path))
+
+
+@cache
+def _found(path: str, _: tuple[int, int] | None) -> type[Robot]:
     return robot_from_file(path)
 
 

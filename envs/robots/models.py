@@ -14,6 +14,7 @@ FAST = {  # Newton solver, elliptic cone, implicitfast: stable, fast, and availa
     "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,
     "solver": mujoco.mjtSolver.mjSOL_NEWTON,
 }
+LONGEST_STEP = 1.0  # s of a physics step; chosen: nothing can be simulated with longer ones
 SLEEP = int(mujoco.mjtEnableBit.mjENBL_SLEEP)  # bodies at rest are not simulated; batches cannot do that
 DEFAULTS = {  # of MuJoCo: a model that has these did not choose them
     "integrator": mujoco.mjtIntegrator.mjINT_EULER,
@@ -30,8 +31,19 @@ def load(path: Path) -> mujoco.MjSpec:
         spec = mujoco.MjSpec.from_file(str(path))
     except ValueError as error:
         raise ValueError(f"{path} is no model that MuJoCo can read: {' '.join(str(error).split())[:300]}") from None
+    if not 0 < spec.option.timestep <= LONGEST_STEP:
+        raise ValueError(f"{path} has a timestep of {spec.option.timestep:g} s, expected more than 0 and at most 1")
     spec.compiler.fusestatic = spec.compiler.discardvisual = False  # which renumber them
     return spec
+
+
+def stamp(path: str | Path) -> tuple[int, int] | None:
+    """What changes when a file does: the time of its last change in ns, and its size; None if there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -66,8 +66,10 @@ class RobotRegistry(SourceRegistry["type[Robot]"]):
         Raises ValueError for a model that is not understood.
         """
         self.check(name)
+        if _is_file(name):
+            return facts_of(self[name])
         if name not in self._facts:
-            self._facts[name] = facts_of(self[name] if _is_file(name) else self._offered[name])
+            self._facts[name] = facts_of(self._offered[name])
         return self._facts[name]
 
     def read_files(self, paths: list[Path]) -> dict[str, Entry[type[Robot]]]:

@@ -19,7 +19,7 @@ from envs.anatomy.anatomy import Anatomy, understand
 from envs.anatomy.names import PREFIX
 from envs.robots.body import Body
 from envs.robots.mjcf import checked
-from envs.robots.models import Physics, add_sensor, compile_quietly, load, replaced_options, use_fast_physics
+from envs.robots.models import Physics, add_sensor, compile_quietly, load, replaced_options, stamp, use_fast_physics
 from envs.robots.understood import Understood, stated, work_out
 from envs.simulation import Simulator
 from envs.terrain.terrain import Site
@@ -125,7 +125,12 @@ class Robot:
 
     @classmethod
     def site(cls, spec: mujoco.MjSpec) -> Site | None:
-        """Where a ground is built in an editable model of it; None without a floor."""
+        """Where a ground is built in an editable model of it; None without a floor.
+
+        Raises ValueError where the file was changed since the class was first used.
+        """
+        if stamp(cls.model_file) != cls.understood().stamp:
+            raise ValueError(f"{cls.model_file} was changed while it was in use: make the robot anew, or start again")
         own = cls.understood().anatomy
         return Site(_unchanged(spec.geoms, own.floor.geom), own.start, own.floor.up) if own.floor else None
 

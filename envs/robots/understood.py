@@ -12,13 +12,13 @@ from envs.anatomy.anatomy import Anatomy, understand
 from envs.anatomy.names import check_names
 from envs.anatomy.pose import GIVEN, Floats, Pose, find_pose, lifted
 from envs.robots.attributes import check_attributes
-from envs.robots.models import compile_quietly
+from envs.robots.models import compile_quietly, stamp
 
 
 class Understood(NamedTuple):
     """The bare model of a robot, its parts, its start, and the ranges of its controls [nu, 2].
 
-    notes: what was chosen where the model and the class leave a choice, one line each.
+    notes: what was chosen where the model and the class leave a choice, one line each. stamp: of the file at that time.
     """
 
     model: mujoco.MjModel
@@ -26,6 +26,7 @@ class Understood(NamedTuple):
     pose: Pose
     limits: Floats
     notes: tuple[str, ...]
+    stamp: tuple[int, int] | None
 
 
 def work_out(robot: Any, spec: mujoco.MjSpec, replaced: list[str], *, own_control: bool) -> Understood:
@@ -50,7 +51,7 @@ def work_out(robot: Any, spec: mujoco.MjSpec, replaced: list[str], *, own_contro
     notes = [*(f"physics fast replaces {option}" for option in replaced), *_notes(model, pose)]
     if not own_control:
         notes += _notes_on_ranges(anatomy)
-    return Understood(model, anatomy, pose, limits, tuple(notes))
+    return Understood(model, anatomy, pose, limits, tuple(notes), stamp(robot.model_file))
 
 
 def stated(robot: Any, anatomy: Anatomy) -> Anatomy:
