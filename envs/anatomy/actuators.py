@@ -45,7 +45,6 @@ class Actuator(NamedTuple):
     high: float | None
     origin: str
     dofs: tuple[int, ...]
-    is_muscle: bool
 
 
 def find_actuators(model: mujoco.MjModel) -> tuple[Actuator, ...]:
@@ -57,8 +56,7 @@ def find_actuators(model: mujoco.MjModel) -> tuple[Actuator, ...]:
         _check_kind(model, i, names[i])
         _check_works(model, i, names[i])
         low, high, origin = _control_range(model, i)
-        muscle = int(model.actuator_gaintype[i]) == Gain.mjGAIN_MUSCLE
-        found.append(Actuator(names[i], target, kind, low, high, origin, dofs[i], muscle))
+        found.append(Actuator(names[i], target, kind, low, high, origin, dofs[i]))
     return tuple(found)
 
 

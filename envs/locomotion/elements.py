@@ -103,6 +103,6 @@ def _pairs(model: mujoco.MjModel) -> dict[str, list[int]]:
         if p not in added:
             ends = {int(model.pair_geom1[p]), int(model.pair_geom2[p])}
             own = name or "-".join(label(model, GEOM, g, "geom") for g in sorted(ends))
-            like = [q for q in added if names[q].endswith(f"/{own}")]
+            like = [q for q in added if names[q].removeprefix(TERRAIN).partition("/")[2] == own]
             named[own] = [p, *like]
     return named

@@ -42,13 +42,17 @@ class Params(dict[str, Tensor]):
         for i, group in enumerate(groups):
             enabled[:, list(group)] *= (chosen != i).double()[:, None]
         self.scale_forces(enabled)
+        low, high = self.model.actuator_forcerange.T
+        if (self.model.actuator_forcelimited.astype(bool) & ((low > 0) | (high < 0))).any():  # else 0 is within
+            self.scale("actuator_forcerange", enabled)
         self.motors_enabled = enabled if self.motors_enabled is None else self.motors_enabled * enabled
 
     def scale_forces(self, factors: Tensor) -> None:
         """Multiply the force of every motor for the same control, by factors [W, nu]."""
-        muscles = [a.is_muscle for a in self.anatomy.actuators]
-        for field in ("actuator_gainprm", "actuator_biasprm"):
-            if not any(muscles):
+        kinds = {"actuator_gainprm": self.model.actuator_gaintype, "actuator_biasprm": self.model.actuator_biastype}
+        for field, kind in kinds.items():
+            muscles = kind == _MUSCLE[field]
+            if not muscles.any():
                 self.scale(field, factors)
                 continue
             every = factors[..., None].expand_as(self[field]).clone()  # [W, nu, 10]
@@ -72,4 +76,8 @@ class Params(dict[str, Tensor]):
                 self["tendon_actfrcrange"][:, tendon] *= factors[:, movers].amax(1)[:, None]
 
 
+_MUSCLE = {
+    "actuator_gainprm": int(mujoco.mjtGain.mjGAIN_MUSCLE),
+    "actuator_biasprm": int(mujoco.mjtBias.mjBIAS_MUSCLE),
+}
 _MUSCLE_FORCE = torch.tensor([i in (2, 3) for i in range(mujoco.mjNGAIN)])  # peak force, and what it is worked out from

@@ -29,6 +29,14 @@ KINDS = {
         f'<general joint="hip_{leg}" dyntype="filter" dynprm=".05" gainprm="8" ctrlrange="-1 1"/>' for leg in LEGS
     ),
     "integrated": "".join(f'<intvelocity joint="hip_{leg}" kp="30" actrange="-1 1" ctrlrange="-1 1"/>' for leg in LEGS),
+    "motors with a muscle's passive force": "".join(
+        f'<general joint="hip_{leg}" biastype="muscle" biasprm=".75 1.05 30 200 .5 1.6 1.5 1.3 1.2" '
+        'lengthrange="-.4 .2" ctrlrange="-1 1"/>'
+        for leg in LEGS
+    ),
+    "never without force": "".join(
+        f'<motor joint="hip_{leg}" ctrlrange="-1 1" gear="3" forcerange=".1 .4"/>' for leg in LEGS
+    ),
     "adhesion": "".join(f'<adhesion body="leg_{leg}" gain="20" ctrlrange="0 1"/>' for leg in LEGS),
 }
 

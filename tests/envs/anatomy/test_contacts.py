@@ -56,6 +56,16 @@ def test_each_pair_can_have_a_friction_of_its_own(tmp_path: Path) -> None:
     assert sum(changed) == 1
 
 
+def test_pairs_whose_names_end_alike_are_told_apart(tmp_path: Path) -> None:
+    text = BY_PAIRS.replace('<pair geom1="floor" geom2="foot_fl"', '<pair name="b" geom1="floor" geom2="foot_fl"')
+    text = text.replace('<pair geom1="floor" geom2="foot_fr"', '<pair name="a/b" geom1="floor" geom2="foot_fr"')
+    worlds = stood(family_of(robot_of(tmp_path, text), friction__b=0.5, stairs_up=0.5), 1)
+    model, friction = worlds.sim.model, worlds.sim.params("pair_friction")[0, :, 0]
+    foot = model.geom("foot_fl").id
+    for p in range(model.npair):
+        assert friction[p] == (0.3 if foot in (model.pair_geom1[p], model.pair_geom2[p]) else 0.6)
+
+
 def test_friction_of_a_geom_that_another_overrules_is_refused(tmp_path: Path) -> None:
     text = dog(geom='priority="1"')
     with pytest.raises(ValueError, match="friction:floor would change nothing"):
