@@ -103,15 +103,20 @@ class Scene:
         x, y, z = self.middle
         climbs = self.family.terrain is not None
         camera = mujoco.MjvCamera()
-        camera.lookat[:] = [x, 0.0 if robot.is_planar() else y, z if climbs else self._height()]
+        camera.lookat[:] = [
+            x,
+            self.family.anatomy.start[1] if robot.is_planar() else y,
+            z if climbs else self._height(),
+        ]
         camera.distance = self.distance * (1.3 if climbs else 1.0)
         camera.azimuth = 90.0 if robot.is_planar() else 110.0
         camera.elevation = (
             (-18.0 if climbs else -12.0) if robot.is_planar() else (-38.0 if climbs else -18.0 if inclined else -24.0)
         )
         if aim.place is not None:
-            camera.lookat[:2] = (self.middle[:2] + aim.place) / 2
-            camera.distance += 0.8 * float(np.linalg.norm(self.middle[:2] - aim.place))
+            place = np.array(self._in_world(aim.place))
+            camera.lookat[:2] = (self.middle[:2] + place) / 2
+            camera.distance += 0.8 * float(np.linalg.norm(self.middle[:2] - place))
             camera.elevation = -35.0
         return camera
 
@@ -119,11 +124,15 @@ class Scene:
         robot = self.family.robot
         return self.ground + (robot.camera_height if _states_camera(robot) else 0.12 * self.distance)
 
+    def _in_world(self, place: tuple[float, float]) -> tuple[float, float]:
+        """A place that is measured from the start."""
+        x, y, _ = self.family.anatomy.start
+        return place[0] + x, place[1] + y
+
     def mark(self, scene: mujoco.MjvScene, aim: Aim) -> None:
         """Draw what the task asks for into a scene of this pose."""
-        x, y, _ = self.family.anatomy.start
         if aim.place is not None:
-            aim = aim._replace(place=(aim.place[0] + x, aim.place[1] + y))
+            aim = aim._replace(place=self._in_world(aim.place))
         marks.draw(scene, aim, self.middle + np.array([0.0, 0.0, self.over]), self.ground, self.distance)
 
 

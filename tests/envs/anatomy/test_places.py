@@ -10,6 +10,8 @@ import torch
 
 from envs.core import Variable
 from envs.locomotion.family import Locomotion
+from envs.locomotion.marks import Aim
+from envs.locomotion.scene import Scene
 from tests.envs.anatomy.dogs import FLOOR, dog, family_of, robot_of, stood
 
 TURN = '<joint name="pitch" axis="0 1 0"/>'
@@ -143,3 +145,14 @@ def test_slide_joints_behind_one_that_turns_are_no_place(tmp_path: Path) -> None
 def test_what_a_floor_has_to_be_is_said(tmp_path: Path, floor: str) -> None:
     with pytest.raises(ValueError, match="add a level plane that is fixed to the world"):
         robot_of(tmp_path, dog(floor=floor)).understood()
+
+
+def test_the_camera_looks_at_a_robot_and_a_goal_off_the_origin(tmp_path: Path) -> None:
+    planar = robot_of(tmp_path, dog(base=PLANAR).replace('pos="0 0 0.31"', 'pos="5 2 0.31"'))
+    scene = Scene(family_of(planar))
+    scene.pose(scene.family.model, scene.family.model.qpos0)
+    assert scene.camera().lookat[:2] == pytest.approx([5.0, 2.0], abs=0.01)
+    free = robot_of(tmp_path, dog(extra=HOME.format("7 -3 .31")))
+    scene = Scene(family_of(free))
+    scene.pose(scene.family.model, free.understood().pose.qpos)
+    assert scene.camera(Aim(place=(2.0, 0.0))).lookat[:2] == pytest.approx([8.0, -3.0], abs=0.01)
