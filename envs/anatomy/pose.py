@@ -72,7 +72,9 @@ def _key(model: mujoco.MjModel, start: str | tuple[float, ...] | None) -> int | 
         return None
     if len(names) == 1:
         return 0
-    return next((names.index(name) for name in CALLED if name in names), None)
+    plain = [name.rpartition("/")[2] for name in names]  # a model that is attached to another has a prefix
+    choices = [known.index(name) for known in (names, plain) for name in CALLED if known.count(name) == 1]
+    return next(iter(choices), None)
 
 
 def _given(model: mujoco.MjModel, qpos: Floats) -> Floats:

@@ -47,10 +47,19 @@ def stamp(path: str | Path) -> tuple[int, int] | None:
 
 
 def compile_quietly(spec: mujoco.MjSpec) -> mujoco.MjModel:
-    """Compile without MuJoCo's warning that the published models use the deprecated `settotalmass`."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*settotalmass.*")
-        return spec.compile()
+    """Compile without MuJoCo's warnings, see `compile_noting`."""
+    return compile_noting(spec)[0]
+
+
+def compile_noting(spec: mujoco.MjSpec) -> tuple[mujoco.MjModel, list[str]]:
+    """Compile; returns MuJoCo's warnings too, one line each, but for that of the deprecated `settotalmass`, which the
+    published models use.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = spec.compile()
+    said = [" ".join(str(warning.message).split())[:300] for warning in caught]
+    return model, [text for text in said if "settotalmass" not in text]
 
 
 def use_fast_physics(spec: mujoco.MjSpec) -> None:

@@ -12,7 +12,7 @@ from envs.anatomy.anatomy import Anatomy, understand
 from envs.anatomy.names import check_names
 from envs.anatomy.pose import GIVEN, Floats, Pose, find_pose, lifted
 from envs.robots.attributes import check_attributes
-from envs.robots.models import compile_quietly, stamp
+from envs.robots.models import compile_noting, stamp
 
 
 class Understood(NamedTuple):
@@ -36,7 +36,7 @@ def work_out(robot: Any, spec: mujoco.MjSpec, replaced: list[str], *, own_contro
     """
     keys_with_controls = {key.name for key in spec.keys if len(key.ctrl)}
     check_names(item.name for kind in (spec.bodies, spec.geoms, spec.hfields) for item in kind)
-    model = _compiled(robot, spec)
+    model, said = _compiled(robot, spec)
     if not model.nu:
         raise ValueError(f"{robot.__name__} has no actuators, expected a model whose actuators move it: add <actuator>")
     check_attributes(robot, model)
@@ -48,7 +48,7 @@ def work_out(robot: Any, spec: mujoco.MjSpec, replaced: list[str], *, own_contro
     if robot.gymnasium_id is None:  # published starts are kept as they are
         pose = lifted(model, anatomy, pose)
     anatomy = _started(robot, model, anatomy, pose)
-    notes = [*(f"physics fast replaces {option}" for option in replaced), *_notes(model, pose)]
+    notes = [*said, *(f"physics fast replaces {option}" for option in replaced), *_notes(model, pose)]
     if not own_control:
         notes += _notes_on_ranges(anatomy)
     return Understood(model, anatomy, pose, limits, tuple(notes), stamp(robot.model_file))
@@ -77,9 +77,9 @@ def _started(robot: Any, model: mujoco.MjModel, anatomy: Anatomy, pose: Pose) ->
     return anatomy._replace(start=(x, y, anatomy.start[2]), shift=(dx, dy, dz))
 
 
-def _compiled(robot: Any, spec: mujoco.MjSpec) -> mujoco.MjModel:
+def _compiled(robot: Any, spec: mujoco.MjSpec) -> tuple[mujoco.MjModel, list[str]]:
     try:
-        return compile_quietly(spec)
+        return compile_noting(spec)
     except ValueError as error:
         raise ValueError(f"{robot.model_file} cannot be compiled: {_one_line(str(error))}") from None
 
