@@ -47,7 +47,7 @@ def find_pose(
     if key is not None:
         name = model.key(key).name
         qpos = model.key_qpos[key].copy()
-        given = name in key_ctrl
+        given = name in key_ctrl or model.key_ctrl[key].any()  # those of attached models are not in key_ctrl
         hold = model.key_ctrl[key].copy() if given else _holding(model, qpos, middle, limits)
         text = f"keyframe {name!r}" if name else f"keyframe {key}"
         within = np.clip(hold, limits[:, 0], limits[:, 1])  # as MuJoCo does with controls

@@ -161,7 +161,8 @@ def test_the_camera_looks_at_a_robot_and_a_goal_off_the_origin(tmp_path: Path) -
 def test_a_model_that_is_attached_is_understood_and_what_mujoco_warns_of_is_told_once(
     tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    keys = '<key name="home" qpos="0 0 .31 1 0 0 0 0 0 0 0"/><key name="lie" qpos="0 0 .1 1 0 0 0 0 0 0 0"/>'
+    home = '<key name="home" qpos="0 0 .31 1 0 0 0 0 0 0 0" ctrl=".1 0 0 .1"/>'
+    keys = home + '<key name="lie" qpos="0 0 .1 1 0 0 0 0 0 0 0"/>'
     (tmp_path / "sub.xml").write_text(dog(floor="", extra=f"<keyframe>{keys}</keyframe>"))
     frame = '<frame pos="2 1 0" euler="0 0 90"><attach model="s" body="trunk" prefix="r/"/></frame>'
     text = f'<mujoco><asset><model name="s" file="sub.xml"/></asset><worldbody>{FLOOR}{frame}</worldbody></mujoco>'
@@ -169,6 +170,7 @@ def test_a_model_that_is_attached_is_understood_and_what_mujoco_warns_of_is_told
     own = robot.understood()
     assert own.model.body(own.anatomy.root).name == "r/trunk"
     assert own.pose.text == "keyframe 'r/home'"
+    assert own.pose.hold.tolist() == [0.1, 0.0, 0.0, 0.1]
     assert any("timestep: parent has 0.002" in note for note in own.notes)
     worlds = stood(family_of(robot, payload=0.5, stairs_down=0.5))
     assert robot.height(worlds.body).item() == pytest.approx(0.29, abs=0.02)
