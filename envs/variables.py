@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from envs.core import SPLITS, Spacing, Tasks, Variable
+from envs.registry import nearest
 from envs.strata import Strata
 
 DRAW_BITS = 31  # a draw is a whole number k of 2^31 steps through the range
@@ -52,10 +53,10 @@ class VariableSampler:
 
     def check_names(self, tasks: Tasks) -> None:
         """Raise ValueError if a task lacks a parameter of this family or has an unknown one."""
-        if strange := set(tasks.names) ^ set(self.names):
-            wrong = "has no parameter" if strange & set(tasks.names) else "needs the parameter"
-            named = ", ".join(sorted(strange & set(tasks.names) or strange))
-            raise ValueError(f"this family {wrong} {named}: expected {', '.join(self.names)}")
+        if unknown := sorted(set(tasks.names) - set(self.names)):
+            raise ValueError(f"this family has no parameter {unknown[0]}: {nearest(unknown[0], self.names)}")
+        if missing := sorted(set(self.names) - set(tasks.names)):
+            raise ValueError(f"this family needs the parameter {', '.join(missing)}: expected {', '.join(self.names)}")
 
     def descriptor(self, tasks: Tasks) -> Tensor:
         """The parameters that vary, centred and scaled by their training range, [N, P] float32."""

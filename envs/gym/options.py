@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.core import Tasks
+from envs.wording import count_of
 
 Bools = NDArray[np.bool_]
 
@@ -34,7 +35,7 @@ def updated_tasks(
     count = len(tasks)
     rows = [dict(task)] * count if isinstance(task, Mapping) else [dict(t) for t in task]
     if len(rows) != count:
-        raise ValueError(f"got {len(rows)} tasks for {count} worlds, expected one, or one per world")
+        raise ValueError(f"got {count_of(len(rows), 'task')} for {count} worlds, expected one, or one per world")
     current = tasks.to_json()
     if not all(isinstance(x, int | float | np.number) for row in rows for x in row.values()):
         raise ValueError(f"a task maps names to numbers, but got {next(iter(rows))}")
@@ -50,5 +51,5 @@ def checked_tasks(tasks: object, names: tuple[str, ...], count: int) -> Tasks:
     if not isinstance(tasks, Tasks):
         raise ValueError(f"tasks are {type(tasks).__name__}, expected Tasks: build them with Tasks.from_json([...])")
     if len(tasks) != count:
-        raise ValueError(f"got {len(tasks)} tasks for {count} worlds, expected one per world")
+        raise ValueError(f"got {count_of(len(tasks), 'task')} for {count} worlds, expected one per world")
     return Tasks(names, tasks.values.double()[:, [tasks.names.index(name) for name in names]])

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from envs.gym.vector import TaskVectorEnv
 from envs.gym.view import Image
 from envs.registry import nearest
+from envs.wording import count_of
 
 SETTABLE = ("tasks", "split", "max_episode_steps", "new_task_each_episode")
 
@@ -55,7 +56,9 @@ class TaskVecEnv(VecEnv):
         """
         rows = [options or {}] * self.num_envs if options is None or isinstance(options, dict) else list(options)
         if len(rows) != self.num_envs:
-            raise ValueError(f"got {len(rows)} options for {self.num_envs} worlds, expected one, or one per world")
+            raise ValueError(
+                f"got {count_of(len(rows), 'option')} for {self.num_envs} worlds, expected one, or one per world"
+            )
         if strange := {str(key) for row in rows for key in row} - {"task"}:
             raise ValueError(f"set_options has no option {', '.join(sorted(strange))}, expected task")
         super().set_options(rows)

@@ -25,6 +25,7 @@ from envs.gym.copies import rebuilt
 from envs.gym.options import checked_tasks, reset_mask, updated_tasks
 from envs.gym.view import Image, View
 from envs.locomotion.families import HORIZON
+from envs.wording import count_of
 
 if TYPE_CHECKING:
     from envs.named import Family
@@ -142,7 +143,9 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         """Tasks and reset noise have separate generators, so that sampling tasks never changes the noise."""
         given = [None] if seed is None else [seed] if isinstance(seed, int | np.integer) else list(seed)
         if len(given) not in (1, self.num_envs):
-            raise ValueError(f"got {len(given)} seeds for {self.num_envs} worlds, expected one, or one per world")
+            raise ValueError(
+                f"got {count_of(len(given), 'seed')} for {self.num_envs} worlds, expected one, or one per world"
+            )
         entropy = None if any(s is None for s in given) else [int(s) for s in given if s is not None]
         streams = np.random.SeedSequence(entropy).generate_state(2, np.uint64)
         for generator, state in zip((self._task_rng, self._noise_rng), streams, strict=True):

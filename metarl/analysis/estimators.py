@@ -16,6 +16,7 @@ import torch
 from agents.learner import Exploration, Objective, Params
 from agents.objectives import dice, exploration_credit, policy_gradient, score_function
 from agents.optimization.tabular import Moments, Tabular, meta_gradient, second_derivative
+from envs.wording import count_of
 from metarl.evaluation.text_table import TextTable
 
 STATES, ACTIONS, RATE = 3, 2, 0.3  # chosen
@@ -40,6 +41,7 @@ META = (
     Estimator("emaml", score_function, _credit),
     Estimator("first_order", policy_gradient, None, first_order=True),
 )
+
 Curves = dict[str, list[Moments]]
 """By estimator, then by the length or the number of episodes."""
 
@@ -99,7 +101,8 @@ def _median(moments: list[Moments]) -> Moments:
 
 def tables(errors: EstimatorErrors) -> list[TextTable]:
     """Bias and standard deviation, in units of the norm of the exact value."""
-    title = f"second derivative of the return from one episode: median of {errors.processes} processes"
+    processes = count_of(errors.processes, "process", "processes")
+    title = f"second derivative of the return from one episode: median of {processes}"
     rows = _rows(errors.second) + [[f"{name}, no baseline", *row] for name, *row in _rows(errors.bare)]
     headers = ["estimator", *(f"{h} step{'s' if h > 1 else ''}" for h in HORIZONS)]
     second = TextTable(title, headers, rows, [], align="lr")

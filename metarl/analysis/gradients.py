@@ -17,6 +17,7 @@ from agents.learner import Params
 from agents.optimization import analysis
 from agents.optimization.analysis import METHODS, Exact, Loss, Terms, Weights, law, orders, slope
 from envs.core import Examples
+from envs.wording import count_of
 from metarl.analysis.subjects import Subject, draw_batches
 from metarl.errors import UserError
 
@@ -54,7 +55,8 @@ class Analysis(NamedTuple):
     @property
     def headline(self) -> str:
         """What was analysed."""
-        return f"{self.title}: {self.tasks} tasks, {self.k} batches of {self.batch} each"
+        batches = count_of(self.k, "batch", "batches")
+        return f"{self.title}: {count_of(self.tasks, 'task')}, {batches} of {self.batch} each"
 
     def slopes(self, method: str) -> list[float]:
         """Log-log slope of the residual between one alpha and the next."""

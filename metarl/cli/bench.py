@@ -80,7 +80,7 @@ class Bench:
         if self.what == "fewshot":
             raise UserError("--device is for bench sim and bench learn")
         if self.plot is not None:
-            writable(self.plot, PICTURES)
+            writable(self.plot, PICTURES, "--plot")
         if not importlib.util.find_spec("mujoco_warp"):
             raise UserError(f"mujoco-warp is not installed: {GPU}")
         from metarl.benchmarks import device as bench_device

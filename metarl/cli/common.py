@@ -16,6 +16,7 @@ from rich.status import Status
 from rich.text import Text
 from tyro.conf import Positional, arg
 
+from envs.wording import alternatives
 from metarl.config.experiment import Config
 from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import UserError, printable
@@ -91,15 +92,15 @@ def within(name: str, value: int, low: int, high: int) -> None:
         raise UserError(f"--{name} is {value}, expected {low} to {high}")
 
 
-def writable(path: Path, suffixes: tuple[str, ...]) -> None:
+def writable(path: Path, suffixes: tuple[str, ...], option: str = "--out") -> None:
     """Make sure that a command can write a file before it goes to work; UserError where it cannot."""
     if path.suffix not in suffixes:
-        raise UserError(f"--out is {str(path)!r}, expected a file name that ends in {' or '.join(suffixes)}")
+        raise UserError(f"{option} is {str(path)!r}, expected a file name that ends in {alternatives(suffixes)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
         if not is_new and not path.is_file():
-            raise UserError(f"{path} is there and is not a file: give another name with --out")
+            raise UserError(f"{path} is there and is not a file: give another name with {option}")
         path.open("ab").close()
         if is_new:
             path.unlink()

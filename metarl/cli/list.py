@@ -15,6 +15,7 @@ from agents.registry import LEARNERS
 from envs import named
 from envs.robots.registry import ROBOTS
 from envs.variations.registry import VARIATIONS
+from envs.wording import millions
 from metarl.cli.common import console, no_overrides
 from metarl.config import files as settings
 from metarl.runs.folder import Run
@@ -64,8 +65,8 @@ def _progress_of(run: Run) -> str:
     last = run.last_record()
     if last is None:
         return "no finished iteration"
-    done, steps = f"iteration {last['iteration']:.0f}", f"{last['env_steps'] / 1e6:.1f} M"
+    done, steps = f"iteration {last['iteration']:.0f}", f"{millions(last['env_steps'])} M"
     if "return_before" in last:
         reached = last.get("return_after", last["return_before"])
-        return f"{done}, {steps} steps, return {reached:.0f}"
-    return f"{done}, {steps} examples" + (f", loss {last['loss']:.3f}" if "loss" in last else "")
+        return f"{done}, {steps} steps, return {reached:z.0f}"
+    return f"{done}, {steps} examples" + (f", loss {last['loss']:z.3f}" if "loss" in last else "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -23,6 +24,9 @@ from metarl.cli.common import (
 from metarl.errors import UserError
 from metarl.runs.folder import Run
 from metarl.runs.names import name_of_config
+
+if TYPE_CHECKING:
+    from metarl.reporting.video import Clip
 
 SLOWEST, FASTEST = 0.05, 10.0  # of playback
 
@@ -104,8 +108,7 @@ class Record:
         with console.status(f"filming {out}"):
             clips = source.clips(given, self.split, rows * columns, self.grid is not None, self.seed)
             video.write_video(clips, source.family, out, columns if self.grid else len(clips), self.steps, self.speed)
-        shown = ", ".join(f"{clip.title} {clip.rewards.sum():.0f}" for clip in clips)
-        console.print(f"wrote {out}: return {shown}", soft_wrap=True, highlight=False)
+        console.print(f"wrote {out}: return {_returns(clips)}", soft_wrap=True, highlight=False)
         return 0
 
     def _draw(self, run: Run, given: dict[str, float]) -> int:
@@ -132,6 +135,15 @@ def _task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
         except (TypeError, ValueError):
             raise UserError(f"--{key} is {value!r}, expected a number") from None
     return given
+
+
+def _returns(clips: Sequence[Clip]) -> str:
+    """Those of each title: `before adaptation -5, after 10 episodes 12`."""
+    titles = dict.fromkeys(clip.title for clip in clips)
+    return ", ".join(
+        f"{title} " + ", ".join(f"{clip.rewards.sum():z.0f}" for clip in clips if clip.title == title)
+        for title in titles
+    )
 
 
 def _grid(text: str | None) -> tuple[int, int]:

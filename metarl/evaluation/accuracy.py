@@ -9,6 +9,7 @@ from agents.learner import Learner, Params
 from agents.memory.stream import Stream
 from envs.fewshot.episodes import FewShotImages
 from envs.task_settings import ON_THREADS
+from envs.wording import count_of
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation import classification
@@ -150,7 +151,7 @@ def _shapes(learner: Learner[Any], config: Config, options: Options) -> list[tup
 def _table(results: Sequence[AccuracyResult]) -> TextTable:
     """A row for each run, a column for each way and shot."""
     first = results[0]
-    title = f"accuracy in %, {first.results[0].episodes} {first.split} episodes of {first.data}"
+    title = f"accuracy in %, {count_of(first.results[0].episodes, f'{first.split} episode')} of {first.data}"
     headers = ["run", "iteration", "batch norm", *(f"{r.way}-way {r.shot}-shot" for r in first.results)]
     rows = [[r.run, str(r.iteration), r.results[0].bn, *map(str, r.results)] for r in results]
     return TextTable(title, headers, rows, ["mean +- half of the 95 % interval over episodes; one training seed"])
@@ -159,7 +160,7 @@ def _table(results: Sequence[AccuracyResult]) -> TextTable:
 def _presentation_table(results: Sequence[AccuracyResult]) -> TextTable:
     """A row for each run that reads a stream, a column for each presentation of a class."""
     first = results[0].presentations
-    title = f"accuracy in % by presentation of the class, {first[0].episodes} streams of {results[0].data}"
+    title = f"accuracy in % by presentation of the class, {count_of(first[0].episodes, 'stream')} of {results[0].data}"
     rows = [[r.run, *(f"{100 * a.mean:.1f}" for a in r.presentations)] for r in results]
     note = f"half of the 95 % intervals at most {100 * max(a.half for a in first):.1f}; one training seed"
     return TextTable(title, ["run", *(f"{a.shot}." for a in first)], rows, [note])

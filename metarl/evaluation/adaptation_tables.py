@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from envs.core import TaskDistribution
+from envs.wording import count_of
 from metarl.evaluation.adaptation_evaluation import Evaluation
-from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.statistics import Estimate, interval_note, mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, gain, groups
 from metarl.evaluation.text_table import TextTable
 
@@ -65,9 +66,9 @@ def _cells(label: str, estimates: list[Estimate]) -> list[str]:
 def _notes(evaluation: Evaluation) -> list[str]:
     trained = len(evaluation.after) > 1 and not evaluation.chosen
     note = (
-        "mean return [95 % bootstrap interval over tasks] after so many episodes of adaptation"
+        f"mean return [{interval_note(len(evaluation.tasks))}] after so many episodes of adaptation"
         f"{f', trained for {evaluation.trained_after}' if trained else ''}; "
-        f"{evaluation.repeats} repeats a task; one training seed; "
+        f"{count_of(evaluation.repeats, 'repeat')} a task; one training seed; "
         f"{100 * evaluation.diverged:.2g} % of episodes diverged"
     )
     return [note, *([f"{evaluation.chosen} episodes, selected on training tasks"] if evaluation.chosen else [])]

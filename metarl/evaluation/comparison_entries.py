@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.wording import count_of
 from metarl.config.experiment import without_seed
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator, display_name
@@ -145,8 +146,9 @@ def fill_gaps(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
     for entry in entries:
         gaps = sum(int(np.isnan(e.returns).sum()) for e in entry.evaluations)
         if gaps:
+            times = count_of(gaps, "time")
             notes.append(
-                f"{entry.learner}: all simulations of a task diverged {gaps} times, which counts as the worst return"
+                f"{entry.learner}: all simulations of a task diverged {times}, which counts as the worst return"
             )
         evaluations = [
             e._replace(

@@ -64,7 +64,8 @@ class Baselines(NamedTuple):
             return []
         if self.joint is None or self.oracle is None:
             names = (("joint training", self.joint), ("an oracle", self.oracle))
-            return [f"no score: {' and '.join(name for name, entry in names if entry is None)} was not given"]
+            missing = [name for name, entry in names if entry is None]
+            return [f"no score: {' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not given"]
         return ["no score: the oracle is not clearly better than joint training"]
 
 

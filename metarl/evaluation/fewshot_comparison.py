@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from envs.wording import count_of, millions
 from metarl.config.experiment import Config, without_seed
 from metarl.errors import UserError
 from metarl.evaluation import published
@@ -155,13 +156,13 @@ def _accuracy_table(rows: list[Row]) -> TextTable:
             row.name,
             row.bn,
             str(len(row.seeds)),
-            f"{row.images / 1e6:.2f} M",
+            f"{millions(row.images)} M",
             f"{row.minutes:.0f}",
             *(_cell(row.accuracy.get(shape, []), row.published_accuracy(shape)) for shape in shapes),
         ]
         for row in rows
     ]
-    notes = [_meaning(rows, f"{episodes} episodes"), *_sources(rows)]
+    notes = [_meaning(rows, count_of(episodes, "episode")), *_sources(rows)]
     return TextTable("accuracy in %, in brackets as published", headers, cells, notes)
 
 

@@ -13,10 +13,11 @@ from agents.learner import Learner, Params
 from agents.objectives import mse
 from envs.core import Examples
 from envs.task_settings import ON_THREADS
+from envs.wording import count_of
 from metarl.evaluation.evaluator import Options, SupervisedEvaluator
 from metarl.evaluation.progress import ignore
 from metarl.evaluation.sampling import check_split, seeded
-from metarl.evaluation.statistics import Estimate, mean_interval
+from metarl.evaluation.statistics import Estimate, interval_note, mean_interval
 from metarl.evaluation.stored import read_result
 from metarl.evaluation.text_table import TextTable
 from metarl.runs import checkpoint
@@ -108,5 +109,5 @@ def _table(result: RegressionResult) -> TextTable:
     after = {k: f"after {k} step{'s' if k > 1 else ''}" for k in steps} if len(steps) > 2 else {1: "after"}
     headers = ["points shown", *(after[k] if k else "before" for k in steps)]
     rows = [[str(shot), *(e.to_text(digits=2) for e in errors.values())] for shot, errors in result.errors.items()]
-    title = f"{result.run}: squared error on {result.num_tasks} {result.split} tasks"
-    return TextTable(title, headers, rows, ["mean [95 % bootstrap interval over tasks]; one training seed"], "r")
+    title = f"{result.run}: squared error on {count_of(result.num_tasks, f'{result.split} task')}"
+    return TextTable(title, headers, rows, [f"mean [{interval_note(result.num_tasks)}]; one training seed"], "r")

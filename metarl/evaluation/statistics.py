@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
         """The number and, after `between`, its interval; rounded to `digits`, by default by its size."""
 
         def short(x: float) -> str:
-            return f"{x:.{(0 if abs(x) >= 20 else 1) if digits is None else digits}f}"
+            return f"{x:z.{(0 if abs(x) >= 20 else 1) if digits is None else digits}f}"
 
         if np.isnan(self.value):
             return "-"
@@ -54,6 +54,13 @@ class Estimate(NamedTuple):
 
 
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def interval_note(count: int, over: str = "tasks") -> str:
+    """What stands in brackets behind a number of so many tasks, or why nothing does."""
+    return (
+        f"95 % bootstrap interval over {over}" if count >= MIN_COUNT else f"no interval: fewer than {MIN_COUNT} tasks"
+    )
 
 
 def mean_interval(values: NDArray[np.float64]) -> Estimate:

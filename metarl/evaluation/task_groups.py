@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.core import TaskDistribution, Variable
+from envs.wording import count_of
 from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.statistics import Estimate, mean_interval
 
@@ -71,8 +72,8 @@ def describe_tasks(family: TaskDistribution, evaluation: Evaluation) -> str:
     """How many tasks of which split, and whether training can have sampled them."""
     count, split = len(evaluation.tasks), evaluation.split
     if split == "train":
-        return f"{count} training tasks"
+        return count_of(count, "training task")
     known = [set(v.train) >= set(v.intervals(split)) and v.is_finite(split) for v in family.variables]
     if all(known):
-        return f"{count} tasks, split {split} (of the few that exist, all met in training)"
-    return f"{count} unseen tasks, split {split}"
+        return f"{count_of(count, 'task')}, split {split} (of the few that exist, all met in training)"
+    return f"{count_of(count, 'unseen task')}, split {split}"

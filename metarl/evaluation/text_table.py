@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -22,15 +23,21 @@ class TextTable(NamedTuple):
     align: str = "l"
     section_size: int = 0
 
-    def to_terminal(self) -> Table:
-        """The table as rich prints it; nothing in it is read as markup."""
-        out = Table(title=Text(self.title, "table.title"))
+    def to_terminal(self) -> Group:
+        """The table as rich prints it; nothing in it is read as markup.
+
+        Title and notes are as wide as the terminal, however narrow the table is.
+        """
+        title, notes = Text(self.title, "table.title"), [Text(note, "table.caption") for note in self.notes]
+        return Group(title, self._grid(), *notes)
+
+    def _grid(self) -> Table:
+        out = Table()
         for i, header in enumerate(self.headers):
             out.add_column(Text(header), justify=self._justify(i))
         for i, row in enumerate(self.rows):
             ends_section = self.section_size > 0 and (i + 1) % self.section_size == 0
             out.add_row(*map(Text, row), end_section=ends_section)
-        out.caption = Text("\n".join(self.notes), "table.caption")
         return out
 
     def to_markdown(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from envs.wording import count_of, millions
 from metarl.evaluation import published
 from metarl.evaluation.comparison import Comparison
 from metarl.evaluation.comparison_scores import ComparisonRow
-from metarl.evaluation.statistics import Estimate
+from metarl.evaluation.statistics import Estimate, interval_note
 from metarl.evaluation.text_table import TextTable
 
 FEW_SEEDS = 10  # Agarwal et al. 2021: with fewer the interval is too narrow
@@ -16,9 +17,10 @@ HEADERS = [
     *("P(better than joint)", "ms to adapt", "diverged"),
 ]
 MEANING = (
-    "trained for: episodes of adaptation; mean; mean of the worst 5 % of the distinct tasks, at least one; "
-    "interquartile mean of greedy actions, which a recurrent learner takes throughout; probability that a training "
-    "beats one of joint training on a task; minutes of training; computation of one adaptation in a batch"
+    "trained for: episodes of adaptation; M steps, minutes: of training; worst 5 %: mean of that part of the distinct "
+    "tasks, at least one; greedy actions: interquartile mean where none is sampled, of a recurrent learner throughout; "
+    "P: probability that a training beats one of joint training on a task; ms to adapt: computation of one adaptation "
+    "in a batch"
 )
 
 
@@ -32,7 +34,7 @@ def tables(comparison: Comparison) -> list[TextTable]:
     if any(scores):
         scores_title = f"{title}: score between joint training (0) and oracle (1)"
         made.append(_curves(comparison, scores, 2, scores_title, notes))
-    return [*made, _statistics(comparison, f"{title}: after {comparison.at} episodes of adaptation")]
+    return [*made, _statistics(comparison, f"{title}: after {count_of(comparison.at, 'episode')} of adaptation")]
 
 
 def _curves(
@@ -56,8 +58,9 @@ def _meaning(comparison: Comparison) -> str:
     distinct = len({tuple(task.values()) for task in first.tasks})
     repeats = f" ({distinct} different)" if distinct < len(first.tasks) else ""
     return (
-        f"interquartile mean over {len(first.tasks)} tasks{repeats} x {'/'.join(map(str, seeds))} training seeds "
-        f"[95 % bootstrap interval over {over}{mixed}{few}], {first.repeats} repeats a task"
+        f"interquartile mean over {count_of(len(first.tasks), 'task')}{repeats} x {'/'.join(map(str, seeds))} training "
+        f"{'seed' if seeds == [1] else 'seeds'} "
+        f"[{interval_note(len(first.tasks), over + mixed + few)}], {count_of(first.repeats, 'repeat')} a task"
     )
 
 
@@ -87,7 +90,7 @@ def _statistics_row(row: ComparisonRow, at: int) -> list[str]:
         entry.learner,
         str(len(entry.seeds)),
         str(first.trained_after) if adapts and not first.chosen else "",
-        f"{entry.mean(lambda e: e.env_steps) / 1e6:.1f}",
+        millions(entry.mean(lambda e: e.env_steps)),
         f"{entry.mean(lambda e: e.minutes):.1f}",
         row.mean.to_text(),
         row.tail.to_text(),

@@ -17,6 +17,7 @@ from envs.robots.robot import Robot
 from envs.robots.understood import Understood
 from envs.simulation import BatchSimulator
 from envs.variations.registry import VARIATIONS
+from envs.wording import count_of
 
 JOINTS = ("free", "ball", "slide", "hinge")
 INTEGRATORS = ("Euler", "RK4", "implicit", "implicitfast")
@@ -66,7 +67,7 @@ def _family(robot: type[Robot]) -> Locomotion:
 def _facts(robot: type[Robot], own: Understood) -> list[tuple[str, str]]:
     model, anatomy = own.model, own.anatomy
     moves = {"free": "free joint", "sliding": "slide joints", "fixed": "fixed to the world"}[anatomy.base]
-    mass = model.body_subtreemass[anatomy.bodies[0]]
+    bodies, mass = count_of(len(anatomy.bodies), "body", "bodies"), model.body_subtreemass[anatomy.bodies[0]]
     floor = (
         f"{_geom(model, anatomy.floor.geom)}, {anatomy.floor.kind(model)} at {anatomy.floor.height:g} m"
         if anatomy.floor
@@ -79,10 +80,7 @@ def _facts(robot: type[Robot], own: Understood) -> list[tuple[str, str]]:
     lift = f", lifted by {own.pose.lifted:.3f} m" if own.pose.lifted else ""
     return [
         ("model", str(robot.model_file)),
-        (
-            "root",
-            f"{model.body(anatomy.root).name or anatomy.root}: {moves}; {len(anatomy.bodies)} bodies, {mass:.3g} kg",
-        ),
+        ("root", f"{model.body(anatomy.root).name or anatomy.root}: {moves}; {bodies}, {mass:.3g} kg"),
         ("position, height", f"{where}; {height}"),
         ("floor", floor),
         ("feet", ", ".join(_feet(own)) or "none on the floor at the start"),
@@ -119,7 +117,7 @@ def _actuators(own: Understood) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for actuator, (low, high), hold in zip(own.anatomy.actuators, own.limits, own.pose.hold, strict=True):
         on = f"{actuator.kind} {actuator.target}".strip()
-        rows.append((actuator.name, on, f"{low:.4g} to {high:.4g}", actuator.origin, f"{hold:.4g}"))
+        rows.append((actuator.name, on, f"{low:z.4g} to {high:z.4g}", actuator.origin, f"{hold:z.4g}"))
     return rows
 
 
@@ -130,7 +128,7 @@ def _joints(own: Understood) -> list[tuple[str, ...]]:
         if int(model.jnt_bodyid[j]) in own.anatomy.bodies:
             kind = JOINTS[int(model.jnt_type[j])]
             low, high = model.jnt_range[j]
-            span = f"{low:.4g} to {high:.4g} {UNITS.get(kind, 'rad')}" if model.jnt_limited[j] else "no limit"
+            span = f"{low:z.4g} to {high:z.4g} {UNITS.get(kind, 'rad')}" if model.jnt_limited[j] else "no limit"
             damping = f"{float(model.dof_damping[model.jnt_dofadr[j]]):.4g}"
             rows.append((model.joint(j).name or f"joint{j}", kind, span, damping))
     return rows
@@ -165,5 +163,5 @@ def _tried(robot: type[Robot]) -> str:
         sim.step(robot.control(body, body.act), robot.frame_skip)
         if bool(sim.diverged.any()):
             return "diverged within 100 random steps: a smaller timestep, or weaker motors, may help"
-    observed = f"{family.space.obs} observations, {family.space.act} actions"
+    observed = f"{count_of(family.space.obs, 'observation')}, {count_of(family.space.act, 'action')}"
     return f"{observed}; 100 random steps without diverging"

@@ -10,6 +10,7 @@ from types import FrameType
 import torch
 from rich.console import Console
 
+from envs.wording import count_of
 from metarl.config.outer_settings import Metrics
 from metarl.config.plugins import resume_command
 from metarl.errors import DivergedError, UserError
@@ -71,7 +72,7 @@ def _conclude(run: Run, trainer: Trainer, metrics: Metrics, finished: bool, cons
         console.print(f"{metrics['gpu_gib']:.1f} GiB of the GPU's memory in use")
     if finished:
         total = trainer.config.train.iterations
-        console.print(f"trained {total} iterations, {span(trainer.seconds)}: {run.path}", soft_wrap=True)
+        console.print(f"trained {count_of(total, 'iteration')}, {span(trainer.seconds)}: {run.path}", soft_wrap=True)
     else:
         console.print(f"stopped and saved; resume with: {resume_command(run.path)}", soft_wrap=True)
 

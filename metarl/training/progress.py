@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from envs.wording import count_of, millions
 from metarl.config.outer_settings import Metrics
 from metarl.system.published import publish
 
@@ -59,7 +60,7 @@ class TrainingDisplay:
     def _line(self, m: Metrics, done: int, left: float) -> str:
         what = "steps" if "return_before" in m else "examples"
         return (
-            f"iteration {done}/{self.iterations}  left {span(left)}  {m['env_steps'] / 1e6:.2f} M {what}  "
+            f"iteration {done}/{self.iterations}  left {span(left)}  {millions(m['env_steps'])} M {what}  "
             f"{m['steps_per_second']:,.0f} {what}/s  ({self._shares(m)})  {self._returns(m)}"
         )
 
@@ -70,10 +71,10 @@ class TrainingDisplay:
         table.add_row("time left", span(left))
         what = "env-steps" if "return_before" in m else "examples"
         table.add_row("throughput", f"{m['steps_per_second']:,.0f} {what}/s", self._shares(m))
-        table.add_row(what, f"{m['env_steps'] / 1e6:.2f} M")
+        table.add_row(what, f"{millions(m['env_steps'])} M")
         table.add_row("learning", self._returns(m))
         if "diverged" in m:
-            table.add_row("diverged", f"{m['diverged']:.0f} worlds")
+            table.add_row("diverged", count_of(int(m["diverged"]), "world"))
         return table
 
     @staticmethod
@@ -84,7 +85,7 @@ class TrainingDisplay:
     @staticmethod
     def _returns(m: Metrics) -> str:
         if "return_before" not in m:
-            return f"loss {m['loss']:.3f}" if "loss" in m else "step skipped"
+            return f"loss {m['loss']:z.3f}" if "loss" in m else "step skipped"
         if "return_after" not in m:
-            return f"return {m['return_before']:.1f}"
-        return f"return {m['return_before']:.1f} before, {m['return_after']:.1f} after adaptation"
+            return f"return {m['return_before']:z.1f}"
+        return f"return {m['return_before']:z.1f} before, {m['return_after']:z.1f} after adaptation"

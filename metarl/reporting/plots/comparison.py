@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from envs.wording import count_of
 from metarl.evaluation.comparison import Comparison, profile
 from metarl.evaluation.comparison_scores import ComparisonRow
 from metarl.reporting.plots.figures import (
@@ -129,7 +130,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _title_at(comparison: Comparison) -> str:
-    return f"{_title(comparison)}, after {comparison.at} episodes of adaptation"
+    return f"{_title(comparison)}, after {count_of(comparison.at, 'episode')} of adaptation"
 
 
 def _styles(comparison: Comparison) -> list[Style]:

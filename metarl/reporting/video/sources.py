@@ -10,9 +10,11 @@ from torch import Tensor
 from envs import named
 from envs.core import Action, Tasks, Trajectories
 from envs.locomotion.family import Locomotion
+from envs.wording import count_of
 from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import UserError, nearest
+from metarl.evaluation.adaptation import display_name
 from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded
 from metarl.reporting.video.clips import Clip, RecordingFamily
 from metarl.runs.folder import Run
@@ -42,7 +44,7 @@ class RunSource:
         tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
         recording, rollouts = self._collect(tasks, seed)
         episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
-        learner, adapted = self.trainer.config.learner.kind, f"after {_episodes(episodes)}"
+        learner, adapted = display_name(self.trainer.config), f"after {count_of(episodes, 'episode')}"
         if grid:
             title = adapted if self.rounds else learner
             return [recording.clip(title, tasks, rollouts[self.rounds], self.rounds, i) for i in range(count)]
@@ -105,10 +107,6 @@ def source_of_tasks(name: str, policy: str) -> TaskSource:
         hint = close if close.startswith("did you mean") else "see `metarl list tasks` and `metarl list configs`"
         raise UserError(f"there are no tasks and no config named {name!r}: {hint}")
     return TaskSource(_with_robot(build_family(settings.load(settings.find(name)))), policy)
-
-
-def _episodes(count: int) -> str:
-    return "1 episode" if count == 1 else f"{count} episodes"
 
 
 def _with_robot(family: Any) -> Locomotion:

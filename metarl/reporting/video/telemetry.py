@@ -60,5 +60,4 @@ def clock(seconds: float, speed: float) -> str:
 
 def _rounded(value: float, digits: int) -> str:
     """A number without the sign of a zero."""
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    return f"{value:z.{digits}f}"

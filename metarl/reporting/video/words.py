@@ -12,7 +12,7 @@ UNITS = {"deg": "degrees", "rad": "radians"}
 
 def number(value: float) -> str:
     """Three digits, without the sign of a zero."""
-    return f"{value + 0.0:.3g}".replace("-0", "0") if abs(value) < 5e-4 else f"{value:.3g}"
+    return f"{value:z.3g}"
 
 
 def _on_side(front: str, back: str) -> Callable[[float], str]:

@@ -66,7 +66,7 @@ def test_editing_what_tasks_gives_changes_nothing() -> None:
     ("tasks", "sentence"),
     [
         ([TASK, TASK], "tasks are list, expected Tasks: build them with Tasks.from_json"),
-        (Tasks.from_json([TASK]), "got 1 tasks for 2 worlds, expected one per world"),
+        (Tasks.from_json([TASK]), "got 1 task for 2 worlds, expected one per world"),
         (Tasks.from_json([TASK, TASK | {"slope_deg": 90.0}]), "slope_deg=90 lies outside"),
         (Tasks.from_json([{"direction": 1.0}] * 2), "needs the parameter friction, slope_deg"),
     ],
@@ -98,7 +98,7 @@ def test_an_unknown_attribute_is_refused() -> None:
     [
         ({"tasks": TASK}, "set_options has no option tasks, expected task"),
         ([{"task": TASK}, {"slope_deg": 1.0}], "set_options has no option slope_deg"),
-        ([{"task": TASK}], "got 1 options for 2 worlds"),
+        ([{"task": TASK}], "got 1 option for 2 worlds"),
     ],
 )
 def test_unknown_options_of_stable_baselines_are_refused(options: object, sentence: str) -> None:

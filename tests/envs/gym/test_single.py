@@ -28,7 +28,7 @@ def test_the_task_is_kept_until_it_is_changed() -> None:
     assert info["task"] == TASK | {"direction": 1.0}
     with pytest.raises(ValueError, match="slope_deg=50 lies outside"):
         env.reset(options={"task": {"slope_deg": 50.0}})
-    with pytest.raises(ValueError, match="has no parameter slope: expected direction"):
+    with pytest.raises(ValueError, match="has no parameter slope: did you mean slope_deg"):
         env.reset(options={"task": {"slope": 5.0}})
 
 

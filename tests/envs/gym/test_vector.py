@@ -187,7 +187,7 @@ def test_a_seeded_reset_of_some_worlds_leaves_the_tasks_of_others() -> None:
     [
         ({"tasks": TASK}, "reset has no option tasks"),
         ({"task": {"direction": "x"}}, "a task maps names to numbers"),
-        ({"task": [TASK]}, "got 1 tasks for 2 worlds"),
+        ({"task": [TASK]}, "got 1 task for 2 worlds"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, object], sentence: str) -> None:

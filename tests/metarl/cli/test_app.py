@@ -130,7 +130,7 @@ def test_the_quickstart_goes_all_the_way_to_the_video(workdir: Path) -> None:
         (["evaluate", "runs/nothing"], "there is no run at runs/nothing; train one first"),
         (["resume", "runs/nothing"], "there is no run at runs/nothing"),
         (["plot"], "give at least one run"),
-        (["plot", "x", "--out", "x.foo"], "expected a file name that ends in .png or .svg or .pdf"),
+        (["plot", "x", "--out", "x.foo"], "expected a file name that ends in .png, .svg or .pdf"),
         (["bench", "sim", "--config", "maml_point"], "bench sim measures locomotion tasks"),
         (["bench", "sim", "--threads", "-1"], "--threads is -1, expected 0 to 1024"),
         (["evaluate", "x", "--seed", "99999999999999999999"], "--seed is 99999999999999999999, expected 0 to"),
@@ -158,7 +158,7 @@ def test_mistakes_about_a_run_that_exists(trained: runs.Run, capsys: pytest.Capt
 
     before = {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()}
     assert "slope_deg=40 lies outside this family" in said("record", "quickstart", "--task.slope-deg", "40")
-    assert "expected direction, slope_deg, friction" in said("record", "quickstart", "--task.slop", "4")
+    assert "has no parameter slop: did you mean slope_deg?" in said("record", "quickstart", "--task.slop", "4")
     assert "--tasks is 0, expected at least 1" in said("evaluate", "quickstart", "--tasks", "0")
     assert "expected a file name that ends in .mp4" in said("record", "quickstart", "--out", "x.txt")
     Path("file").touch()

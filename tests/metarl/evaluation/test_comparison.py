@@ -92,7 +92,7 @@ def test_a_task_on_which_all_simulations_diverged_counts_as_the_worst(small: Cal
     comparison = compare_entries(small("maml_point"), "test", entries, (0, 3), 3)
     joint, _, maml = (row.entry.returns(3) for row in comparison.rows)
     assert maml[0, 3] == joint[0, 3]
-    assert "maml: all simulations of a task diverged 1 times" in tables(comparison)[0].notes[1]
+    assert "maml: all simulations of a task diverged 1 time" in tables(comparison)[0].notes[1]
     for e in entries:
         e.evaluations[0].returns[:, 3] = e.evaluations[0].greedy[:, 3] = np.nan
     with pytest.raises(UserError, match="the simulations of every learner diverged"):
@@ -101,7 +101,11 @@ def test_a_task_on_which_all_simulations_diverged_counts_as_the_worst(small: Cal
 
 @pytest.mark.parametrize(
     ("levels", "message"),
-    [({"joint": -20.0, "oracle": -40.0}, "not clearly better"), ({"joint": -20.0}, "an oracle was not given")],
+    [
+        ({"joint": -20.0, "oracle": -40.0}, "not clearly better"),
+        ({"joint": -20.0}, "an oracle was not given"),
+        ({"maml": -20.0}, "joint training and an oracle were not given"),
+    ],
 )
 def test_without_a_scale_there_is_a_note_instead_of_a_score(
     levels: dict[str, float], message: str, small: Callable[..., Config]

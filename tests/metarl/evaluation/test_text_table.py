@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 from rich.console import Console
+from rich.table import Table
 
 from metarl.evaluation.text_table import TextTable
 
 TABLE = TextTable("of [b]runs[/b]", ["run", "mean", "n"], [["a[1]", "1.0\n[0.5, 1.5]", "3"]], ["a note"], align="lr")
+
+
+def grid_of(table: TextTable) -> Table:
+    return next(part for part in table.to_terminal().renderables if isinstance(part, Table))
 
 
 def test_nothing_is_read_as_markup() -> None:
@@ -18,7 +25,7 @@ def test_nothing_is_read_as_markup() -> None:
 
 
 def test_columns_are_aligned() -> None:
-    assert [c.justify for c in TABLE.to_terminal().columns] == ["left", "right", "right"]
+    assert [c.justify for c in grid_of(TABLE).columns] == ["left", "right", "right"]
 
 
 def test_a_cell_of_several_lines_is_one_line_of_markdown() -> None:
@@ -27,5 +34,14 @@ def test_a_cell_of_several_lines_is_one_line_of_markdown() -> None:
 
 
 def test_sections_end_after_so_many_rows() -> None:
-    table = TextTable("t", ["a"], [["1"], ["2"], ["3"], ["4"]], [], section_size=2).to_terminal()
+    table = grid_of(TextTable("t", ["a"], [["1"], ["2"], ["3"], ["4"]], [], section_size=2))
     assert [row.end_section for row in table.rows] == [False, True, False, True]
+
+
+def test_title_and_notes_are_as_wide_as_the_terminal() -> None:
+    """However narrow the table is."""
+    title, note = "return by episodes of adaptation, on unseen tasks", "interquartile mean over 4 tasks, one repeat"
+    out = io.StringIO()
+    Console(file=out, width=80).print(TextTable(title, ["a"], [["1"]], [note]).to_terminal())
+    assert out.getvalue().splitlines()[0].strip() == title
+    assert out.getvalue().splitlines()[-1].strip() == note
