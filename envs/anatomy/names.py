@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from typing import TYPE_CHECKING
 
-import mujoco
+if TYPE_CHECKING:
+    import mujoco
 
 PREFIX = "metarl/"
 TERRAIN = f"{PREFIX}terrain_"  # of geoms and height fields
@@ -21,6 +23,8 @@ def check_names(names: Iterable[str]) -> None:
 
 def label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int, word: str) -> str:
     """The name of an element, or for one without a name a word and its index, as no other is called."""
+    import mujoco  # here: variations take names from this module, and are listed without mujoco
+
     name = mujoco.mj_id2name(model, kind, index)
     if not name:
         name = f"{word}{index}"
