@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from rich.text import Text
 from tyro.conf import Positional, arg
 
 from envs.wording import alternatives
+from metarl.config import plain_yaml
 from metarl.config.experiment import Config
 from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import UserError, printable
@@ -53,7 +55,16 @@ Split = Literal["train", "validation", "test", "ood"]
 
 
 def as_options(overrides: dict[str, Any]) -> list[str]:
-    return [f"--{key} {shlex.quote(json.dumps(value))}" for key, value in overrides.items()]
+    return [f"--{key} {shlex.quote(_as_typed(value))}" for key, value in overrides.items()]
+
+
+def _as_typed(value: Any) -> str:
+    """A value as an option: text without quotation marks where it is read back as the same text."""
+    if isinstance(value, str) and value and not value.startswith("-"):
+        with suppress(ValueError):
+            if plain_yaml.parse_text(value) == value:
+                return value
+    return json.dumps(value)
 
 
 def images_from(path: Path | None, config: Config) -> None:

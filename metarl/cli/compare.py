@@ -57,13 +57,13 @@ class Compare:
         ),
     ] = None
     after: tuple[int, ...] = AFTER
-    """of robots: episodes of adaptation after which learners are evaluated"""
+    """of policies: episodes of adaptation after which learners are evaluated"""
     report_at: int = REPORT_AT
-    """of robots: episodes of adaptation at which all but the curves are reported"""
+    """of policies: episodes of adaptation at which all but the curves are reported"""
     repeats: int = REPEATS
-    """of robots: adaptations to each task"""
+    """of policies: adaptations to each task"""
     baselines: Baselines = "all"
-    """of robots: what joint training is put beside: itself fine-tuned in each task, learning from scratch there, or
+    """of policies: what joint training is put beside: itself fine-tuned in each task, learning from scratch there, or
     neither of them"""
     videos: bool = False
     """of robots: put a clip of every learner into the report"""
@@ -78,7 +78,7 @@ class Compare:
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
     out: Path | None = None
-    """a Markdown file to write; of robots also a report (html), or its figures (png, svg or pdf)"""
+    """a Markdown file to write; of policies also a report (html), or its figures (png, svg or pdf)"""
     json: bool = False
     """print JSON instead of a table"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
@@ -121,7 +121,7 @@ class Compare:
         from metarl.evaluation.fewshot_comparison import compare_classifiers, comparison_tables
 
         if self.out and self.out.suffix != ".md":
-            raise UserError(f"--out as {self.out.suffix[1:]} is for robots: of images give a file that ends in .md")
+            raise UserError(f"--out as {self.out.suffix[1:]} is for policies: of images give a file that ends in .md")
         images_from(self.data, found[0].config)
         problems: list[str] = []
         with progress_display() as progress:

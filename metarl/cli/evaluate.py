@@ -34,17 +34,17 @@ class Evaluate:
         ),
     ] = None
     after: tuple[int, ...] = AFTER
-    """of robots: episodes of adaptation after which it is evaluated; as many as in training are always among them"""
+    """of policies: episodes of adaptation after which it is evaluated; as many as in training are always among them"""
     repeats: int = REPEATS
-    """of robots: adaptations to each task, each evaluated on an episode of its own"""
+    """of policies: adaptations to each task, each evaluated on an episode of its own"""
     fine_tune: Start | None = None
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     seed: int = 0
     """of the tasks and of the episodes"""
     simulator: Literal["auto", "cpu", "gpu"] = "cpu"
-    """of robots: what simulates, whatever the run was trained on; compare takes what cpu gave"""
+    """of policies: what simulates, whatever the run was trained on; compare takes what cpu gave"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """of robots: where networks are"""
+    """of policies: where networks are"""
     against: tuple[str, ...] = ()
     """other runs to put beside it on the same tasks, such as an oracle"""
     ways: tuple[int, ...] = ()
@@ -58,7 +58,7 @@ class Evaluate:
     lake: bool = False
     """of few-shot runs on Omniglot: Lake's 400 one-shot trials within an alphabet, instead of --ways and --shots"""
     out: Path | None = None
-    """of robots: the picture to write: png, svg or pdf; by default adaptation.png in the run's folder"""
+    """of policies: the picture to write: png, svg or pdf; by default adaptation.png in the run's folder"""
     json: bool = False
     """print JSON instead of a table"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`

@@ -14,20 +14,22 @@ from tyro.conf import Positional, arg
 from agents.registry import LEARNERS
 from envs import named
 from envs.robots.registry import ROBOTS
+from envs.task_registry import TASKS
 from envs.variations.registry import VARIATIONS
 from envs.wording import millions
 from metarl.cli.common import console, no_overrides
 from metarl.config import files as settings
+from metarl.config.outer_settings import OUTERS
 from metarl.runs.folder import Run
 
 
 @dataclass
 class List:
-    """What there is: configs, distributions of tasks, robots, what may vary between tasks, learners, or runs."""
+    """What there is: configs, distributions and kinds of tasks, robots, variables, learners, outer steps, or runs."""
 
     what: Annotated[
-        Positional[Literal["configs", "tasks", "robots", "variables", "learners", "runs"]],
-        arg(help="configs, tasks, robots, variables, learners or runs"),
+        Positional[Literal["configs", "tasks", "kinds", "robots", "variables", "learners", "outers", "runs"]],
+        arg(help="kinds: of tasks, as in tasks.kind; outers: outer steps, as in outer.kind"),
     ]
     json: bool = False
     """print JSON instead of a table"""
@@ -39,9 +41,11 @@ class List:
         listings: dict[str, Callable[[], dict[str, str]]] = {
             "configs": lambda: {n: _first_comment(settings.folder() / f"{n}.yaml") for n in settings.names()},
             "tasks": named.describe,
+            "kinds": TASKS.describe,
             "robots": ROBOTS.describe,
             "variables": VARIATIONS.describe,
             "learners": LEARNERS.describe,
+            "outers": OUTERS.describe,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
         rows = listings[self.what]()

@@ -36,7 +36,8 @@ def answer(words: list[str], commands: dict[str, type]) -> int:
         case ["--completion", shell] if shell in SHELLS:
             _print_completion(shell, commands)
         case ["--completion", *shells]:
-            raise UserError(f"--completion is {' '.join(shells)!r}, expected one of {', '.join(SHELLS)}")
+            got = f"is {' '.join(shells)!r}, expected one of" if shells else "needs one of"
+            raise UserError(f"--completion {got} {', '.join(SHELLS)}")
         case [option, *_]:
             known = [name.split(" ")[0] for name in OPTIONS]
             raise UserError(f"metarl has no option {option} before a command; {nearest(option, known)}")

@@ -20,7 +20,9 @@ ITERATIONS = "train.iterations"  # the one setting that may change
 class Resume:
     """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none.
 
-    metarl resume maml_point --train.iterations 200     extend a run, finished or not, to 200 iterations in all
+    The number of iterations is the one setting that may change, also of a run that is finished:
+
+        metarl resume maml_point --train.iterations 200     up to 200 iterations in all
     """
 
     run: Annotated[Positional[str], arg(help=RUN, metavar="RUN")]

@@ -43,7 +43,7 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
         ("evaluate q --split tset", "--split got 'tset'; did you mean test?"),
         ("evaluate q r", "metarl evaluate does not know what to do with 'r': see metarl evaluate --help"),
         ("evaluate", "metarl evaluate needs RUN: a run folder, or a config's name for its newest run"),
-        ("list", "metarl list needs one of configs, tasks, robots, "),
+        ("list", "metarl list needs one of configs, tasks, kinds, robots, "),
         ("list run", "metarl list got 'run'; did you mean runs?"),
         (
             "compare a --no-vidoes",
