@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import traceback
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 Kind = Literal["float", "bool", "whole"]
 Size = int | str | tuple[int, ...]  # one size, a letter for any, or one of several
+MAX_QUOTED = 300  # characters of an error
 _TYPES = {"float": "floating point", "bool": "bool", "whole": "whole numbers"}
 
 
@@ -62,6 +65,23 @@ def _is_kind(value: Tensor, kind: Kind) -> bool:
 
 def _fits(got: int, size: Size) -> bool:
     return got >= 1 if isinstance(size, str) else got in size if isinstance(size, tuple) else got == size
+
+
+def called(method: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a user's code returns. Raises ContractError, with its error as the cause, where it fails."""
+    try:
+        return function(*arguments)
+    except ContractError:
+        raise
+    except Exception as error:  # whatever a user's code raises
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_QUOTED]
+        raise ContractError(f"{method} raised {what}{_place_of(error)}: mend it there") from error
+
+
+def _place_of(error: Exception) -> str:
+    """Where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" (line {frames[-1].lineno} of {frames[-1].filename})" if len(frames) > 1 else ""
 
 
 def name_of(function: object) -> str:

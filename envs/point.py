@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from envs import rng as rng
-from envs.contract import expect, name_of
+from envs.contract import called, expect, name_of
 from envs.core import Policy, Space, Tasks, Trajectories, Variable
 from envs.rollout import rollout
 from envs.specified import Specified
@@ -78,7 +78,8 @@ class PointNavigation(Specified, VariableSampler):
         self.action_scale = action_scale
         self.reward, self.step, self.start, self.reached = reward, step, start, reached
         at_rest = torch.zeros(3, 4, 2)
-        expect(reward(Move(at_rest, at_rest, at_rest)), f"the reward {name_of(reward)}", (3, 4), hint="[N, E]")
+        name = f"the reward {name_of(reward)}"
+        expect(called(name, reward, Move(at_rest, at_rest, at_rest)), name, (3, 4), hint="[N, E]")
 
     @property
     def full_action(self) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
-from envs.contract import ContractError, expect, name_of
+from envs.contract import ContractError, called, expect, name_of
 from envs.core import Task
 from envs.robots.robot import Body, Robot
 from envs.variations.variation import Motion, Reward
@@ -16,24 +18,29 @@ def check_robot(robot: type[Robot], body: Body) -> Motion:
     Bound later, a field would be zero until the next step. Raises ContractError.
     """
     worlds, device, name = body.sim.num_worlds, body.qpos.device, robot.__name__
-    place = expect(robot.position(body), f"{name}.position", (worlds, (1, 2)), device=device)
+
+    def result(method: str, *arguments: Any) -> Any:
+        return called(f"{name}.{method}", getattr(robot, method), *arguments)
+
+    place = expect(result("position", body), f"{name}.position", (worlds, (1, 2)), device=device)
     if any(_shares_memory(place, x) for x in (body.qpos, body.qvel, *map(body.field, body.sim.bound))):
         raise ContractError(f"{name}.position returned a view of what a step changes: return a .clone() of it")
-    speed = robot.velocity(body, place, 1.0)
+    speed = result("velocity", body, place, 1.0)
     expect(speed, f"{name}.velocity", (worlds, place.shape[1]), device=device)
-    expect(robot.observe(body), f"{name}.observe", (worlds, "O"), device=device)
-    cost = robot.extra_cost(body)
+    expect(result("observe", body), f"{name}.observe", (worlds, "O"), device=device)
+    cost = result("extra_cost", body)
     if cost is not None:
         expect(cost, f"{name}.extra_cost", (worlds,), device=device)
-    expect(robot.control(body, body.act), f"{name}.control", (worlds, body.sim.ctrl.shape[1]), device=device)
-    expect(robot.terminated(body), f"{name}.terminated", (worlds,), "bool", device)
+    expect(result("control", body, body.act), f"{name}.control", (worlds, body.sim.ctrl.shape[1]), device=device)
+    expect(result("terminated", body), f"{name}.terminated", (worlds,), "bool", device)
     return Motion(place, speed)
 
 
 def check_reward(reward: Reward, motion: Motion, task: Task) -> None:
     """Call the reward once. Raises ContractError."""
     worlds, device = len(motion.position), motion.position.device
-    expect(reward(motion, task), f"the reward {name_of(reward)}", (worlds,), device=device, hint="one for every world")
+    name = f"the reward {name_of(reward)}"
+    expect(called(name, reward, motion, task), name, (worlds,), device=device, hint="one for every world")
 
 
 def _shares_memory(one: Tensor, other: Tensor) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Episode, Learner, Params, SupervisedTask, Transitions, map_tensors
-from envs.contract import ContractError, describe, expect
+from envs.contract import ContractError, called, describe, expect
 from envs.core import Space
 from metarl.config.experiment import Config
 from metarl.errors import UserError
@@ -53,28 +53,32 @@ class _Trial:
 
     def run(self) -> None:
         learner, name = self.learner, self.name
-        theta = _tensors(learner.init(self.generator), f"{name}.init")
+        theta = _tensors(self._called("init", self.generator), f"{name}.init")
         theta = {k: v.detach().clone().requires_grad_() for k, v in theta.items()}
-        phi = _tensors(learner.initial_state(theta), f"{name}.initial_state")
+        phi = _tensors(self._called("initial_state", theta), f"{name}.initial_state")
         if learner.is_recurrent:
             self._step(theta, phi)
         else:
             for support in self.task.support:
-                phi = _tensors(learner.adapt(theta, phi, support), f"{name}.adapt")
-            self._output(learner.apply(theta, phi, self.task.query.x), f"{name}.apply", self.task.query)
-        loss = expect(learner.loss(theta, self.task), f"{name}.loss", (), hint="a mean over the data")
+                phi = _tensors(self._called("adapt", theta, phi, support), f"{name}.adapt")
+            out = self._called("apply", theta, phi, self.task.query.x)
+            self._output(out, f"{name}.apply", self.task.query)
+        loss = expect(self._called("loss", theta, self.task), f"{name}.loss", (), hint="a mean over the data")
         if not loss.requires_grad:
             raise ContractError(
                 f"{name}.loss returned a tensor without a gradient: compute it from theta, not detached"
             )
 
+    def _called(self, method: str, *arguments: Any) -> Any:
+        return called(f"{self.name}.{method}", getattr(self.learner, method), *arguments)
+
     def _step(self, theta: Params, phi: Params) -> None:
-        moved = self.learner.step(theta, phi, self.task.query.x[0, 0])  # type: ignore[attr-defined]  # a RecurrentLearner
+        moved = self._called("step", theta, phi, self.task.query.x[0, 0])
         if not isinstance(moved, tuple) or len(moved) != 2:
             raise ContractError(f"{self.name}.step returned {describe(moved)}, expected (phi, an action distribution)")
         _tensors(moved[0], f"{self.name}.step", like=phi)
         self._policy(moved[1], f"{self.name}.step", ())
-        value = self.learner.value(theta, self.task.query.x)  # type: ignore[attr-defined]
+        value = self._called("value", theta, self.task.query.x)
         expect(value, f"{self.name}.value", self.batch, hint="[L, B]")
 
     def _output(self, out: object, method: str, query: Any) -> None:

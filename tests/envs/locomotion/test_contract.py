@@ -115,3 +115,22 @@ def test_the_check_costs_nothing_in_steps(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_reward_of_a_point_is_checked_too(reward: Callable[..., Any]) -> None:
     with pytest.raises(ContractError, match=r"the reward .*returned .*, expected a tensor of shape \[3, 4\]"):
         PointNavigation(reward=reward)
+
+
+def fail(*arguments: Any) -> Any:
+    return {}["speed"]
+
+
+@pytest.mark.parametrize("method", ["position", "velocity", "observe", "extra_cost", "control", "terminated"])
+def test_a_method_of_a_robot_that_fails_is_named_with_its_line(method: str) -> None:
+    mine = type("Mine", (ANT,), {method: classmethod(fail)})
+    with pytest.raises(ContractError, match=rf"Mine.{method} raised KeyError: 'speed' \(line \d+ of .*test_contract"):
+        Locomotion(mine, (Variable("velocity", ((0.0, 2.0),)),))
+
+
+def test_a_reward_that_fails_is_named_with_its_line() -> None:
+    sentence = r"the reward fail raised KeyError: 'speed' \(line \d+ of .*test_contract"
+    with pytest.raises(ContractError, match=sentence):
+        Locomotion("ant", (Variable("velocity", ((0.0, 2.0),)),), reward=fail)
+    with pytest.raises(ContractError, match=sentence):
+        PointNavigation(reward=fail)

@@ -121,3 +121,14 @@ def test_the_trial_leaves_random_numbers_alone(small: Callable[..., Config]) -> 
     expected = Mine().init(torch.Generator().manual_seed(small("maml_point").seed))
     theta = Trainer(small("maml_point"), learner=Mine()).theta
     assert all(torch.equal(theta[k], expected[k]) for k in expected)
+
+
+def _fail(*arguments: Any) -> Any:
+    return {}["speed"]
+
+
+@pytest.mark.parametrize("method", ["init", "initial_state", "adapt", "apply", "loss"])
+def test_a_method_of_a_learner_that_fails_is_named_with_its_line(method: str, small: Callable[..., Config]) -> None:
+    learner = type("Mine", (Mine,), {method: _fail})()
+    with pytest.raises(UserError, match=rf"^Mine.{method} raised KeyError: 'speed' \(line \d+ of .*test_contract.py\)"):
+        Trainer(small("maml_point"), learner=learner)
