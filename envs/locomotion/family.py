@@ -108,6 +108,12 @@ class Locomotion(Specified, VariableSampler):
         """Seconds between two actions."""
         return self.robot.frame_skip * float(self.model.opt.timestep)
 
+    @property
+    def world_bytes(self) -> float:
+        """Memory of a world on the CPU, about: its state, and a share of what depends on the square of its freedom."""
+        state = mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION.value)
+        return 8.0 * float(2 * state + self.model.nv**2)  # within a factor of 2 on cheetah, ant and humanoid
+
     def worlds(self, tasks: Tasks, episodes: int, *, share: bool = True) -> LocomotionWorlds:
         """`len(tasks) * episodes` worlds with the physics of their task.
 

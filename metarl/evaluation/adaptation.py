@@ -91,7 +91,8 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         self.prepare(run, options, Progress())
         trainer, generator = load_trainer(run, options.placement), seeded(options.seed)
         count = options.num_tasks or self.num_tasks
-        check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space)
+        world = getattr(trainer.family, "world_bytes", 0.0)
+        check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space, world)
         tasks = sample_tasks(trainer.family, count, options.split, generator)
         selected = {} if options.fine_tune is None else self._selected(run, options, options.fine_tune)
         plan = plan_of(trainer, options, selected or {})

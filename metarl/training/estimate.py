@@ -38,8 +38,8 @@ class Estimate(NamedTuple):
         return sum(self.parts.values())
 
 
-def estimate(config: Config, space: Any, horizon: int, num_tasks: int | None = None) -> Estimate:
-    """Of an iteration on `num_tasks` tasks, by default those of the config."""
+def estimate(config: Config, space: Any, horizon: int, num_tasks: int | None = None, world: float = 0.0) -> Estimate:
+    """Of an iteration on `num_tasks` tasks, by default those of the config; world: bytes of a simulated world."""
     train, rounds = config.train, getattr(config.learner, "rounds", 0) + 1
     tasks = num_tasks or train.num_tasks
     widths = [*config.policy.hidden, getattr(config.learner, "hidden", 0) or 0]
@@ -52,31 +52,39 @@ def estimate(config: Config, space: Any, horizon: int, num_tasks: int | None = N
         return Estimate(parts, tasks)
     steps = float(tasks * train.episodes * horizon * rounds)
     parts["train.num_tasks or train.episodes"] = steps * FLOAT * (space.obs + 3 * space.act + 6) * COPIES
+    parts["train.num_tasks or train.episodes"] += float(tasks * train.episodes) * world
     differentiated = steps / getattr(config.outer, "minibatches", 1) if config.learner.predicts_value else steps / tasks
     parts["train.episodes"] = differentiated * FLOAT * sum(widths) * KEPT
     return Estimate(parts, steps)
 
 
-def check_memory(config: Config, space: Any, horizon: int, device: str = "cpu", num_tasks: int | None = None) -> None:
+def check_memory(
+    config: Config,
+    space: Any,
+    horizon: int,
+    device: str = "cpu",
+    num_tasks: int | None = None,
+    world: float = 0.0,
+) -> None:
     """Raise UserError, with the estimate, where it exceeds what is free."""
-    found, free = estimate(config, space, horizon, num_tasks), available(device)
+    found, free = estimate(config, space, horizon, num_tasks, world), available(device)
     if found.total <= free:
         return
     largest = max(found.parts, key=lambda name: found.parts[name])
     hours = found.steps / STEPS_PER_SECOND / 3600
     time = f" and {hours:,.0f} hours at least" if hours >= 1 else ""
     raise UserError(
-        f"an iteration needs about {_gib(found.total)}{time}, but {_gib(free)} of memory are free on {device}: lower "
+        f"an iteration needs about {gib(found.total)}{time}, but {gib(free)} of memory are free on {device}: lower "
         f"{largest}"
     )
 
 
-def check_tasks(count: int, repeats: int, horizon: int, space: Any) -> None:
+def check_tasks(count: int, repeats: int, horizon: int, space: Any, world: float = 0.0) -> None:
     """Raise UserError where an evaluation on so many tasks does not fit the memory."""
-    needed = float(count) * (repeats * horizon * FLOAT * (space.obs + 3 * space.act + 6) + 1000)
+    needed = float(count) * (repeats * horizon * FLOAT * (space.obs + 3 * space.act + 6) + repeats * world + 1000)
     if needed > (free := available()):
         raise UserError(
-            f"{count:,} tasks need about {_gib(needed)}, but {_gib(free)} of memory are free: give fewer --tasks"
+            f"{count:,} tasks need about {gib(needed)}, but {gib(free)} of memory are free: give fewer --tasks"
         )
 
 
@@ -110,5 +118,5 @@ def _free_of_group(limit: str, used: str) -> float | None:
     return max(most - now + cached, 0.0)
 
 
-def _gib(size: float) -> str:
+def gib(size: float) -> str:
     return f"{size / GIB:,.1f} GiB" if size < 1e6 * GIB else f"{size / GIB:.0e} GiB"

@@ -15,6 +15,8 @@ from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import DivergedError, UserError
 from metarl.runs import checkpoint
+from metarl.training.activations import check_activations
+from metarl.training.allocation import BoundedNetwork
 from metarl.training.build import build_advantage_estimator, build_family, build_learner, build_outer
 from metarl.training.collect import Clock
 from metarl.training.contract import check_family, check_learner
@@ -50,13 +52,15 @@ class Trainer:
         check_family(config, self.family)
         self.shard = ranks.shard(config.train.num_tasks)  # of the tasks of an iteration, those of this process
         own = self.shard.stop - self.shard.start
-        check_memory(config, self.family.space, self.family.horizon, placement.device, own)
+        world = getattr(self.family, "world_bytes", 0.0)
+        check_memory(config, self.family.space, self.family.horizon, placement.device, own, world)
         self.learner = learner or build_learner(config, self.family)
         check_learner(config, self.learner, self.family)
         self.advantage = build_advantage_estimator(config)
         self.source = self._source()
         fresh = torch.Generator().manual_seed(config.seed)
-        theta = self.learner.init(fresh)
+        with BoundedNetwork(placement.device):
+            theta = self.learner.init(fresh)
         start = self._start(state, checkpoint.State(0, 0, 0.0, theta, {}, fresh))
         self.iteration, self.env_steps, self.seconds = start.iteration, start.env_steps, start.seconds
         self.generator = start.generator
@@ -64,6 +68,8 @@ class Trainer:
         in_order = {k: start.theta[k].to(placement.device) for k in theta}
         self.outer = build_outer(config, self.learner, in_order, self.family.horizon, ranks)
         self.outer.load(start.outer)
+        together = getattr(self.outer, "chunk", 0) or own
+        check_activations(config, self.learner, theta, self.family, together, placement.device)
         self.skipped = 0  # steps in a row that were not taken, because they were not finite
         self.rng_state = self.generator.get_state()  # at the start of the latest iteration
         self.diverged: list[dict[str, float]] = []  # tasks of worlds whose simulation diverged in it
