@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 from metarl.errors import UserError
@@ -10,6 +11,9 @@ from metarl.errors import UserError
 MAX_PROCESSES = 1_000_000  # chosen
 COUNTS = ("LOCAL_WORLD_SIZE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "WORLD_SIZE")  # from 1
 RANKS = ("LOCAL_RANK", "MASTER_PORT", "RANK", "SLURM_RESTART_COUNT")  # from 0
+JOBS = ("METARL_JOB", "SLURM_JOB_ID")  # names
+_ADDRESS = re.compile(r"(?=.*\w)[\w.:%-]{1,255}", re.ASCII)
+MAX_NAME = 200  # characters of one; chosen
 PORTS = 2**16
 
 
@@ -20,6 +24,11 @@ def check_environment(environment: Mapping[str, str] = os.environ) -> None:
     }
     if numbers["MASTER_PORT"] >= PORTS:
         raise UserError(f"MASTER_PORT is {numbers['MASTER_PORT']}, expected a port below {PORTS}")
+    for name in JOBS:
+        text = environment.get(name, "")
+        if len(text) > MAX_NAME or not text.isprintable():
+            what = f"{len(text)} characters" if len(text) > MAX_NAME else repr(text)
+            raise UserError(f"{name} is {what}, expected the name of a job in up to {MAX_NAME} letters: unset it")
     if "RANK" not in environment or "WORLD_SIZE" not in environment:
         return
     for rank, count in (("RANK", "WORLD_SIZE"), ("LOCAL_RANK", "LOCAL_WORLD_SIZE")):
@@ -35,6 +44,11 @@ def check_rendezvous(environment: Mapping[str, str] = os.environ) -> None:
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if not environment.get(name):
             raise UserError(f"RANK and WORLD_SIZE are set, but {name} is not: start with torchrun, or unset them")
+    address, port = environment["MASTER_ADDR"], environment["MASTER_PORT"]
+    if not _ADDRESS.fullmatch(address):
+        raise UserError(f"MASTER_ADDR is {address[:80]!r}, expected the name or the number of a machine")
+    if not int(port):
+        raise UserError("MASTER_PORT is 0, expected the port at which the first process listens: start with torchrun")
 
 
 def _number(environment: Mapping[str, str], name: str, least: int) -> int:

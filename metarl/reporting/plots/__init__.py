@@ -1,5 +1,9 @@
 """Plots: how training went, how well a policy adapts, and how learners compare."""
 
+import os
+
+os.environ["MPLBACKEND"] = "agg"  # whatever it was: one that does not exist would end the import of matplotlib
+
 from metarl.reporting.plots.adaptation import plot_adaptation
 from metarl.reporting.plots.comparison import figures_of, plot_trainings, write_figures
 from metarl.reporting.plots.estimators import plot_estimators

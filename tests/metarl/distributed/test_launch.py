@@ -28,8 +28,13 @@ LAUNCHED = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "l
         ({"MASTER_PORT": "http"}, "MASTER_PORT is 'http'"),
         ({"MASTER_PORT": "70000"}, "MASTER_PORT is 70000, expected a port below 65536"),
         ({"MASTER_ADDR": ""}, "RANK and WORLD_SIZE are set, but MASTER_ADDR is not"),
+        ({"MASTER_ADDR": "%%%"}, "MASTER_ADDR is '%%%', expected the name or the number of a machine"),
+        ({"MASTER_ADDR": "a b"}, "MASTER_ADDR is 'a b', expected the name"),
+        ({"MASTER_ADDR": "::1", "MASTER_PORT": "0"}, "MASTER_PORT is 0, expected the port"),
         ({"OMP_NUM_THREADS": "many"}, "OMP_NUM_THREADS is 'many'"),
         ({"SLURM_RESTART_COUNT": "x"}, "SLURM_RESTART_COUNT is 'x'"),
+        ({"METARL_JOB": "x" * 5000}, "METARL_JOB is 5000 characters, expected the name of a job"),
+        ({"SLURM_JOB_ID": "1\x1b[31m"}, "SLURM_JOB_ID is '1\\x1b[31m'"),
     ],
 )
 def test_a_variable_that_is_no_number_is_named(changes: dict[str, str], sentence: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,3 +108,9 @@ def test_the_same_data_give_the_same_bytes(suffix: str, workdir: Path) -> None:
     assert words[suffix] in contents[0]
     assert b"CreationDate" not in contents[0]
     assert b"<dc:date>" not in contents[0]
+
+
+def test_pictures_need_no_backend_that_the_environment_names() -> None:
+    code = "from metarl.reporting.plots import figures; figures.plt.figure()"
+    environment = os.environ | {"MPLBACKEND": "nonsense"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=120).returncode == 0
