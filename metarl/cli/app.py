@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -58,6 +59,10 @@ class PlainFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
+_NO_MEMORY = re.compile("can't allocate memory|not enough memory|out of memory")  # as torch says it
+TOO_LARGE = (
+    "the memory of this machine does not suffice: lower train.num_tasks, train.episodes, or widths of the networks"
+)
 FILMING = ("train", "resume", "record", "compare", "quickstart")  # what may render
 CONFIGURED = ("train", "submit", "study", "quickstart")  # what takes settings of a config; train and submit take one
 
@@ -86,7 +91,10 @@ def main(words: list[str] | None = None) -> None:
         print(f"error: {_who()}{UserError(refused_by_system(error))}", file=sys.stderr)
         _say_no_more()
         _leave(UserError.exit_code)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+            print(f"error: {_who()}{TOO_LARGE}", file=sys.stderr)
+            _leave(UserError.exit_code)
         if rank_and_size() is None:
             raise
         traceback.print_exc()

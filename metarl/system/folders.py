@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Self
 HAS_HANDLES = os.open in os.supports_dir_fd  # not on Windows, where entries are named by their path
 FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+MAX_BEGIN = 200  # bytes, so that a suffix and what makes it new fit into the 255 of a name
 APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
@@ -166,5 +167,6 @@ class Folder:
 
 
 def fresh_name(name: str) -> str:
-    """A hidden name that nothing has, beside `name`."""
-    return f".{name}.{secrets.token_hex(8)}.tmp"
+    """A hidden name that nothing has, beside `name`; of one that is long, it has the beginning."""
+    begin = os.fsencode(name)[:MAX_BEGIN].decode(errors="ignore")
+    return f".{begin}.{secrets.token_hex(8)}.tmp"

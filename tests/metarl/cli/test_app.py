@@ -353,3 +353,19 @@ def test_waves_are_followed(workdir: Path, capsys: pytest.CaptureFixture[str]) -
     ):
         code, _, err = run(words, capsys)
         assert (code, sentence in err) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")]
+)
+def test_memory_that_does_not_suffice_is_a_sentence(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(SystemExit) as caught:
+        cli.main([])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("error: the memory of this machine does not suffice: lower ")

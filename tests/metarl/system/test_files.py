@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metarl.system.files import atomic_file, atomic_write, read_regular_file
+from metarl.system.files import atomic_file, atomic_path, atomic_write, read_regular_file
 from metarl.system.strict_json import parse_json
 
 
@@ -49,3 +49,13 @@ def test_half_a_character_is_no_json(text: str) -> None:
     with pytest.raises(ValueError, match="surrogates not allowed"):
         parse_json(text)
     assert parse_json('"\\ud83d\\ude00"') == "😀"
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "ä" * 125 + ".png"])
+def test_names_may_be_as_long_as_the_system_takes_them(name: str, tmp_path: Path) -> None:
+    """255 bytes; the name while it is written is no longer."""
+    with atomic_file(tmp_path / name) as file:
+        file.write(b"picture")
+    with atomic_path(tmp_path / name) as path:
+        assert path.suffix == ".png"
+    assert [p.name for p in tmp_path.iterdir()] == [name]
