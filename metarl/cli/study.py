@@ -40,7 +40,7 @@ class Study:
     out: Path = Path("study.html")
     """the report"""
     split: Split = "test"
-    """train, test or ood"""
+    """train, test (same ranges, other draws) or ood (outside the ranges)"""
     num_tasks: int = ACTING_TASKS
     """how many unseen tasks"""
     report_at: int = REPORT_AT
