@@ -109,7 +109,7 @@ def writable(path: Path, suffixes: tuple[str, ...], option: str = "--out") -> No
         raise UserError(f"{option} is {str(path)!r}, expected a file name that ends in {alternatives(suffixes)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not path.exists()
+        is_new = not os.path.lexists(path)  # a link to nothing is not: what it names is not made, nor is it removed
         if not is_new and not path.is_file():
             raise UserError(f"{path} is there and is not a file: give another name with {option}")
         path.open("ab").close()

@@ -16,7 +16,9 @@ import pytest
 from envs.robots import ROBOTS
 from metarl.benchmarks import simulation as bench
 from metarl.cli import app as cli
+from metarl.cli.common import writable
 from metarl.config.experiment import Config
+from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
 from metarl.system import rendering
@@ -369,3 +371,11 @@ def test_memory_that_does_not_suffice_is_a_sentence(
         cli.main([])
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("error: the memory of this machine does not suffice: lower ")
+
+
+def test_a_link_to_nothing_in_place_of_a_picture_is_left_alone(workdir: Path) -> None:
+    Path("training.png").symlink_to("elsewhere.png")
+    with pytest.raises(UserError, match=r"training\.png is there and is not a file"):
+        writable(Path("training.png"), (".png",))
+    assert os.readlink("training.png") == "elsewhere.png"
+    assert os.listdir() == ["training.png"]
