@@ -80,6 +80,10 @@ class TaskSettings(Record):
         """The name under which results are published; None where there are none, or where something was changed."""
         return None
 
+    def model_digest(self) -> str | None:
+        """What the files of a robot of the user's own hold; None where there are none."""
+        return None
+
     def build(self, simulation: Simulation = ON_THREADS) -> TaskDistribution | SupervisedTasks:
         """The distribution. Raises ValueError or FileNotFoundError, in one sentence, for what cannot be built."""
         raise NotImplementedError

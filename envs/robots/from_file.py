@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from envs.robots.mjcf import checked
+from envs.robots.mjcf import checked, model_files
 from envs.robots.models import load, stamp
 from envs.robots.robot import Robot
 
@@ -31,6 +32,19 @@ def robot_from_file(path: str | Path, **attributes: Any) -> type[Robot]:
 def found_in(path: str) -> type[Robot]:
     """The robot of a file, the same class at every call until the file is changed."""
     return _found(path, stamp(path))
+
+
+def digest(robot: type[Robot]) -> str | None:
+    """What the files of a robot's model hold, as a digest; None for a model that comes with a package.
+
+    Raises ValueError for a file that is not safe to load.
+    """
+    if robot.gymnasium_id is not None or Path(robot.model_file).is_relative_to(Path(__file__).parent):
+        return None
+    held = hashlib.sha256()
+    for file in model_files(Path(robot.model_file)):
+        held.update(hashlib.sha256(file.read_bytes()).digest())
+    return held.hexdigest()
 
 
 @cache

@@ -51,6 +51,16 @@ def checked(path: Path) -> Path:
 
     Raises ValueError otherwise.
     """
+    return _examined(path)[0]
+
+
+def model_files(path: Path) -> list[Path]:
+    """An MJCF file and all files that it names. Raises ValueError as `checked` does."""
+    return sorted(_examined(path)[1])
+
+
+def _examined(path: Path) -> tuple[Path, set[Path]]:
+    """An MJCF file, links resolved, and all files that it names, itself included."""
     start = _resolved(path, path)
     root = next((root for root in _trusted if start.is_relative_to(root)), None)
     folder, left = root or start.parent, MOST_BYTES
@@ -61,7 +71,7 @@ def checked(path: Path) -> Path:
     )  # MuJoCo looks beside the first file and beside the file with the name
     named, found = set[tuple[str, str]](), set[tuple[str, str]]()  # elements and files; those that are there
     seen = set[tuple[tuple[str, str], Path, str]]()
-    waiting = {start}
+    waiting, files = {start}, {start}
     while waiting:
         for file in sorted(waiting):
             model = _read(file, left, climbs=root is not None)
@@ -82,6 +92,8 @@ def checked(path: Path) -> Path:
                 folder, path, parent / sub / PurePosixPath(file_name).name
             )  # with the compiler's `strippath`
             bounds.check_asset(path, place)
+            if place.is_file():
+                files.add(place)
             if element in MODELS and place.is_file():
                 found.add((element, file_name))
                 waiting.add(place)
@@ -89,7 +101,7 @@ def checked(path: Path) -> Path:
     for element, file_name in named - found:
         if element in MODELS:
             raise ValueError(f"{path} names the model {file_name!r}, which does not exist: put it into {folder}")
-    return start
+    return start, files
 
 
 def _resolved_inside(folder: Path, path: Path, named: Path) -> Path:

@@ -73,6 +73,11 @@ class Settings(TaskSettings):
     def title(self) -> str:
         return self.robot
 
+    def model_digest(self) -> str | None:
+        from envs.robots.from_file import digest
+
+        return digest(ROBOTS[self.robot])
+
     def build(self, simulation: Simulation = ON_THREADS) -> Locomotion:
         from envs.locomotion.family import Locomotion
 

@@ -78,6 +78,8 @@ def _resume(run: Run | None, config: Config, ranks: Ranks) -> int:
     from metarl.training.make import make_trainer
 
     state = None
+    if run:
+        run.check_model()
     if run and ranks.is_first and run.has_checkpoints:
         state = checkpoint.newest(run.checkpoints)
     saved_placement = json.loads(ranks.broadcast(json.dumps(run.saved_placement if run else None).encode()))

@@ -40,7 +40,7 @@ def create(name: str, config: Config, command: str, launch: str | None = None) -
     path = _new_folder(ROOT / name)
     try:
         (path / "command.txt").write_text(command + "\n")
-        described = environment.describe(launch) | {"started": started}
+        described = environment.describe(launch) | {"started": started, "model": config.tasks.model_digest()}
         (path / "environment.json").write_text(json.dumps(described, indent=1))
         atomic_write(path / "config.yaml", settings.dump(config))  # last: a folder without it is not a run
     except OSError as error:

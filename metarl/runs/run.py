@@ -47,6 +47,19 @@ class Run:
                 raise
             raise UserError(f"{error}; it was trained with {' '.join(missing)}: give that again") from None
 
+    def check_model(self) -> None:
+        """Raise UserError where the files of its robot are not those that it was trained with."""
+        trained = self.environment.model
+        try:
+            now = trained and self.config.tasks.model_digest()
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        if now != trained:
+            raise UserError(
+                f"{self.path} was trained with another model of its robot than the files hold now: put the old ones "
+                "back, or train again"
+            )
+
     def _missing(self, key: str, present: list[str]) -> list[str]:
         """Plugins or packages that it was trained with and that are not there. They are never imported from here."""
         return [name for name in getattr(self.environment, key) if name not in present]

@@ -38,6 +38,7 @@ class Environment(Stored):
     job: Text | None = None
     plugins: Annotated[list[Text], Field(max_length=20)] = []
     packages: Annotated[list[Text], Field(max_length=20)] = []
+    model: Text | None = None  # digest of the files of a robot of the user's own
     started: Annotated[int, Field(ge=0, lt=2**62)] | None = None  # ns since 1970, in UTC; see `metarl.runs.order`
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from envs.core import Variable
-from envs.locomotion.checks import check_effects, check_fit
+from envs.locomotion.checks import LACKS, MEETS, check_effects, check_fit
 from envs.locomotion.family import Locomotion
 from envs.robots import ROBOTS
 from envs.robots.robot import Robot
@@ -141,6 +141,8 @@ def _refused(robot: type[Robot]) -> list[tuple[str, str]]:
         if variation.kind == "goal" or any(name in v.options for v in VARIATIONS.items().values()):
             continue
         try:
+            if "floor" in variation.needs and not MEETS["floor"](robot):
+                raise ValueError(LACKS["floor"].format(robot=robot.__name__, names=name))
             check_fit(robot, {name}, own_reward=True)
             check_effects((Variable(name, ((0.5, 0.9),)),), own.model, own.anatomy)
             why = ""

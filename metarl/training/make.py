@@ -16,6 +16,7 @@ from metarl.training.trainer import Trainer
 
 def load_trainer(run: Run, placement: Placement = CPU) -> Trainer:
     """The selected checkpoint of a run, ready to act, wherever it was trained."""
+    run.check_model()
     return Trainer(run.config, checkpoint.selected_checkpoint(run), placement=placement)
 
 
