@@ -62,7 +62,7 @@ def test_tables_of_a_trained_run_differ_from_those_of_its_config(
         (["maml_sinusoid", "--alphas", "0.1", "-1"], "--alphas is 0.1 -1, expected two or more"),
         (["maml_sinusoid", "--alphas", "0.1", "1e200", "--tasks", "2"], "are not finite: give a smaller one"),
         (["maml_sinusoid", "--out", "x.txt"], "expected a file name that ends in .png"),
-        (["maml_sinusoid", "--tasks.shots", "3"], "--tasks.shots is not a setting; did you mean shot?"),
+        (["maml_sinusoid", "--tasks.shots", "3"], "--tasks.shots is not a setting; did you mean --tasks.shot?"),
         (["maml_sinusoit"], "there is no config and no run named 'maml_sinusoit': did you mean"),
         (["quickstart"], "tasks of kind locomotion have no batches of examples"),
         (["prototypical_omniglot"], "learner prototypical has no fixed inner rate"),

@@ -31,7 +31,10 @@ def test_a_turing_machine_is_evaluated_by_length(workdir: Path, capsys: pytest.C
     for wrong, sentence in (
         (["evaluate", "ntm_copy", "--split", "ood"], "expected one of train, test"),
         (["record", "ntm_copy"], "nothing to film"),
-        (["train", "mann_sinusoid", "--learner.hiden", "3"], "learner.hiden is not a setting; did you mean hidden?"),
+        (
+            ["train", "mann_sinusoid", "--learner.hiden", "3"],
+            "learner.hiden is not a setting; did you mean --learner.hidden?",
+        ),
         (
             ["train", "mann_omniglot", "--learner.locations", "2"],
             "4 reads need at least as many locations, but there are 2",
