@@ -106,8 +106,13 @@ def check_limits(variables: tuple[Variable, ...], model: mujoco.MjModel, robot: 
                 raise ValueError(f"{v.name} {end:g} lies outside [{low:g}, {high:g}] for {robot.__name__}")
 
 
-def check_effects(variables: tuple[Variable, ...], model: mujoco.MjModel, anatomy: Anatomy) -> None:
-    """Raise ValueError for a variable that changes nothing, and for several of which one repeats the others."""
+def check_effects(
+    variables: tuple[Variable, ...], model: mujoco.MjModel, anatomy: Anatomy, named: set[str] | None = None
+) -> None:
+    """Raise ValueError for a variable that changes nothing, and for several of which one repeats the others.
+
+    named: those that were given by name, not by `per_element`; by default all.
+    """
     columns: dict[str, dict[str, NDArray[np.bool_]]] = {}  # field -> variable -> the entries that it multiplies
     for v in variables:
         variation = VARIATIONS.items().get(base_name(v.name))
@@ -118,9 +123,11 @@ def check_effects(variables: tuple[Variable, ...], model: mujoco.MjModel, anatom
         if variation.element is None or not variation.fields or v.per_element:
             continue
         entries = _multiplied(model, anatomy, variation, v.name)
-        if entries is not None and not entries.any():
+        if entries is None:
+            continue
+        if not entries.any() and (named is None or v.name in named):
             raise ValueError(f"{v.name} would change nothing: {UNUSED}")
-        if entries is not None and not v.is_constant:
+        if entries.any() and not v.is_constant:
             columns.setdefault(variation.fields[0], {})[v.name] = entries
     for given in columns.values():
         entries = np.stack(list(given.values()))

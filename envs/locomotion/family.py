@@ -78,9 +78,10 @@ class Locomotion(Specified, VariableSampler):
         own = origin_of(self.robot, self.anatomy)
         self.reward = reward or rewarded_from_start(goal_of(names).reward, own)
         check_limits(variables, self.model, self.robot)
-        variables = split_elements(self.model, self.anatomy, variables)
-        check_effects(variables, self.model, self.anatomy)
-        super().__init__(variables)
+        published = self.robot.gymnasium_id is not None
+        split = split_elements(self.model, self.anatomy, variables, published=published)
+        check_effects(split, self.model, self.anatomy, {v.name for v in variables})
+        super().__init__(split)
         self.physics = physics
         self.horizon = horizon
         self.action_scale = action_scale

@@ -12,7 +12,7 @@ import mujoco
 from envs.anatomy.anatomy import Anatomy
 from envs.core import Task, Variable
 from envs.locomotion.elements import count_entries, elements, factors
-from envs.locomotion.used import spread, used_values
+from envs.locomotion.used import spread, stock_values, used_values
 from envs.robots.robot import Robot
 from envs.simulation.params import Params
 from envs.terrain.terrain import Terrain
@@ -62,8 +62,13 @@ def _multiply(params: Params, task: Task, variation: Variation) -> None:
         params.scale(field, own)
 
 
-def split_elements(model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+def split_elements(
+    model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Variable, ...], *, published: bool = False
+) -> tuple[Variable, ...]:
     """Variables with one for each element of the robot where `per_element` is set.
+
+    published: of a published robot also the elements that nothing uses, such as rolling friction of contacts that do
+    not roll: published distributions vary them too.
 
     Raises ValueError for an element that the model lacks, and for a number that two variables set.
     """
@@ -78,7 +83,7 @@ def split_elements(model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Var
             raise ValueError(f"{v.name}: this robot has no {kind} {element!r}, expected one of {', '.join(known)}")
         names = [v.name]
         if v.per_element and variation is not None:
-            names = [f"{v.name}:{element}" for element in varying_elements(model, anatomy, variation)]
+            names = [f"{v.name}:{element}" for element in varying_elements(model, anatomy, variation, unused=published)]
             if not names:
                 raise ValueError(f"{v.name} would change nothing: {UNUSED}")
         out += [v._replace(name=name, per_element=False) for name in names]
@@ -88,11 +93,14 @@ def split_elements(model: mujoco.MjModel, anatomy: Anatomy, variables: tuple[Var
     return tuple(out)
 
 
-def varying_elements(model: mujoco.MjModel, anatomy: Anatomy, variation: Variation) -> list[str]:
-    """The elements on which a factor has an effect: part of the robot or its floor, not zero, and used; each once."""
+def varying_elements(model: mujoco.MjModel, anatomy: Anatomy, variation: Variation, *, unused: bool) -> list[str]:
+    """The elements on which a factor has an effect: part of the robot or its floor, not zero, and used; each once.
+
+    unused: those that nothing uses too, as long as they are not zero.
+    """
     kind, field = variation.element, variation.fields[0]
     assert kind is not None
-    used = used_values(model, field)
+    used = stock_values(model, field) if unused else used_values(model, field)
     named = elements(model, anatomy, kind)
     if kind == "motor":  # which have other names too
         named = {a.name: named[a.name] for a in anatomy.actuators}

@@ -18,6 +18,16 @@ SMALLEST = 1e-9  # of an entry of a Jacobian that counts
 Disabled, Enabled = mujoco.mjtDisableBit, mujoco.mjtEnableBit
 
 
+def stock_values(model: mujoco.MjModel, field: str) -> Bools:
+    """Whether each number of a field, or each row where no variable scales single numbers, is anything but 0."""
+    parts = [
+        getattr(model, name) for name in ("geom_friction", "pair_friction")[: 2 if field == "geom_friction" else 0]
+    ]
+    parts = parts or [getattr(model, field)]
+    rows = [part if part.ndim == 1 or field in FINEST else part.any(1) for part in parts]
+    return np.concatenate([row.reshape(-1) != 0 for row in rows])
+
+
 def used_values(model: mujoco.MjModel, field: str) -> Bools:
     """Whether each number of a field, or each row where no variable scales single numbers, has an effect."""
     if field == "geom_friction":
