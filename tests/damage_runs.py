@@ -79,7 +79,7 @@ def words_of(name: str, run: str, rng: random.Random, out: Path) -> list[str]:
         ["resume", run],
         ["evaluate", run, *few],
         ["evaluate", f"{run}@best", *few],
-        ["compare", run, *few, *(["--no-fine-tune"] if name == "maml_point" else [])],
+        ["compare", run, *few, *(["--baselines", "none"] if name == "maml_point" else [])],
         ["plot", run, "--out", str(out / "plot.png")],
         ["record", run, "--out", str(out / "record.png")],
         ["analyse", "gradients", run, "--tasks", "2", "--alphas", "0.1", "0.01", "--out", str(out / "analysis.png")],

@@ -30,6 +30,12 @@ __all__ = ["BEST", "ROOT", "Run", "create", "every", "find", "find_resumable"]
 ROOT = Path("runs")
 
 
+def _model(config: Config) -> dict[str, str]:
+    """The digest of the files of a robot of the user's own, where there is one."""
+    digest = config.tasks.model_digest()
+    return {"model": digest} if digest else {}
+
+
 def create(name: str, config: Config, command: str, launch: str | None = None) -> Run:
     """A new run folder with what is needed to repeat the run: settings, command, versions.
 
@@ -40,7 +46,7 @@ def create(name: str, config: Config, command: str, launch: str | None = None) -
     path = _new_folder(ROOT / name)
     try:
         (path / "command.txt").write_text(command + "\n")
-        described = environment.describe(launch) | {"started": started, "model": config.tasks.model_digest()}
+        described = environment.describe(launch) | {"started": started} | _model(config)
         (path / "environment.json").write_text(json.dumps(described, indent=1))
         atomic_write(path / "config.yaml", settings.dump(config))  # last: a folder without it is not a run
     except OSError as error:

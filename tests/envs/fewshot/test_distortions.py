@@ -122,7 +122,7 @@ def test_each_drawing_of_each_task_is_distorted_independently(generator: torch.G
     """Two hundred identical crosses in two tasks become almost two hundred different drawings."""
     pixels = torch.zeros(10, 20, 28, 28, dtype=torch.uint8)
     pixels[..., 14, 4:24] = pixels[..., 4:24, 14] = 1
-    family = FewShotImages(ImageSet(pixels, torch.zeros(10).long(), torch.zeros(10)), 5, 5, 15, (), distort=True)
+    family = FewShotImages(ImageSet(pixels, torch.zeros(10).long(), torch.zeros(10).long()), 5, 5, 15, (), distort=True)
     support, query = family.examples(family.sample(2, "train", generator))
     kinds = torch.cat([support.x, query.x], 1).flatten(0, 1).flatten(1).unique(dim=0)
     assert len(kinds) > 180

@@ -89,7 +89,7 @@ def test_plot_and_lists(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.skipif(rendering.working() is None, reason=f"no OpenGL library: {rendering.ADVICE}")
 def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
-    """The real command, without a display or MUJOCO_GL: H.264, yuv420p, one frame a control step, two panels."""
+    """The real command, without a display or MUJOCO_GL: H.264, yuv420p, 30 frames a second, two panels."""
     import av
 
     env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
@@ -103,7 +103,7 @@ def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
-    assert len(frames) == 11
+    assert len(frames) == 16  # half a second, and the start
     assert frames[0].shape[1] == 1280
     assert frames[0].std() > 20
 
@@ -237,13 +237,13 @@ def test_without_a_gl_library_it_says_what_to_install(
 
 @pytest.mark.skipif(rendering.working() is None, reason=f"no OpenGL library: {rendering.ADVICE}")
 def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
-    """Four stairs in one clip: two rows and two columns of panels, as many frames as steps and the start."""
+    """Four stairs in one clip: two rows and two columns of panels, 30 frames a second of 0.15 s, and the start."""
     words = ["record", "--tasks", "AntStairsUp", "--policy", "zero", "--grid", "2x2", "--steps", "3", "--out", "a.mp4"]
     env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
     subprocess.run([sys.executable, "-m", "metarl", *words], cwd=workdir, env=env, check=True)
     with av.open(str(workdir / "a.mp4")) as clip:
         pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
-    assert len(pictures) == 4
+    assert len(pictures) == 6
     height, width, _ = pictures[0].shape
     assert (width, height) == (1280, 2 * (400 + 72))
     panels = [pictures[0][y : y + 472, x : x + 640] for y in (0, 472) for x in (0, 640)]

@@ -29,7 +29,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_result_that_cannot_be_stored_is_printed(options: list[str], run: Run, full: None) -> None:
-    for words in (["evaluate", str(run.path), *FEW], ["compare", str(run.path), *FEW, "--no-fine-tune"]):
+    for words in (["evaluate", str(run.path), *FEW], ["compare", str(run.path), *FEW, "--baselines", "none"]):
         outcome = commands.run([*words, *options])
         outcome.check()
         assert outcome.code == 2

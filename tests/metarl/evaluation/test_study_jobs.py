@@ -62,7 +62,7 @@ def test_a_study_trains_evaluates_reports_and_does_nothing_twice(
     assert [path.name.split("_")[2] for path in tuned] == ["scratch", "trained"]  # once for both seeds
     assert {path.parent for path in tuned} == {first.path}
     report = Path("study.html").read_text()
-    assert report.count("data:image/png") == 2
+    assert report.count("data:image/png") == 6
     assert all(run.name in report for run in runs.every())
     iterations = [run.records()[-1]["iteration"] for run in runs.every()]
     assert sorted(iterations) == [2, 2, 2, 2, 4, 4, 4, 4]  # 150 steps, by 96, 48 and 144 an iteration

@@ -172,7 +172,7 @@ def test_numbers_that_cannot_be_leave_the_older_checkpoint(text: str, run: folde
     ],
 )
 def test_an_evaluation_that_does_not_fit_is_computed_again(change: dict[str, object], run: folder.Run) -> None:
-    words = ["compare", str(run.path), *FEW, "--report-at", "1", "--no-fine-tune", "--json"]
+    words = ["compare", str(run.path), *FEW, "--report-at", "1", "--baselines", "none", "--json"]
     first = commands.run(words)
     assert first.code == 0, first.err
     (stored,) = run.path.glob("evaluation_*.json")
