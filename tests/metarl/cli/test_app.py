@@ -245,8 +245,8 @@ def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
         pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
     assert len(pictures) == 6
     height, width, _ = pictures[0].shape
-    assert (width, height) == (1280, 2 * (400 + 72))
-    panels = [pictures[0][y : y + 472, x : x + 640] for y in (0, 472) for x in (0, 640)]
+    assert (width, height) == (1280, 2 * (400 + 90))  # of a picture and its caption
+    panels = [pictures[0][y : y + 490, x : x + 640] for y in (0, 490) for x in (0, 640)]
     assert all(panel.std() > 10 for panel in panels)
     assert not np.array_equal(panels[0], panels[3])  # stairs of another height
 
