@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.anatomy.added import original
 from envs.anatomy.floor import Floor, find_floor
-from envs.anatomy.names import PREFIX
 from envs.locomotion import marks
 from envs.locomotion.decor import decorate, post_spacing, set_scale, tile_of
 from envs.locomotion.family import Locomotion
@@ -36,7 +36,7 @@ class Scene:
     def _model(self, level: Floor | None, width: int, height: int) -> mujoco.MjModel:
         spec = self.family.spec()
         spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-        floor = _geom(spec, level.geom) if level else None
+        floor = original(spec.geoms, level.geom) if level else None
         decorate(spec, floor, self.distance)
         model = compile_quietly(spec)
         set_scale(model, self.distance)
@@ -145,11 +145,6 @@ def _level_surface(robot: type[Robot]) -> Floor | None:
     mujoco.mj_kinematics(own.model, data)
     others = ~np.isin(own.model.geom_bodyid, own.anatomy.bodies)
     return find_floor(own.model, data, others, own.anatomy.root, None)
-
-
-def _geom(spec: mujoco.MjSpec, index: int) -> mujoco.MjsGeom:
-    """The geom that had an index before anything was added."""
-    return [geom for geom in spec.geoms if not geom.name.startswith(PREFIX)][index]
 
 
 def _states_camera(robot: type[Robot]) -> bool:

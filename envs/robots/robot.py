@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import mujoco
 import torch
 from torch import Tensor
 
 from envs import rng as rng
+from envs.anatomy.added import original
 from envs.anatomy.anatomy import Anatomy, understand
-from envs.anatomy.names import PREFIX
 from envs.robots.body import Body
 from envs.robots.mjcf import checked
 from envs.robots.models import Physics, add_sensor, compile_quietly, load, replaced_options, stamp, use_fast_physics
@@ -25,7 +24,6 @@ from envs.simulation import Simulator
 from envs.terrain.terrain import Site
 
 log = logging.getLogger(__name__)
-_Item = TypeVar("_Item", mujoco.MjsBody, mujoco.MjsGeom)
 
 __all__ = ["Body", "Physics", "Robot", "add_sensor", "compile_quietly"]
 
@@ -121,7 +119,7 @@ class Robot:
     @classmethod
     def root_of(cls, spec: mujoco.MjSpec) -> mujoco.MjsBody:
         """The body of an editable model of it that counts as its place."""
-        return _unchanged(spec.bodies, cls.understood().anatomy.root)
+        return original(spec.bodies, cls.understood().anatomy.root)
 
     @classmethod
     def site(cls, spec: mujoco.MjSpec) -> Site | None:
@@ -132,7 +130,7 @@ class Robot:
         if stamp(cls.model_file) != cls.understood().stamp:
             raise ValueError(f"{cls.model_file} was changed while it was in use: make the robot anew, or start again")
         own = cls.understood().anatomy
-        return Site(_unchanged(spec.geoms, own.floor.geom), own.start, own.floor.up) if own.floor else None
+        return Site(original(spec.geoms, own.floor.geom), own.start, own.floor.up) if own.floor else None
 
     @classmethod
     def body(cls, sim: Simulator) -> Body:
@@ -200,8 +198,3 @@ def _understood(robot: type[Robot]) -> Understood:
     if own.notes and robot.gymnasium_id is None:
         log.warning("%s: %s", robot.__name__, "; ".join(own.notes))
     return own
-
-
-def _unchanged(items: Sequence[_Item], index: int) -> _Item:
-    """The item that had an index before anything was added."""
-    return [item for item in items if not item.name.startswith(PREFIX)][index]
