@@ -55,14 +55,29 @@ def fit_linear_baseline(obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
     return features @ weights
 
 
-def gae(rew: Tensor, value: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float) -> Tensor:
+def gae(
+    rew: Tensor,
+    value: Tensor,
+    terminated: Tensor,
+    alive: Tensor,
+    gamma: float,
+    gae_lambda: float,
+    last_value: Tensor | None = None,
+) -> Tensor:
     """Generalised advantage estimation (Schulman et al. 2016, eq. 16), [T, E].
 
-    The horizon is part of the task: the value after the last step is zero, as it is after a termination.
+    Nothing is carried over a termination, after which another episode may follow.
+    last_value: the value [E] of what follows the last step. Without it the horizon is part of the task, and the value
+        after the last step is zero, as it is after a termination.
     """
-    next_value = torch.cat([value[1:], torch.zeros_like(value[:1])])
-    delta = rew + gamma * next_value * ~terminated - value
-    return discounted(delta * alive, gamma * gae_lambda)
+    next_value = torch.cat([value[1:], (torch.zeros_like(value[0]) if last_value is None else last_value)[None]])
+    goes_on = ~terminated
+    delta = (rew + gamma * next_value * goes_on - value) * alive
+    out, running, decay = [], torch.zeros_like(delta[0]), gamma * gae_lambda * goes_on
+    for t in range(len(delta) - 1, -1, -1):
+        running = delta[t] + decay[t] * running
+        out.append(running)
+    return torch.stack(out[::-1])
 
 
 def normalized_advantages(adv: Tensor, alive: Tensor, all_reduce_sum: AllReduceSum = no_reduce) -> Tensor:
@@ -82,14 +97,39 @@ def advantages(
     return normalized_advantages(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float(), ret.float()
 
 
+def segment_advantages(
+    rew: Tensor,
+    value: Tensor,
+    last_value: Tensor | None,
+    terminated: Tensor,
+    alive: Tensor,
+    gamma: float,
+    gae_lambda: float,
+    all_reduce_sum: AllReduceSum = no_reduce,
+) -> tuple[Tensor, Tensor]:
+    """Normalised advantages and lambda-returns of steps [T, W] in which an episode follows another, given values.
+
+    Advantages are normalised over all worlds of all processes. last_value: that of `gae`.
+    """
+    raw = gae(rew, value, terminated, alive, gamma, gae_lambda, last_value)
+    return normalized_advantages(raw, alive, all_reduce_sum), raw + value
+
+
 def trial_advantages(
-    rew: Tensor, value: Tensor, alive: Tensor, gamma: float, gae_lambda: float, all_reduce_sum: AllReduceSum = no_reduce
+    rew: Tensor,
+    value: Tensor,
+    alive: Tensor,
+    cut: Tensor,
+    gamma: float,
+    gae_lambda: float,
+    all_reduce_sum: AllReduceSum = no_reduce,
 ) -> tuple[Tensor, Tensor]:
     """Normalised advantages and lambda-returns of trials [L, B] whose alive steps come first, given predicted values.
 
     The end of an episode is not a termination: exploration in one episode is credited with the rewards of the next.
-    Only the end of the trial is.
+    Only the end of the trial is. cut: marks what follows the last step of a trial that time has cut; its value stands
+    for all that would have come. Elsewhere nothing would.
     """
-    value = torch.where(alive, value, 0.0)
+    value = torch.where(alive | cut, value, 0.0)
     raw = gae(rew, value, torch.zeros_like(alive), alive, gamma, gae_lambda)
     return normalized_advantages(raw, alive, all_reduce_sum), raw + value

@@ -43,6 +43,7 @@ __all__ = [
     "Learner",
     "Network",
     "Objective",
+    "OnPolicyLearner",
     "Out",
     "Params",
     "RecurrentLearner",
@@ -120,6 +121,16 @@ class Learner(Generic[Out]):
         return theta
 
 
+class OnPolicyLearner(Learner[Policy]):
+    """A learner that does not adapt in training: it learns from segments, in which one episode follows another, by
+    minibatches of single steps, with a value function.
+    """
+
+    def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
+        """Inputs [..., I], true parameters of their tasks [..., P] -> predicted return to go [...]."""
+        raise NotImplementedError
+
+
 class RecurrentLearner(Learner[Policy]):
     """A learner that adapts while it acts: its memory changes at every step of a trial of `rounds` + 1 episodes.
 
@@ -136,8 +147,10 @@ class RecurrentLearner(Learner[Policy]):
         """Input [..., I] -> the next memory and an action distribution."""
         raise NotImplementedError
 
-    def value(self, theta: Params, x: Tensor) -> Tensor:
-        """Inputs of whole trials [L, B, I] -> the predicted return to go at every step [L, B]."""
+    def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
+        """Inputs of whole trials [L, B, I], true parameters of their tasks [L, B, P] -> predicted return to go at every
+        step [L, B].
+        """
         raise NotImplementedError
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from envs.settings import Count, Positive, Record
 
 if TYPE_CHECKING:
+    from agents.nn.critic import Critic
     from agents.nn.embeddings import Conv4
     from agents.nn.perceptrons import CategoricalMLP, GaussianMLP
     from envs.core import Space
@@ -23,22 +24,39 @@ Widths = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]
 
 
 class PolicySettings(Record):
-    """The policy network: a tanh perceptron (`agents.nn.perceptrons`).
+    """The policy network: a perceptron (`agents.nn.perceptrons`), and that of a learned value function.
 
-    hidden: units of each hidden layer. init_std: initial standard deviation of continuous actions, in policy
-    units (`tasks.action_scale` of them are the full action).
+    hidden: units of each hidden layer. activation: `tanh`, or `elu`. init_std: initial standard deviation of continuous
+    actions, in policy units (`tasks.action_scale` of them are the full action). last_gain: factor of the initial
+    weights of the last layer: with a small one the policy starts near action 0 in every state.
+    critic_hidden: those of the value function; by default as many as the policy's. critic_observes_task: whether the
+    value function is given the true parameters of the task, in training only.
     """
 
     hidden: Widths = (64, 64)
+    activation: Literal["tanh", "elu"] = "tanh"
     init_std: Positive = 1.0
+    last_gain: Positive = 0.01
+    critic_hidden: Widths | None = None
+    critic_observes_task: bool = True
 
     def build(self, inputs: int, space: Space) -> GaussianMLP | CategoricalMLP:
         """A network from `inputs` numbers to a distribution over actions."""
         from agents.nn.perceptrons import CategoricalMLP, GaussianMLP
 
+        shape = (self.activation, self.last_gain)
         if space.discrete:
-            return CategoricalMLP(inputs, space.act, self.hidden)
-        return GaussianMLP(inputs, space.act, self.hidden, self.init_std)
+            return CategoricalMLP(inputs, space.act, self.hidden, *shape)
+        return GaussianMLP(inputs, space.act, self.hidden, self.init_std, *shape)
+
+    def build_critic(self, inputs: int, descriptor: int) -> Critic:
+        """A value function of `inputs` numbers, and of the `descriptor` numbers of the task where it observes them."""
+        from agents.nn.critic import Critic
+        from agents.nn.perceptrons import MLP
+
+        observed = descriptor if self.critic_observes_task else 0
+        hidden = self.hidden if self.critic_hidden is None else self.critic_hidden
+        return Critic(MLP(inputs + observed, *hidden, 1, activation=self.activation), observed > 0)
 
 
 class EmbeddingSettings(Record):

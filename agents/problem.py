@@ -18,6 +18,7 @@ class Problem(NamedTuple):
         or bits of a supervised task.
     way: outputs of a supervised task.
     descriptor_size: number of task parameters appended to the observation, for learners that observe the task.
+    critic_descriptor: number of those that a value function may observe.
     penalty, penalty_coef: KL divergence to the policy that sampled, and its weight.
     """
 
@@ -30,6 +31,7 @@ class Problem(NamedTuple):
     penalty_coef: float = 0.0
     value_coef: float = 0.5
     policy: PolicySettings = PolicySettings()
+    critic_descriptor: int = 0
 
     @property
     def is_supervised(self) -> bool:

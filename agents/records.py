@@ -1,7 +1,7 @@
 """The data that learners are given, and dictionaries of parameters.
 
-Axes: `N` tasks, `T` time steps, `E` episodes of a task, `O` observation, `A` action, `S` examples. A learner sees one
-task; the task axis `N` comes first where there is one.
+Axes: `N` tasks, `T` time steps, `E` episodes of a task, `O` observation, `A` action, `P` task parameters,
+`S` examples. A learner sees one task; the task axis `N` comes first where there is one.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Transitions(NamedTuple):
     adv: Tensor  # [T, E]
     alive: Tensor  # [T, E] bool
     ret: Tensor  # [T, E] return to go, the target of a value function
+    descriptor: Tensor  # [T, E, P] true parameters of the task, for a value function; P is 0 where none learns from it
 
 
 class Episode(NamedTuple):

@@ -50,10 +50,10 @@ class LearnerSettings(Record):
     accepts: kinds of answers of the tasks that it can learn (`envs.task_settings.Answers`).
     outers: kinds of outer steps that it can use on tasks with actions; supervised tasks always use `gradient`.
     only: settings that are valid only for some kinds of answers, with the error message for the others.
-    counts: what the minibatches of an outer step consist of, `tasks` or `trials`.
+    counts: what the minibatches of an outer step consist of: `tasks`, `trials`, or the steps of `worlds`.
     baseline: `joint` or `oracle` if its runs serve as that baseline in comparisons.
     observes_task: True if it observes the true task parameters.
-    predicts_value: True if it has a value function, so that `outer.value_coef` has an effect.
+    predicts_value: True if it has a value function, so that its settings have an effect.
     """
 
     kind: str

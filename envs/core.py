@@ -61,7 +61,11 @@ class Examples(NamedTuple):
 
 
 class Trajectories(NamedTuple):
-    """Episodes of fixed horizon; `alive` marks the steps before the episode ended."""
+    """Steps of one policy in all worlds.
+
+    Of episodes of fixed horizon `alive` marks the steps before the episode ended. Of segments, where another episode
+    follows one that has ended, it marks all steps but those in which the simulation diverged.
+    """
 
     obs: Tensor  # [N, T, E, O]
     act: Tensor  # [N, T, E, A]
@@ -72,11 +76,13 @@ class Trajectories(NamedTuple):
     alive: Tensor  # [N, T, E] bool
     terminated: Tensor  # [N, T, E] bool
     diverged: Tensor  # [N, E] bool: the simulation of this world diverged during the episode
+    last_obs: Tensor  # [N, E, O] after the last step
 
     @property
     def returns(self) -> Tensor:
-        """Undiscounted return of each episode, [N, E]; NaN where the simulation diverged."""
-        return torch.where(self.diverged, torch.nan, self.rew.sum(1))
+        """Undiscounted return of each world's first episode, [N, E]; NaN where the simulation diverged."""
+        ended = self.terminated.cumsum(1) - self.terminated.long()  # episodes before each step
+        return torch.where(self.diverged, torch.nan, torch.where(ended == 0, self.rew, 0.0).sum(1))
 
 
 Policy = Callable[[Tensor, torch.Generator], Action]
@@ -149,6 +155,9 @@ class TaskDistribution(Protocol):
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """Roll out `policy` for `episodes` episodes of every task."""
 
+    # Optional: `segments`, with the arguments of `experience`: `horizon` steps of as many worlds, where another episode
+    # follows one that has ended. A learner that does not adapt is trained on these, or else on `experience`.
+
 
 class SupervisedTasks(Protocol):
     """A family of supervised tasks, whose data does not depend on a policy."""
@@ -170,8 +179,8 @@ class SupervisedTasks(Protocol):
 class Worlds(Protocol):
     """`N` tasks times `E` episodes that run in parallel."""
 
-    def reset(self, generator: torch.Generator) -> Tensor:
-        """Start every episode; obs [N, E, O]."""
+    def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
+        """Start every episode, or those of `mask` [N, E]; obs [N, E, O]. Segments alone give a mask."""
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """act [N, E, A] -> obs [N, E, O], rew [N, E], terminated [N, E], diverged [N, E]."""

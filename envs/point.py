@@ -96,6 +96,11 @@ class PointNavigation(Specified, VariableSampler):
         shape = (len(tasks), self.horizon, episodes)
         return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator)
 
+    def segments(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
+        """`horizon` steps of `episodes` worlds of every task, where another episode follows one that has ended."""
+        shape = (len(tasks), self.horizon, episodes)
+        return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator, auto_reset=True)
+
 
 class PointWorlds:
     """`N` goals times `E` points."""

@@ -1,4 +1,4 @@
-"""The rollout loop: a policy acts in worlds that all start and stop together."""
+"""The rollout loop: a policy acts in worlds that all start together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from envs.core import FeedbackPolicy, Policy, Space, Trajectories, Worlds
 
 @torch.no_grad()
 def rollout(
-    worlds: Worlds, policy: Policy, space: Space, shape: tuple[int, int, int], generator: torch.Generator
+    worlds: Worlds,
+    policy: Policy,
+    space: Space,
+    shape: tuple[int, int, int],
+    generator: torch.Generator,
+    *,
+    auto_reset: bool = False,
 ) -> Trajectories:
-    """Roll out episodes of `shape = (N, T, E)`; a terminated or diverged world is masked from its next step on.
+    """Roll out `shape = (N, T, E)` steps; a terminated or diverged world is masked from its next step on.
 
+    auto_reset: it starts another episode instead; `worlds.reset` takes a mask [N, E] of those to start anew.
     The reward of the step in which a simulation diverged is masked too. The policy runs, and the data is stored, on the
     device of the generator, wherever the worlds are.
     """
@@ -30,6 +37,7 @@ def rollout(
         alive=torch.zeros(shape, dtype=torch.bool, device=device),
         terminated=torch.zeros(shape, dtype=torch.bool, device=device),
         diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool, device=device),
+        last_obs=torch.empty(num_tasks, episodes, space.obs, device=device),
     )
     alive = torch.ones(num_tasks, episodes, dtype=torch.bool, device=device)
     observe_reward = policy.observe_reward if isinstance(policy, FeedbackPolicy) else None
@@ -48,7 +56,12 @@ def rollout(
         data.terminated[:, t] = alive & (terminated | diverged)
         if observe_reward is not None:
             observe_reward(data.rew[:, t], alive, data.terminated[:, t])
-        alive = alive & ~(terminated | diverged)
+        if not auto_reset:
+            alive = alive & ~data.terminated[:, t]
+        elif data.terminated[:, t].any():
+            data.alive[:, t] &= ~diverged
+            obs = worlds.reset(generator, data.terminated[:, t]).to(device, torch.float32)
+    data.last_obs.copy_(obs)
     return data
 
 

@@ -41,6 +41,7 @@ def transitions(act: Tensor, adv: Tensor | None = None, logp: Tensor | None = No
         adv=zeros if adv is None else adv.reshape(1, -1),
         alive=torch.ones_like(steps, dtype=torch.bool),
         ret=zeros,
+        descriptor=zeros[..., None][..., :0],
     )
 
 
@@ -53,7 +54,7 @@ def random_transitions(num_tasks: int, obs: int, act: int, generator: torch.Gene
 
     alive = torch.rand(shape, generator=generator) < 0.8
     mean, log_std = normal(act), 0.1 * normal(act)
-    return Transitions(normal(obs), normal(act), normal() - 3, mean, log_std, normal(), alive, normal())
+    return Transitions(normal(obs), normal(act), normal() - 3, mean, log_std, normal(), alive, normal(), normal(0))
 
 
 class Guess(VariableSampler):

@@ -1,6 +1,8 @@
 """Baselines without meta-learning: one policy for all tasks, without or with the task parameters, and fine-tuning.
 
-Carried from task to task: the policy's weights. Formed within one task: nothing, or the weights after fine-tuning.
+Carried from task to task: the policy's weights, a value function's, and running statistics of inputs and returns.
+Formed within one task: nothing, or the policy's weights after fine-tuning. Trained by PPO (Schulman et al. 2017, arXiv
+1707.06347) as usual for one task: on single steps, with learned values.
 """
 
 from __future__ import annotations
@@ -10,40 +12,59 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
-from agents.learner import Learner, Network, Objective
+from agents.learner import Network, Objective, OnPolicyLearner
+from agents.nn.critic import Critic
+from agents.nn.statistics import initial_stats, merged_stats, normalize_input
 from agents.optimization.descent import descend
-from agents.records import Episode, Params, Transitions
+from agents.records import Episode, Params, Transitions, select_prefix, with_prefix
 
 
 @dataclass(frozen=True)
-class Joint(Learner[Policy]):
+class Joint(OnPolicyLearner):
     """One policy for all tasks, trained on their mixture; `adapt` returns phi unchanged.
 
+    network, critic: of inputs, the observation. outer: the policy's objective. value_coef: weight of the critic's.
     observes_task: True for the oracle, whose input includes the true task parameters: an upper bound on what is
-    possible
-        with this network and this optimiser.
+        possible with this network and this optimiser.
     """
 
     network: Network[Policy]
+    critic: Critic
+    inputs: int
     outer: Objective
+    value_coef: float = 0.5
     observes_task: bool = False
     rounds = 0
 
     def init(self, generator: torch.Generator) -> Params:
-        return self.network.init(generator)
+        policy = with_prefix("policy.", self.network.init(generator))
+        return policy | self.critic.init(generator) | initial_stats("seen", self.inputs)
 
     def initial_state(self, theta: Params) -> Params:
-        return theta
+        """The policy's weights."""
+        return select_prefix("policy.", theta)
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
         return phi
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Policy:
-        return self.network(phi, x)
+        return self.network(phi, normalize_input(theta, x))
+
+    def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
+        return self.critic(theta, normalize_input(theta, x), descriptor)
 
     def loss(self, theta: Params, episode: Episode) -> Tensor:
-        return self.outer(self.apply(theta, theta, episode.query.x), episode.query)
+        data = episode.query
+        out, value = self.apply(theta, self.initial_state(theta), data.x), self.value(theta, data.x, data.descriptor)
+        return self.outer(out, data) + self.value_coef * self.critic.loss(theta, value, data)
+
+    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
+        return theta | merged_stats(theta, "seen", data.x[data.alive], all_reduce_sum)
+
+    def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
+        return self.critic.update_return_stats(theta, data, all_reduce_sum)
 
 
 @dataclass(frozen=True)
@@ -53,9 +74,13 @@ class FineTuned(Joint):
     Its training is that of `Joint`; with untrained weights it is training from scratch.
     """
 
+    inner: Objective | None = None
     inner_lr: float = 0.1
     inner_steps: int = 1
     rounds = 1
 
     def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
-        return descend(self.network, self.outer, phi, support, self.inner_lr, self.inner_steps)[0]
+        def network(weights: Params, x: Tensor) -> Policy:
+            return self.apply(theta, weights, x)
+
+        return descend(network, self.inner or self.outer, phi, support, self.inner_lr, self.inner_steps)[0]

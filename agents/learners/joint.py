@@ -18,9 +18,11 @@ class Settings(LearnerSettings):
     kind: Literal["joint"] = "joint"
     names: ClassVar[dict[str, Look]] = {"joint training": Look("gray", "v", "--")}
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
+    counts: ClassVar[str] = "worlds"
+    predicts_value: ClassVar[bool] = True
     baseline: ClassVar[str] = "joint"
 
     def build(self, problem: Problem) -> Learner[Any]:
-        from agents.baselines.joint import Joint
+        from agents.learners.parts import on_policy
 
-        return Joint(problem.policy_network(), problem.penalized_objective(), observes_task=False)
+        return on_policy(problem, observes_task=False)

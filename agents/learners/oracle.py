@@ -18,10 +18,12 @@ class Settings(LearnerSettings):
     kind: Literal["oracle"] = "oracle"
     names: ClassVar[dict[str, Look]] = {"oracle": Look("black", "*", "-.")}
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
+    counts: ClassVar[str] = "worlds"
+    predicts_value: ClassVar[bool] = True
     baseline: ClassVar[str] = "oracle"
     observes_task: ClassVar[bool] = True
 
     def build(self, problem: Problem) -> Learner[Any]:
-        from agents.baselines.joint import Joint
+        from agents.learners.parts import on_policy
 
-        return Joint(problem.policy_network(), problem.penalized_objective(), observes_task=True)
+        return on_policy(problem, observes_task=True)

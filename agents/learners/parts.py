@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agents.network_settings import EmbeddingSettings
 
 if TYPE_CHECKING:
+    from agents.baselines.joint import Joint
     from agents.learner import Objective
     from agents.nn.embeddings import ConvClassifier
     from agents.nn.perceptrons import RegressionMLP
@@ -35,6 +36,16 @@ def inner_objective(estimator: str) -> Objective:
         "first_order": policy_gradient,
     }
     return objectives[estimator]
+
+
+def on_policy(problem: Problem, observes_task: bool) -> Joint:
+    """A policy with a value function, which observes the task's true parameters where the policy does, or may."""
+    from agents.baselines.joint import Joint
+
+    seen = 0 if observes_task else problem.critic_descriptor  # with the observation already
+    critic = problem.policy.build_critic(problem.inputs, seen)
+    network, outer = problem.policy_network(), problem.penalized_objective()
+    return Joint(network, critic, problem.inputs, outer, problem.value_coef, observes_task)
 
 
 def penalty_options(problem: Problem) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from agents.memory.rl2 import RL2
 from agents.memory.stream import SIDE, Stream, flatten_images, identity, numbers_as_labels, one_hot_labels
 from agents.memory.transcriber import Transcriber
 from agents.nn.cores import Core
-from agents.nn.perceptrons import TanhMLP
 from agents.problem import Problem
 
 
@@ -32,6 +31,7 @@ def build_with_core(
     inputs = problem.space.obs + problem.space.act + 2  # previous action and reward, and whether an episode ended
     core = build_core(inputs)
     features = core.dim + inputs
-    policy, value = problem.policy.build(features, problem.space), TanhMLP(features, *problem.policy.hidden, 1)
+    policy = problem.policy.build(features, problem.space)
+    critic = problem.policy.build_critic(features, problem.critic_descriptor)
     outer = problem.penalized_objective()
-    return RL2(core, inputs, policy, value, outer, problem.value_coef, rounds, memory_reset)
+    return RL2(core, inputs, policy, critic, outer, problem.value_coef, rounds, memory_reset)

@@ -9,13 +9,17 @@ import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from agents.distributions import Categorical, Gaussian
 from agents.records import Params
 
+Activation = Literal["tanh", "elu"]
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "elu": F.elu}
 MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
 
 
@@ -67,14 +71,22 @@ class RegressionMLP:
         return apply_layers(params, x, len(self.sizes) - 1, torch.relu)
 
 
-class TanhMLP:
-    """A tanh perceptron with a linear last layer: Xavier-uniform weights, zero biases."""
+class MLP:
+    """A perceptron with a linear last layer: Xavier-uniform weights, those of the last layer times `last_gain`, and
+    biases of zero.
 
-    def __init__(self, *sizes: int) -> None:
-        self.sizes = sizes
+    With a small `last_gain` a policy starts near the mean action 0 in every state, instead of with a random gait
+    (Andrychowicz et al. 2021, What matters for on-policy deep actor-critic methods, arXiv 2006.05990, section 3.2).
+    activation: `tanh` or `elu`.
+    """
+
+    def __init__(self, *sizes: int, activation: Activation = "tanh", last_gain: float = 1.0) -> None:
+        self.sizes, self.activation, self.last_gain = sizes, ACTIVATIONS[activation], last_gain
 
     def init(self, generator: torch.Generator) -> Params:
-        return init_layers(self.sizes, partial(torch.nn.init.xavier_uniform_, generator=generator))
+        params = init_layers(self.sizes, partial(torch.nn.init.xavier_uniform_, generator=generator))
+        weight = self.head[0]
+        return params if self.last_gain == 1.0 else params | {weight: self.last_gain * params[weight]}
 
     @property
     def head(self) -> tuple[str, ...]:
@@ -84,18 +96,25 @@ class TanhMLP:
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """x [..., first size] -> [..., last size]."""
         rows = x.reshape(-1, x.shape[-1])  # flat, so that a batch of tasks is one batched matrix product
-        return apply_layers(params, rows, len(self.sizes) - 1, torch.tanh).reshape(*x.shape[:-1], self.sizes[-1])
+        return apply_layers(params, rows, len(self.sizes) - 1, self.activation).reshape(*x.shape[:-1], self.sizes[-1])
 
 
 class GaussianMLP:
-    """A tanh perceptron for the mean, and a log standard deviation that does not depend on the state, as in rllab and
-    ProMP.
+    """A perceptron for the mean, and a log standard deviation that does not depend on the state, as in rllab and ProMP.
 
-    init_std: initial standard deviation of actions, which are scaled to [-1, 1].
+    init_std: initial standard deviation of actions. activation, last_gain: those of `MLP`.
     """
 
-    def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64), init_std: float = 1.0) -> None:
-        self.mean = TanhMLP(obs, *hidden, act)
+    def __init__(
+        self,
+        obs: int,
+        act: int,
+        hidden: tuple[int, ...] = (64, 64),
+        init_std: float = 1.0,
+        activation: Activation = "tanh",
+        last_gain: float = 1.0,
+    ) -> None:
+        self.mean = MLP(obs, *hidden, act, activation=activation, last_gain=last_gain)
         self.init_std = init_std
 
     def init(self, generator: torch.Generator) -> Params:
@@ -113,10 +132,17 @@ class GaussianMLP:
 
 
 class CategoricalMLP:
-    """A tanh perceptron for the logits of discrete actions."""
+    """A perceptron for the logits of discrete actions. activation, last_gain: those of `MLP`."""
 
-    def __init__(self, obs: int, act: int, hidden: tuple[int, ...] = (64, 64)) -> None:
-        self.logits = TanhMLP(obs, *hidden, act)
+    def __init__(
+        self,
+        obs: int,
+        act: int,
+        hidden: tuple[int, ...] = (64, 64),
+        activation: Activation = "tanh",
+        last_gain: float = 1.0,
+    ) -> None:
+        self.logits = MLP(obs, *hidden, act, activation=activation, last_gain=last_gain)
 
     def init(self, generator: torch.Generator) -> Params:
         return self.logits.init(generator)

@@ -54,7 +54,8 @@ class Tabular:
         out = self(params, x)
         alive = torch.ones(*chosen.shape, 1, dtype=torch.bool)
         logp = log_prob(out, act)
-        return Transitions(x, act, logp, out.mean, out.log_std, (ret - expected)[..., None], alive, ret[..., None])
+        adv = (ret - expected)[..., None]
+        return Transitions(x, act, logp, out.mean, out.log_std, adv, alive, ret[..., None], x[..., :0])
 
     def values(self, params: Params) -> Tensor:
         """Expected return to go at every step in every state, [T, S]."""

@@ -18,6 +18,7 @@ from metarl.config.outer_settings import OUTERS, OuterSettings
 from metarl.config.training import Advantage, Training
 
 SECTIONS: dict[str, Registry[Any]] = {"tasks": TASKS, "learner": LEARNERS, "outer": OUTERS}
+CRITIC = (("policy", "critic_hidden"), ("policy", "critic_observes_task"), ("advantage", "bootstrap"))
 
 
 class Config(Record):
@@ -52,8 +53,7 @@ class Config(Record):
         if self.outer.kind not in fitting:
             wanted = " or ".join(fitting)
             raise ValueError(f"learner {self.learner.kind} needs outer.kind {wanted}, but got {self.outer.kind}")
-        by_trial = self.learner.counts == "trials"
-        parts = self.train.num_tasks * (self.train.episodes if by_trial else 1)
+        parts = self.train.num_tasks * (1 if self.learner.counts == "tasks" else self.train.episodes)
         self.outer.check(parts, self.learner.counts, self.learner.predicts_value, self.learner.kind)
         self.learner.check(self.tasks, self.policy, self.outer, self.train)
         return self
@@ -63,9 +63,20 @@ class Config(Record):
         kind = self.tasks.kind
         if self.tasks.is_supervised and (self.policy != PolicySettings() or self.advantage != Advantage()):
             raise ValueError(f"policy and advantage are for learners that act: tasks of kind {kind} have none")
+        if not self.tasks.is_supervised and not self.learner.predicts_value:
+            self._has_no_critic()
         if self.train.video_every and not self.tasks.has_robot:
             raise ValueError(f"train.video_every films robots: tasks of kind {kind} have no body")
         return self
+
+    def _has_no_critic(self) -> None:
+        """Raise ValueError for a setting of a value function."""
+        for section, name in CRITIC:
+            given = getattr(self, section)
+            if getattr(given, name) != getattr(type(given)(), name):
+                raise ValueError(
+                    f"{section}.{name} is for learners with a value function: {self.learner.kind} predicts no returns"
+                )
 
 
 def _wrong_answers(learner: LearnerSettings, tasks: TaskSettings) -> str:

@@ -10,10 +10,15 @@ from envs.settings import Count, Fraction, Record
 
 
 class Advantage(Record):
-    """Discount, and lambda of generalised advantage estimation (`agents.advantages`)."""
+    """Discount, and lambda of generalised advantage estimation (`agents.advantages`).
+
+    bootstrap: where time cuts an episode, or a trial of a policy with a memory, a learned value function stands for
+    what would have followed; without it the horizon is a part of the task.
+    """
 
     gamma: Fraction = 0.99
     gae_lambda: Fraction = 1.0
+    bootstrap: bool = True
 
 
 class Training(Record):

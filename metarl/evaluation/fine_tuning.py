@@ -98,7 +98,7 @@ def _search(joint: Joint, trainer: Trainer, start: Start, advance: Callable[[flo
     theta = trainer.theta if start == "trained" else _fresh(joint, trainer, 0)
     family = cast(TaskDistribution, Counted(trainer.family, advance))
     tasks = family.sample(NUM_TASKS, "train", generator_of(0))
-    policy = AdaptedPolicy(joint, theta, by_task(theta, tasks), None)
+    policy = AdaptedPolicy(joint, theta, by_task(joint.initial_state(theta), tasks), None)
     return Search(family, tasks, theta, trainer.advantage, collect(family, tasks, policy, BATCH, 2))
 
 
@@ -110,7 +110,8 @@ def _joint_of(trainer: Trainer) -> Joint:
 
 
 def _learner(joint: Joint, rate: float, count: int) -> FineTuned:
-    return FineTuned(joint.network, clipped_policy_gradient(CLIP), inner_lr=rate, inner_steps=count)
+    parts = (joint.network, joint.critic, joint.inputs, joint.outer)
+    return FineTuned(*parts, inner=clipped_policy_gradient(CLIP), inner_lr=rate, inner_steps=count)
 
 
 def _fresh(joint: Joint, trainer: Trainer, number: int) -> Params:

@@ -47,7 +47,7 @@ class Search(NamedTuple):
     @torch.no_grad()
     def returns(self, learner: FineTuned, after: Sequence[int]) -> dict[int, float]:
         """The mean return after each of these numbers of adaptation episodes, of which each takes the first ones."""
-        phi, done = by_task(self.theta, self.tasks), 0
+        phi, done = by_task(learner.initial_state(self.theta), self.tasks), 0
         found: dict[int, float] = {}
         for i, count in enumerate(rounds_of(max(after), BATCH)):
             batch = self._episodes(learner, phi, count, 2 + i) if i else self.first
@@ -73,9 +73,9 @@ class Search(NamedTuple):
         return returns.nanmean().nan_to_num(-torch.inf).item()
 
 
-def by_task(theta: Params, tasks: Tasks) -> Params:
-    """theta with a task axis in front."""
-    return {k: v.expand(len(tasks), *v.shape) for k, v in theta.items()}
+def by_task(phi: Params, tasks: Tasks) -> Params:
+    """phi with a task axis in front."""
+    return {k: v.expand(len(tasks), *v.shape) for k, v in phi.items()}
 
 
 @torch.no_grad()

@@ -43,7 +43,8 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
     answers, way = config.tasks.answers, config.tasks.outputs
     if config.tasks.is_supervised:
         return Problem(answers, family.space, OBJECTIVES[answers], way)
-    observed = len(getattr(family, "descriptor_names", ())) if config.learner.observes_task else 0
+    described = len(getattr(family, "descriptor_names", ()))
+    observed = described if config.learner.observes_task else 0
     return Problem(
         answers,
         family.space,
@@ -54,6 +55,7 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
         config.outer.penalty_coef,
         getattr(config.outer, "value_coef", 0.5),
         config.policy,
+        described,
     )
 
 
@@ -68,5 +70,5 @@ def build_outer(
 
 
 def build_advantage_estimator(config: Config) -> AdvantageEstimator:
-    """Discount and GAE's lambda."""
-    return AdvantageEstimator(config.advantage.gamma, config.advantage.gae_lambda)
+    """Discount, GAE's lambda, and whether time cuts an episode or ends it."""
+    return AdvantageEstimator(config.advantage.gamma, config.advantage.gae_lambda, config.advantage.bootstrap)

@@ -9,9 +9,10 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.func import vmap
 
-from agents.advantages import AllReduceSum, advantages, no_reduce
+from agents.advantages import AllReduceSum, advantages, no_reduce, trial_advantages
 from agents.learner import Episode, Learner, Params, Transitions, device_of
 from envs.core import TaskDistribution, Tasks, Trajectories
 from envs.rng import on_device
@@ -29,10 +30,14 @@ class Clock:
 
 
 class AdvantageEstimator(NamedTuple):
-    """Generalised advantage estimation: discount and lambda (Schulman et al. 2016)."""
+    """Generalised advantage estimation: discount and lambda (Schulman et al. 2016).
+
+    bootstrap: whether a value function stands for what would have followed where time has cut an episode.
+    """
 
     gamma: float = 0.99
     gae_lambda: float = 1.0
+    bootstrap: bool = True
 
     def __call__(self, data: Trajectories) -> Transitions:
         """Trajectories [N, ...] with advantages, each task against a baseline of its own.
@@ -42,7 +47,9 @@ class AdvantageEstimator(NamedTuple):
         data = data._replace(alive=data.alive & ~data.diverged[:, None])
         one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda)
         adv, ret = vmap(one_task)(data.obs, data.rew, data.terminated, data.alive)
-        return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive, ret)
+        return Transitions(
+            data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive, ret, adv[..., None][..., :0]
+        )
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,13 @@ def synchronize_device(device: torch.device | str) -> None:
     """Wait until a GPU has done its work; a CPU has at once."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def descriptor_of(family: TaskDistribution, tasks: Tasks, device: torch.device | str = "cpu") -> Tensor:
+    """True parameters of tasks, [N, P]; of a family without descriptors P is 0."""
+    if not getattr(family, "descriptor_names", ()):
+        return torch.zeros(len(tasks), 0, device=device)
+    return family.descriptor(tasks).to(device)
 
 
 @torch.no_grad()
@@ -88,14 +102,14 @@ def collect_rollouts(
     generator: of the CPU. Everything is where theta is; on a GPU random numbers are too, from a seed drawn here.
     """
     theta = {k: v.detach() for k, v in theta.items()}
-    run = _Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
+    run = Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
     if recurrent := as_recurrent(learner):
         policy = RecurrentPolicy(recurrent, theta, (len(tasks), plan[-1]), family.space.act, greedy)
         return _collect_trials(run, policy, plan, advantage, all_reduce_sum)
     return _collect_rounds(run, learner, theta, plan, advantage, greedy)
 
 
-class _Collection(NamedTuple):
+class Collection(NamedTuple):
     """What stays the same from round to round."""
 
     family: TaskDistribution
@@ -104,9 +118,15 @@ class _Collection(NamedTuple):
     clock: Clock
 
     def episodes(self, policy: AdaptedPolicy | RecurrentPolicy, count: int) -> Trajectories:
-        """Episodes of every task; the time of policy and simulation is separated on a CPU only."""
+        """Episodes of every task."""
+        return self.timed(self.family.experience, policy, count)
+
+    def timed(
+        self, collect: Callable[..., Trajectories], policy: AdaptedPolicy | RecurrentPolicy, count: int
+    ) -> Trajectories:
+        """What is collected; the time of policy and simulation is separated on a CPU only."""
         start, before = time.perf_counter(), policy.seconds
-        trajectories = self.family.experience(self.tasks, policy, count, self.generator)
+        trajectories = collect(self.tasks, policy, count, self.generator)
         synchronize_device(self.generator.device)
         acting = policy.seconds - before if self.generator.device.type == "cpu" else 0.0
         self.clock.add("simulation", start + acting)
@@ -115,7 +135,7 @@ class _Collection(NamedTuple):
 
 
 def _collect_rounds(
-    run: _Collection,
+    run: Collection,
     learner: Learner[Any],
     theta: Params,
     plan: Sequence[int],
@@ -142,7 +162,7 @@ def _collect_rounds(
 
 
 def _collect_trials(
-    run: _Collection,
+    run: Collection,
     policy: RecurrentPolicy,
     plan: Sequence[int],
     advantage: AdvantageEstimator,
@@ -152,6 +172,15 @@ def _collect_trials(
     trajectories: list[Trajectories] = []
     for count in plan:
         trajectories.append(run.episodes(policy, count))
-        policy.next_episode()
-    trials = partial(policy.trials, trajectories, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
-    return Rollouts(tuple(trajectories), lambda: Episode((), trials()))
+        policy.next_episode(trajectories[-1].last_obs)
+
+    def episode() -> Episode:
+        return Episode(
+            (), policy.trials(trajectories, descriptor_of(run.family, run.tasks, run.generator.device), of_trials)
+        )
+
+    def of_trials(rew: Tensor, value: Tensor, alive: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
+        cut = cut & advantage.bootstrap
+        return trial_advantages(rew, value, alive, cut, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
+
+    return Rollouts(tuple(trajectories), episode)

@@ -78,7 +78,7 @@ class _Trial:
             raise ContractError(f"{self.name}.step returned {describe(moved)}, expected (phi, an action distribution)")
         _tensors(moved[0], f"{self.name}.step", like=phi)
         self._policy(moved[1], f"{self.name}.step", ())
-        value = self._called("value", theta, self.task.query.x)
+        value = self._called("value", theta, self.task.query.x, self.task.query.descriptor)
         expect(value, f"{self.name}.value", self.batch, hint="[L, B]")
 
     def _output(self, out: object, method: str, query: Any) -> None:
@@ -114,7 +114,7 @@ class _Trial:
         if space.discrete:
             act = torch.nn.functional.one_hot(act.argmax(-1), space.act).float()
         alive = torch.ones(*self.batch, dtype=torch.bool)
-        return Transitions(normal(inputs), act, zeros[..., 0], zeros, zeros, normal(), alive, normal())
+        return Transitions(normal(inputs), act, zeros[..., 0], zeros, zeros, normal(), alive, normal(), zeros[..., :0])
 
 
 def _tensors(value: object, method: str, like: Params | None = None) -> Params:

@@ -10,14 +10,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from agents.learner import Learner, Params, map_tensors, mean_over_tasks, post_adaptation_objective
+from agents.learner import Learner, OnPolicyLearner, Params, map_tensors, mean_over_tasks, post_adaptation_objective
 from agents.objectives import kl_to_sampling
 from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.training.minibatches import Minibatches
 
 log = logging.getLogger(__name__)
-MAX_HALVINGS = 15  # chosen: a step of 1/30,000 is none
+RATE_FACTOR, RATES = 1.5, (1e-5, 1e-2)  # rsl_rl's
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
@@ -32,11 +32,14 @@ class Gradient:
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
     lr_halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
     lr_anneal_over: the rate falls in a line, to be 0 after so many steps (Nichol et al. 2018: all); 0 leaves it alone.
-    max_kl: the whole step is halved until the mean KL from the adapted policies that sampled to the new ones is within
-        this; 0 leaves it alone. As a policy grows sure of itself the same step moves it ever further, and clipping
-        alone does not hold it: without a bound a long training may collapse. Of several rounds it is the last's.
+    target_kl: no further epoch is begun once the mean KL from the adapted policies that sampled to the new ones is beyond
+        this; 0 takes all. As a policy grows sure of itself the same steps move it ever further, and clipping alone does
+        not hold it: without a bound a long training may collapse. It is measured on the last minibatch of an epoch.
+    desired_kl: the rate is divided by 1.5 where the KL of an iteration comes to more than twice this, and multiplied by
+        1.5 where it comes to less than half (Rudin et al. 2022, arXiv 2109.11978, with their limits); 0 leaves it
+        alone.
     minibatches: parts of the experience, each of which takes a step in every epoch, drawn anew: of its tasks, or of its
-        episodes where all is one task.
+        episodes or single steps where all is one task.
     ranks, tasks: the other processes that differentiate a shard of so many tasks; the step is that of all of them.
     chunk: how many tasks are differentiated at once; 0 takes all. On a CPU fewer stay in the caches; where a GPU's
         memory is short, it is halved until they fit. The gradient is the same but for the order of its sums.
@@ -51,7 +54,8 @@ class Gradient:
         num_epochs: int = 1,
         optimizer: str = "adam",
         max_grad_norm: float = 0.0,
-        max_kl: float = 0.0,
+        target_kl: float = 0.0,
+        desired_kl: float = 0.0,
         minibatches: int = 1,
         lr_halve_every: int = 0,
         lr_anneal_over: int = 0,
@@ -63,8 +67,8 @@ class Gradient:
         self.ranks = ranks
         self.outer_lr, self.steps = outer_lr, 0
         self.lr_halve_every, self.lr_anneal_over = lr_halve_every, lr_anneal_over
-        self.max_kl = max_kl
-        self.minibatches = Minibatches(num_epochs, minibatches, learner.is_recurrent, ranks, tasks)
+        self.target_kl, self.desired_kl, self.factor = target_kl, desired_kl, 1.0  # of the rate
+        self.minibatches = Minibatches(num_epochs, minibatches, minibatch_axis(learner), ranks, tasks)
         self.max_grad_norm = max_grad_norm
         self.leaves = {k: v.detach().clone().requires_grad_() for k, v in theta.items()}
         self.optimizer = OPTIMIZERS[optimizer](list(self.leaves.values()), lr=outer_lr, fused=True)
@@ -81,26 +85,48 @@ class Gradient:
     def step(self, data: Any) -> Metrics:
         losses: list[Tensor] = []
         norms: list[Tensor] = []
-        several = self.minibatches.count > 1 or self.max_kl > 0
-        before = self._copy() if several else None  # of one part nothing has moved when it turns out not to be finite
+        # of one part nothing has moved when it turns out not to be finite
+        before = self._copy() if self.minibatches.count > 1 else None
         rate = self.optimizer.param_groups[0]["lr"] = self._rate()
         self.steps += 1
-        for part, weight in self.minibatches(data, self.steps):
-            self.optimizer.zero_grad()
-            loss = self._average(self._differentiate(part), weight)
-            norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
-            if not (norm * (1 + rate) + loss).isfinite():  # nor the step's length
-                self._go_back(before)
-                return {"skipped": 1.0}
-            self.optimizer.step()
-            losses.append(loss)
-            norms.append(norm)
+        kl, epochs = 0.0, 0
+        for epoch in self.minibatches(data, self.steps):
+            for part, weight in epoch:
+                self.optimizer.zero_grad()
+                loss = self._average(self._differentiate(part), weight)
+                norm = torch.nn.utils.clip_grad_norm_(self.leaves.values(), self.max_grad_norm or float("inf"))
+                if not (norm * (1 + rate) + loss).isfinite():  # nor the step's length
+                    self._go_back(before)
+                    return {"skipped": 1.0}
+                self.optimizer.step()
+                losses.append(loss)
+                norms.append(norm)
+            epochs += 1
+            if self.target_kl and (kl := self._kl(part, weight)) > self.target_kl:
+                break
+        if self.desired_kl:
+            kl = kl if self.target_kl else self._kl(part, weight)
+            self._adapt_rate(kl)
         last = torch.stack(losses[-self.minibatches.parts :])
         metrics = {"loss": last.double().mean().item(), "grad_norm": torch.stack(norms).double().mean().item()}
-        if not self.max_kl or before is None:
-            return metrics
-        kl, halvings = self._shrink_to_bound(before[0], data)
-        return metrics | {"kl": kl, "halvings": halvings}
+        if self.target_kl or self.desired_kl:
+            metrics |= {"kl": kl, "epochs": float(epochs), "outer_lr": rate}
+        return metrics
+
+    @torch.no_grad()
+    def _kl(self, part: Any, weight: float) -> float:
+        """Mean KL from the policies that sampled to the present ones, over a part of all processes."""
+        measure = post_adaptation_objective(self.learner, kl_to_sampling)
+        theta = self.theta
+        chunks = _chunks(part, self.chunk)
+        mine = torch.stack([share * mean_over_tasks(measure, theta, chunk) for chunk, share in chunks]).sum()
+        return self.ranks.mean([mine], weight)[0].item()
+
+    def _adapt_rate(self, kl: float) -> None:
+        """For the next iteration."""
+        factor = 1 / RATE_FACTOR if kl > 2 * self.desired_kl else RATE_FACTOR if kl < self.desired_kl / 2 else 1.0
+        low, high = (limit / self.outer_lr for limit in RATES)
+        self.factor = min(max(self.factor * factor, low), high)
 
     def _copy(self) -> tuple[Params, Params]:
         """theta and the optimiser's state, to go back to."""
@@ -115,7 +141,7 @@ class Gradient:
 
     def _rate(self) -> float:
         """Of the step that comes."""
-        rate = self.outer_lr
+        rate = self.outer_lr * self.factor
         if self.lr_halve_every:
             rate *= 0.5 ** (self.steps // self.lr_halve_every)
         if self.lr_anneal_over:
@@ -155,37 +181,26 @@ class Gradient:
             total = total + loss.detach()
         return total
 
-    @torch.no_grad()
-    def _shrink_to_bound(self, before: Params, data: Any) -> tuple[float, float]:
-        """Halve the step from `before` until its KL is within the bound: (its KL, halvings)."""
-        measure = post_adaptation_objective(self.learner, kl_to_sampling)
-        parts = _chunks(data, self.chunk)
-        weight = self.minibatches.weight(data)
-        new = self.theta
-        for halvings in range(MAX_HALVINGS):
-            mine = torch.stack([share * mean_over_tasks(measure, new, part) for part, share in parts]).sum()
-            kl = self.ranks.mean([mine], weight)[0].item()
-            if kl <= self.max_kl:
-                self.assign(new if halvings else {})
-                return kl, float(halvings)
-            new = {k: before[k] + 0.5 * (v - before[k]) for k, v in new.items()}
-        self.assign(before)
-        return 0.0, float(MAX_HALVINGS)
-
     def state(self) -> Params:
         stored = self.optimizer.state_dict()["state"]
         tensors = {f"{i}.{k}": v.clone() for i, entry in stored.items() for k, v in entry.items() if v is not None}
-        return tensors | {"steps": torch.tensor(self.steps)}
+        return tensors | {"steps": torch.tensor(self.steps), "factor": torch.tensor(self.factor, dtype=torch.float64)}
 
     def load(self, state: Params) -> None:
         whole = self.optimizer.state_dict() | {"state": {}}
         self.steps = int(state.get("steps", torch.tensor(0)))
+        self.factor = float(state.get("factor", torch.tensor(1.0)))
         for key, value in state.items():
-            if key == "steps":
+            if key in ("steps", "factor"):
                 continue
             i, name = key.split(".", 1)
             whole["state"].setdefault(int(i), {})[name] = value.clone()
         self.optimizer.load_state_dict(whole)
+
+
+def minibatch_axis(learner: Learner[Any]) -> int:
+    """Of its experience [N, T, E]: along which minibatches are drawn."""
+    return 2 if learner.is_recurrent else 1 if isinstance(learner, OnPolicyLearner) else 0
 
 
 def _chunks(data: Any, size: int) -> list[tuple[Any, float]]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.func import vmap
 
-from agents.advantages import AllReduceSum, no_reduce, trial_advantages
 from agents.distributions import Policy, log_prob, mode, sample
 from agents.learner import Learner, Params, RecurrentLearner, Transitions, device_of
 from agents.memory.rl2 import select_alive
 from envs.core import Action, Trajectories
+
+TrialAdvantages = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Rewards, values, alive and cut steps of trials [L, B] -> advantages and returns to go (`agents.advantages`)."""
 
 
 def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
@@ -37,10 +39,12 @@ class AdaptedPolicy:
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         start = time.perf_counter()
-        out = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, self.with_descriptor(obs))
-        action = sampled(out, generator, self.greedy)
+        action = sampled(self._distribution(self.with_descriptor(obs)), generator, self.greedy)
         self.seconds += time.perf_counter() - start
         return action
+
+    def _distribution(self, x: Tensor) -> Policy:
+        return vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, x)
 
     def with_descriptor(self, obs: Tensor) -> Tensor:
         """obs [N, ..., O]; of a learner that observes the task with its true parameters [P] behind it."""
@@ -48,6 +52,14 @@ class AdaptedPolicy:
             return obs
         descriptor = self.descriptor[(slice(None), *(None,) * (obs.dim() - 2))]  # [N, 1, ..., P]
         return torch.cat([obs, descriptor.expand(*obs.shape[:-1], -1)], -1)
+
+
+class SharedPolicy(AdaptedPolicy):
+    """A learner's policy before any adaptation, the same [...] for all tasks: faster than one for each."""
+
+    def _distribution(self, x: Tensor) -> Policy:
+        out: Policy = self.learner.apply(self.theta, self.phi, x)
+        return out
 
 
 def as_recurrent(learner: Learner[Any]) -> RecurrentLearner | None:
@@ -72,6 +84,7 @@ class RecurrentPolicy:
         self.learner, self.theta, self.worlds, self.act_dim, self.greedy = learner, theta, worlds, act, greedy
         self.seconds = 0.0
         self.inputs: list[Tensor] = []  # [N, E, I] of every step
+        self.ends: list[Tensor] = []  # [N, E, I] of what would have been the next input of each episode
         self._reset_memory()
 
     def _reset_memory(self) -> None:
@@ -79,8 +92,9 @@ class RecurrentPolicy:
         # action, reward, whether an episode ended with it
         self.last = torch.zeros(*self.worlds, self.act_dim + 2, device=device_of(self.theta))
 
-    def next_episode(self) -> None:
-        """Every episode is over, by its end or by the horizon."""
+    def next_episode(self, last_obs: Tensor) -> None:
+        """Every episode is over, by its end or by the horizon; last_obs [N, E, O] is what followed its last step."""
+        self.ends.append(torch.cat([last_obs, self.last], -1))
         self.last = torch.cat([self.last[..., :-1], torch.ones_like(self.last[..., :1])], -1)
         if self.learner.memory_reset == "episode":
             self._reset_memory()
@@ -109,37 +123,45 @@ class RecurrentPolicy:
     def trials(
         self,
         rollouts: Sequence[Trajectories],
-        gamma: float,
-        gae_lambda: float,
-        all_reduce_sum: AllReduceSum = no_reduce,
+        descriptor: Tensor,
+        advantage: TrialAdvantages,
     ) -> Transitions:
         """All rollouts as one task of `B = N * E` trials [1, L, B, ...] whose valid steps come first.
 
         Where the memory lasts for an episode, each episode is a trial, those of a world side by side. Nothing is
-        learned from a trial whose simulation diverged. all_reduce_sum: over all processes that have such trials.
+        learned from a trial whose simulation diverged. descriptor: true parameters of the tasks, [N, P]. Behind the
+        last step of each trial there is one that is not alive: its value counts where time has cut the trial.
         """
         at_once = self.learner.memory_reset == "trial"
         diverged = torch.stack([t.diverged for t in rollouts])  # [K, N, E]
         diverged = diverged.any(0).expand_as(diverged) if at_once else diverged
         alive = [t.alive & ~b[:, None] for t, b in zip(rollouts, diverged, strict=True)]
+        ends = [a[:, -1] & ~t.terminated[:, -1] for a, t in zip(alive, rollouts, strict=True)]  # [N, E] cut by time
 
-        def in_a_row(steps: Tensor) -> Tensor:
-            """[K * T, N, E, ...] -> [L, B, ...], task-major."""
-            steps = steps.flatten(1, 2)
-            return steps if at_once else steps.view(len(rollouts), -1, *steps.shape[1:]).movedim(0, 2).flatten(1, 2)
+        def in_a_row(rounds: Iterable[Tensor], behind: Sequence[Tensor] | None = None) -> Tensor:
+            """[T, N, E, ...] of every round, and what is behind the last step of each [N, E, ...] -> [L, B, ...]."""
+            steps = list(rounds)
+            for k in range(len(steps) - 1 if at_once else 0, len(steps)):
+                last = torch.zeros_like(steps[k][0]) if behind is None else behind[k]
+                steps[k] = torch.cat([steps[k], last[None]])
+            flat = [s.flatten(1, 2) for s in steps]
+            return torch.cat(flat) if at_once else torch.stack(flat, 2).flatten(1, 2)
 
         def of(rounds: Iterable[Tensor]) -> Tensor:
             """[N, T, E, ...] of every round -> [L, B, ...]."""
-            return in_a_row(torch.cat([t.transpose(0, 1) for t in rounds]))
+            return in_a_row(t.transpose(0, 1) for t in rounds)
 
-        taken, x = of(alive), in_a_row(torch.stack(self.inputs))
+        taken, cut = of(alive), in_a_row((torch.zeros_like(a).transpose(0, 1) for a in alive), ends)
+        x = in_a_row(torch.stack(self.inputs).split(len(self.inputs) // len(rollouts)), self.ends)
         act, logp, mean = of(t.act for t in rollouts), of(t.logp for t in rollouts), of(t.mean for t in rollouts)
         log_std, rew = of(t.log_std for t in rollouts), of(t.rew for t in rollouts)
-        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken), taken)
-        x, act, logp, mean, log_std, rew, taken = packed
-        value = self.learner.value(self.theta, x)
-        adv, ret = trial_advantages(rew, value, taken, gamma, gae_lambda, all_reduce_sum)
-        return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret)))
+        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken, cut), taken | cut)
+        x, act, logp, mean, log_std, rew, taken, cut = packed
+        trials = x.shape[1]
+        descriptor = descriptor.repeat_interleave(trials // len(descriptor), 0).expand(len(x), -1, -1)  # [L, B, P]
+        value = self.learner.value(self.theta, x, descriptor)
+        adv, ret = advantage(rew, value, taken, cut)
+        return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret, descriptor)))
 
 
 def pack_valid_steps(data: Sequence[Tensor], taken: Tensor) -> list[Tensor]:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from agents.learner import Learner, Params, SupervisedTask, map_tensors
+from agents.learner import Learner, OnPolicyLearner, Params, SupervisedTask, map_tensors
 from envs.core import SupervisedTasks, TaskDistribution, Tasks, Trajectories
 from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import Ranks
 from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
+from metarl.training.segments import collect_segments
 
 
 class Batch(NamedTuple):
@@ -33,7 +34,10 @@ class Source(Protocol):
 
 
 class PolicySource:
-    """Rollouts of `episodes` episodes a round: the rounds to adapt on, then one to learn from."""
+    """Rollouts of `episodes` episodes a round: the rounds to adapt on, then one to learn from.
+
+    Of a learner that does not adapt, segments of as many worlds.
+    """
 
     def __init__(self, family: TaskDistribution, episodes: int, advantage: AdvantageEstimator, ranks: Ranks) -> None:
         self.family, self.episodes, self.advantage, self.ranks = family, episodes, advantage, ranks
@@ -41,11 +45,13 @@ class PolicySource:
     def __call__(
         self, learner: Learner[Any], theta: Params, tasks: Tasks, generator: torch.Generator, clock: Clock
     ) -> Batch:
-        plan = (self.episodes,) * (learner.rounds + 1)
-        total = self.ranks.all_reduce_sum
-        rollouts = collect_rollouts(
-            learner, theta, self.family, tasks, plan, self.advantage, generator, clock=clock, all_reduce_sum=total
-        )
+        shared: dict[str, Any] = {"clock": clock, "all_reduce_sum": self.ranks.all_reduce_sum}
+        experience = (self.advantage, generator)
+        if isinstance(learner, OnPolicyLearner):
+            rollouts = collect_segments(learner, theta, self.family, tasks, self.episodes, *experience, **shared)
+        else:
+            plan = (self.episodes,) * (learner.rounds + 1)
+            rollouts = collect_rollouts(learner, theta, self.family, tasks, plan, *experience, **shared)
         trajectories = rollouts.trajectories
         diverged = torch.stack([t.diverged.sum(1) for t in trajectories]).sum(0).cpu().float()
         steps = sum(t.rew.numel() for t in trajectories)

@@ -19,9 +19,12 @@ STEPS_AT_ONCE = 10_000  # of a round's episodes; measured on half-cheetah: those
 class Settings(OuterSettings):
     """Several clipped epochs with a KL penalty, as in ProMP (Rothfuss et al. 2019).
 
-    minibatches: parts of the experience, by tasks, or by trials of a policy with a memory, each of which takes a step
-    in every epoch. value_coef: of half the squared error of the return that a policy with a memory predicts.
-    max_kl: the step is halved until its KL is within this; 0 leaves it alone. ent_coef: weight of the policy's entropy.
+    minibatches: parts of the experience, each of which takes a step in every epoch: of the tasks, of the trials of a
+    policy with a memory, or of the single steps of one that does not adapt. value_coef: of half the squared error of a
+    learned value function, in units of the return's standard deviation.
+    target_kl: no further epoch is begun once the KL of an iteration is beyond this; 0 takes all. desired_kl: the rate is
+    lowered or raised from iteration to iteration until the KL comes to about this; 0 leaves it alone. ent_coef: weight
+    of the policy's entropy.
     lr_anneal: the rate falls in a line to 0 at the last iteration.
     """
 
@@ -34,7 +37,8 @@ class Settings(OuterSettings):
     value_coef: NonNegative = 0.5
     minibatches: Annotated[int, Field(ge=1, le=1000)] = 1
     max_grad_norm: NonNegative = 0.0
-    max_kl: NonNegative = 0.0
+    target_kl: NonNegative = 0.0
+    desired_kl: NonNegative = 0.0
     lr_anneal: bool = False
 
     @property
@@ -52,7 +56,7 @@ class Settings(OuterSettings):
 
     def check(self, parts: int, what: str, predicts_value: bool, learner: str) -> None:
         if not predicts_value and self.value_coef != 0.5:
-            raise ValueError(f"outer.value_coef is for policies with a memory: {learner} predicts no returns")
+            raise ValueError(f"outer.value_coef is for learners with a value function: {learner} predicts no returns")
         if self.minibatches > parts:
             raise ValueError(f"outer.minibatches is {self.minibatches}, but there are only {parts} {what}")
 
@@ -68,7 +72,8 @@ class Settings(OuterSettings):
             num_epochs=self.num_epochs,
             minibatches=self.minibatches,
             max_grad_norm=self.max_grad_norm,
-            max_kl=self.max_kl,
+            target_kl=self.target_kl,
+            desired_kl=self.desired_kl,
             lr_anneal_over=context.iterations if self.lr_anneal else 0,
             chunk=max(STEPS_AT_ONCE // context.steps, 1) if on_cpu else 0,
             ranks=context.ranks,

@@ -13,7 +13,7 @@ from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
 from agents.memory.rl2 import MAX_COUNT, normalize_input, select_alive
 from agents.nn.cores import run
-from agents.nn.perceptrons import GaussianMLP, TanhMLP
+from agents.nn.perceptrons import GaussianMLP, MLP
 from agents.objectives import clipped_policy_gradient
 
 OBS, ACT = 2, 1
@@ -29,7 +29,7 @@ CORES: dict[str, Core] = {
 
 def rl2(core: Core) -> RL2:
     known = core.dim + SEEN
-    return RL2(core, SEEN, GaussianMLP(known, ACT, (8,)), TanhMLP(known, 8, 1), clipped_policy_gradient(0.2))
+    return RL2(core, SEEN, GaussianMLP(known, ACT, (8,)), MLP(known, 8, 1), clipped_policy_gradient(0.2))
 
 
 def start(learner: RL2) -> tuple[Params, torch.Generator]:

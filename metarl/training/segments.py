@@ -1,0 +1,83 @@
+"""Experience of a learner that does not adapt: steps in which one episode follows another, as single steps to learn from.
+
+Axes: `N` tasks, `T` steps, `E` worlds of a task, `P` parameters of a task.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from agents.advantages import AllReduceSum, no_reduce, segment_advantages
+from agents.learner import Episode, OnPolicyLearner, Params, Transitions, device_of
+from envs.core import TaskDistribution, Tasks
+from envs.rng import on_device
+from metarl.training.collect import AdvantageEstimator, Clock, Collection, Rollouts, descriptor_of
+from metarl.training.policies import SharedPolicy
+
+
+@torch.no_grad()
+def collect_segments(
+    learner: OnPolicyLearner,
+    theta: Params,
+    family: TaskDistribution,
+    tasks: Tasks,
+    worlds: int,
+    advantage: AdvantageEstimator,
+    generator: torch.Generator,
+    *,
+    clock: Clock | None = None,
+    all_reduce_sum: AllReduceSum = no_reduce,
+) -> Rollouts:
+    """`family.horizon` steps of so many worlds of every task, and all of them as one task [1, N * T * E, 1, ...].
+
+    A family without `segments` gives episodes, and what is behind the end of one is not alive.
+    """
+    theta = {k: v.detach() for k, v in theta.items()}
+    run = Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
+    descriptor = descriptor_of(family, tasks, run.generator.device)  # [N, P]
+    seen = descriptor if learner.observes_task else None
+    policy = SharedPolicy(learner, theta, learner.initial_state(theta), seen)
+    data = run.timed(getattr(family, "segments", family.experience), policy, worlds)
+
+    def episode() -> Episode:
+        x, last = policy.with_descriptor(data.obs), policy.with_descriptor(data.last_obs)
+        at = descriptor[:, None, None].expand(*x.shape[:-1], -1)  # [N, T, E, P]
+        value = by_step(learner.value(theta, x, at))
+        last_value = learner.value(theta, last, at[:, 0]).flatten() if advantage.bootstrap else None
+        steps = (by_step(t) for t in (data.rew, data.terminated, data.alive))
+        adv, ret = _advantages(value, last_value, *steps, advantage, all_reduce_sum)
+        shape = data.rew.shape
+        stored = (x, data.act, data.logp, data.mean, data.log_std, by_task(adv, shape))
+        return Episode((), Transitions(*map(_single, (*stored, data.alive, by_task(ret, shape), at))))
+
+    return Rollouts((data,), episode)
+
+
+def _advantages(
+    value: Tensor,
+    last_value: Tensor | None,
+    rew: Tensor,
+    terminated: Tensor,
+    alive: Tensor,
+    advantage: AdvantageEstimator,
+    all_reduce_sum: AllReduceSum,
+) -> tuple[Tensor, Tensor]:
+    gamma, gae_lambda, _ = advantage
+    return segment_advantages(rew, value, last_value, terminated, alive, gamma, gae_lambda, all_reduce_sum)
+
+
+def by_step(x: Tensor) -> Tensor:
+    """[N, T, E] -> [T, N * E]."""
+    return x.transpose(0, 1).flatten(1)
+
+
+def by_task(x: Tensor, shape: torch.Size) -> Tensor:
+    """[T, N * E] -> shape [N, T, E]."""
+    tasks, steps, worlds = shape
+    return x.view(steps, tasks, worlds).transpose(0, 1)
+
+
+def _single(x: Tensor) -> Tensor:
+    """[N, T, E, ...] -> [1, N * T * E, 1, ...]."""
+    return x.flatten(0, 2)[None, :, None]
