@@ -179,8 +179,8 @@ class SupervisedTasks(Protocol):
 class Worlds(Protocol):
     """`N` tasks times `E` episodes that run in parallel."""
 
-    def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
-        """Start every episode, or those of `mask` [N, E]; obs [N, E, O]. Segments alone give a mask."""
+    def reset(self, generator: torch.Generator) -> Tensor:
+        """Start every episode; obs [N, E, O]."""
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """act [N, E, A] -> obs [N, E, O], rew [N, E], terminated [N, E], diverged [N, E]."""

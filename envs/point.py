@@ -9,6 +9,7 @@ most five steps of 0.1 along each axis.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -98,8 +99,8 @@ class PointNavigation(Specified, VariableSampler):
 
     def segments(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """`horizon` steps of `episodes` worlds of every task, where another episode follows one that has ended."""
-        shape = (len(tasks), self.horizon, episodes)
-        return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator, auto_reset=True)
+        shape, worlds = (len(tasks), self.horizon, episodes), self.worlds(tasks, episodes)
+        return rollout(worlds, policy, self.space, shape, generator, restart=partial(worlds.reset, generator))
 
 
 class PointWorlds:

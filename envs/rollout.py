@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -17,11 +19,11 @@ def rollout(
     shape: tuple[int, int, int],
     generator: torch.Generator,
     *,
-    auto_reset: bool = False,
+    restart: Callable[[Tensor], Tensor] | None = None,
 ) -> Trajectories:
     """Roll out `shape = (N, T, E)` steps; a terminated or diverged world is masked from its next step on.
 
-    auto_reset: it starts another episode instead; `worlds.reset` takes a mask [N, E] of those to start anew.
+    restart: lets the worlds of a mask [N, E] start another episode instead, and returns obs [N, E, O] of all of them.
     The reward of the step in which a simulation diverged is masked too. The policy runs, and the data is stored, on the
     device of the generator, wherever the worlds are.
     """
@@ -56,11 +58,11 @@ def rollout(
         data.terminated[:, t] = alive & (terminated | diverged)
         if observe_reward is not None:
             observe_reward(data.rew[:, t], alive, data.terminated[:, t])
-        if not auto_reset:
+        if restart is None:
             alive = alive & ~data.terminated[:, t]
         elif data.terminated[:, t].any():
             data.alive[:, t] &= ~diverged
-            obs = worlds.reset(generator, data.terminated[:, t]).to(device, torch.float32)
+            obs = restart(data.terminated[:, t]).to(device, torch.float32)
     data.last_obs.copy_(obs)
     return data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import mujoco
@@ -136,8 +137,8 @@ class Locomotion(Specified, VariableSampler):
 
     def segments(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """`horizon` steps of `episodes` worlds of every task, where another episode follows one that has ended."""
-        shape = (len(tasks), self.horizon, episodes)
-        return rollout(self.worlds(tasks, episodes), policy, self.space, shape, generator, auto_reset=True)
+        shape, worlds = (len(tasks), self.horizon, episodes), self.worlds(tasks, episodes)
+        return rollout(worlds, policy, self.space, shape, generator, restart=partial(worlds.reset, generator))
 
     def _simulator(self, size: int) -> Simulator:
         fresh = self.robot.fresh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -78,7 +78,8 @@ class _Trial:
             raise ContractError(f"{self.name}.step returned {describe(moved)}, expected (phi, an action distribution)")
         _tensors(moved[0], f"{self.name}.step", like=phi)
         self._policy(moved[1], f"{self.name}.step", ())
-        value = self._called("value", theta, self.task.query.x, self.task.query.descriptor)
+        query = cast(Transitions, self.task.query)
+        value = self._called("value", theta, query.x, query.descriptor)
         expect(value, f"{self.name}.value", self.batch, hint="[L, B]")
 
     def _output(self, out: object, method: str, query: Any) -> None:

@@ -44,7 +44,8 @@ class AdaptedPolicy:
         return action
 
     def _distribution(self, x: Tensor) -> Policy:
-        return vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, x)
+        out: Policy = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, x)
+        return out
 
     def with_descriptor(self, obs: Tensor) -> Tensor:
         """obs [N, ..., O]; of a learner that observes the task with its true parameters [P] behind it."""
@@ -152,7 +153,7 @@ class RecurrentPolicy:
             return in_a_row(t.transpose(0, 1) for t in rounds)
 
         taken, cut = of(alive), in_a_row((torch.zeros_like(a).transpose(0, 1) for a in alive), ends)
-        x = in_a_row(torch.stack(self.inputs).split(len(self.inputs) // len(rollouts)), self.ends)
+        x = in_a_row(torch.stack(self.inputs).view(len(rollouts), -1, *self.inputs[0].shape), self.ends)
         act, logp, mean = of(t.act for t in rollouts), of(t.logp for t in rollouts), of(t.mean for t in rollouts)
         log_std, rew = of(t.log_std for t in rollouts), of(t.rew for t in rollouts)
         packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken, cut), taken | cut)

@@ -45,26 +45,14 @@ def collect_segments(
         at = descriptor[:, None, None].expand(*x.shape[:-1], -1)  # [N, T, E, P]
         value = by_step(learner.value(theta, x, at))
         last_value = learner.value(theta, last, at[:, 0]).flatten() if advantage.bootstrap else None
-        steps = (by_step(t) for t in (data.rew, data.terminated, data.alive))
-        adv, ret = _advantages(value, last_value, *steps, advantage, all_reduce_sum)
+        gamma, gae_lambda, _ = advantage
+        rew, terminated, alive = (by_step(t) for t in (data.rew, data.terminated, data.alive))
+        adv, ret = segment_advantages(rew, value, last_value, terminated, alive, gamma, gae_lambda, all_reduce_sum)
         shape = data.rew.shape
         stored = (x, data.act, data.logp, data.mean, data.log_std, by_task(adv, shape))
         return Episode((), Transitions(*map(_single, (*stored, data.alive, by_task(ret, shape), at))))
 
     return Rollouts((data,), episode)
-
-
-def _advantages(
-    value: Tensor,
-    last_value: Tensor | None,
-    rew: Tensor,
-    terminated: Tensor,
-    alive: Tensor,
-    advantage: AdvantageEstimator,
-    all_reduce_sum: AllReduceSum,
-) -> tuple[Tensor, Tensor]:
-    gamma, gae_lambda, _ = advantage
-    return segment_advantages(rew, value, last_value, terminated, alive, gamma, gae_lambda, all_reduce_sum)
 
 
 def by_step(x: Tensor) -> Tensor:

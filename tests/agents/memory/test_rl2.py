@@ -13,7 +13,7 @@ from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
 from agents.memory.rl2 import MAX_COUNT, normalize_input, select_alive
 from agents.nn.cores import run
-from agents.nn.perceptrons import GaussianMLP, MLP
+from agents.nn.perceptrons import MLP, GaussianMLP
 from agents.objectives import clipped_policy_gradient
 
 OBS, ACT = 2, 1
