@@ -32,9 +32,10 @@ class Gradient:
     max_grad_norm: the gradient's norm over all parameters is scaled down to this; 0 leaves it alone.
     lr_halve_every: the rate is halved after so many steps (Snell et al. 2017: 2000); 0 leaves it alone.
     lr_anneal_over: the rate falls in a line, to be 0 after so many steps (Nichol et al. 2018: all); 0 leaves it alone.
-    target_kl: no further epoch is begun once the mean KL from the adapted policies that sampled to the new ones is beyond
-        this; 0 takes all. As a policy grows sure of itself the same steps move it ever further, and clipping alone does
-        not hold it: without a bound a long training may collapse. It is measured on the last minibatch of an epoch.
+    target_kl: no further epoch is begun once the mean KL from the adapted policies that sampled to the new ones is
+        beyond this; 0 takes all. As a policy grows sure of itself the same steps move it ever further, and clipping
+        alone does not hold it: without a bound a long training may collapse. It is measured on an epoch's last
+        minibatch.
     desired_kl: the rate is divided by 1.5 where the KL of an iteration comes to more than twice this, and multiplied by
         1.5 where it comes to less than half (Rudin et al. 2022, arXiv 2109.11978, with their limits); 0 leaves it
         alone.

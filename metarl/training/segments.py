@@ -1,4 +1,4 @@
-"""Experience of a learner that does not adapt: steps in which one episode follows another, as single steps to learn from.
+"""Experience of a learner that does not adapt: segments, in which one episode follows another, as single steps.
 
 Axes: `N` tasks, `T` steps, `E` worlds of a task, `P` parameters of a task.
 """

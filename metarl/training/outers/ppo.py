@@ -22,9 +22,9 @@ class Settings(OuterSettings):
     minibatches: parts of the experience, each of which takes a step in every epoch: of the tasks, of the trials of a
     policy with a memory, or of the single steps of one that does not adapt. value_coef: of half the squared error of a
     learned value function, in units of the return's standard deviation.
-    target_kl: no further epoch is begun once the KL of an iteration is beyond this; 0 takes all. desired_kl: the rate is
-    lowered or raised from iteration to iteration until the KL comes to about this; 0 leaves it alone. ent_coef: weight
-    of the policy's entropy.
+    target_kl: no further epoch is begun once the KL of an iteration is beyond this; 0 takes all. desired_kl: the rate
+    is lowered or raised from iteration to iteration until the KL comes to about this; 0 leaves it alone. ent_coef:
+    weight of the policy's entropy.
     lr_anneal: the rate falls in a line to 0 at the last iteration.
     """
 
