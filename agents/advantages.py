@@ -87,13 +87,23 @@ def normalized_advantages(adv: Tensor, alive: Tensor, all_reduce_sum: AllReduceS
     return centred / ((all_reduce_sum(centred.square().sum()) / count).sqrt() + 1e-8)
 
 
+Fit = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Observations [T, E, O], returns to go and alive steps [T, E] of a task -> values [T, E] float64."""
+
+
 def advantages(
-    obs: Tensor, rew: Tensor, terminated: Tensor, alive: Tensor, gamma: float, gae_lambda: float
+    obs: Tensor,
+    rew: Tensor,
+    terminated: Tensor,
+    alive: Tensor,
+    gamma: float,
+    gae_lambda: float,
+    fit: Fit = fit_linear_baseline,
 ) -> tuple[Tensor, Tensor]:
     """Normalised advantages of one task, with a linear baseline fitted on the same data, and returns, [T, E] each."""
     rew = rew.double()
     ret = discounted(rew, gamma)
-    value = fit_linear_baseline(obs, ret, alive)
+    value = fit(obs, ret, alive)
     return normalized_advantages(gae(rew, value, terminated, alive, gamma, gae_lambda), alive).float(), ret.float()
 
 

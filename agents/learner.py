@@ -18,6 +18,7 @@ from torch import Tensor
 
 from agents.advantages import AllReduceSum
 from agents.distributions import Policy
+from agents.linear_prior import LinearPrior
 from agents.records import (
     Data,
     Episode,
@@ -119,6 +120,14 @@ class Learner(Generic[Out]):
     def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum) -> Params:
         """theta with running statistics of inputs updated, after an outer step."""
         return theta
+
+    def update_baseline(self, theta: Params, episode: Any, all_reduce_sum: AllReduceSum) -> Params:
+        """theta with what it carries of a baseline updated by the tasks of an iteration, [N, ...], after an outer step."""
+        return theta
+
+    def baseline_prior(self, theta: Params, round: int) -> LinearPrior | None:
+        """The distribution over tasks of a linear baseline's weights, where the learner carries one."""
+        return None
 
 
 class OnPolicyLearner(Learner[Policy]):

@@ -65,6 +65,10 @@ class Config(Record):
             raise ValueError(f"policy and advantage are for learners that act: tasks of kind {kind} have none")
         if not self.tasks.is_supervised and not self.learner.predicts_value:
             self._has_no_critic()
+        if self.learner.predicts_value and self.advantage.baseline != Advantage().baseline:
+            raise ValueError(
+                f"advantage.baseline is for learners without a value function: {self.learner.kind} has one"
+            )
         if self.train.video_every and not self.tasks.has_robot:
             raise ValueError(f"train.video_every films robots: tasks of kind {kind} have no body")
         return self

@@ -14,11 +14,15 @@ class Advantage(Record):
 
     bootstrap: where time cuts an episode, or a trial of a policy with a memory, a learned value function stands for
     what would have followed; without it the horizon is a part of the task.
+    baseline: of learners without a value function. `linear` is fitted to the episodes of each task alone;
+    `hierarchical` draws its weights towards those of other tasks, so that one episode is worth something
+    (`agents.linear_prior`).
     """
 
     gamma: Fraction = 0.99
     gae_lambda: Fraction = 1.0
     bootstrap: bool = True
+    baseline: Literal["linear", "hierarchical"] = "linear"
 
 
 class Training(Record):

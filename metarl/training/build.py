@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.learner import Learner, Objective, Params
 from agents.objectives import bits, cross_entropy, kl_to_sampling, mse
+from agents.optimization.hierarchical import WithHierarchicalBaseline
 from agents.problem import Problem
 from envs.core import SupervisedTasks, TaskDistribution
 from envs.task_settings import Answers, Simulation, TaskSettings
@@ -35,7 +36,11 @@ def build_family(config: Config, simulator: str = "cpu", device: str = "cpu") ->
 
 def build_learner(config: Config, family: TaskDistribution | SupervisedTasks) -> Learner[Any]:
     """The learner with its network and objectives."""
-    return config.learner.build(build_problem(config, family))
+    problem = build_problem(config, family)
+    learner = config.learner.build(problem)
+    if config.advantage.baseline == "linear":
+        return learner
+    return WithHierarchicalBaseline(learner, problem.inputs, learner.rounds)
 
 
 def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) -> Problem:

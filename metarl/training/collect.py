@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from agents.advantages import AllReduceSum, advantages, no_reduce, trial_advantages
+from agents.advantages import AllReduceSum, advantages, fit_linear_baseline, no_reduce, trial_advantages
 from agents.learner import Episode, Learner, Params, Transitions, device_of
+from agents.linear_prior import LinearPrior, fit_with_prior
 from envs.core import TaskDistribution, Tasks, Trajectories
 from envs.rng import on_device
 from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurrent
@@ -39,17 +40,18 @@ class AdvantageEstimator(NamedTuple):
     gae_lambda: float = 1.0
     bootstrap: bool = True
 
-    def __call__(self, data: Trajectories) -> Transitions:
-        """Trajectories [N, ...] with advantages, each task against a baseline of its own.
+    def __call__(self, data: Trajectories, prior: LinearPrior | None = None) -> Transitions:
+        """Trajectories [N, ...] with advantages, each task against a linear baseline of its own.
 
+        prior: the distribution over tasks of the baseline's weights, where one is carried from task to task.
         An episode whose simulation diverged counts as not alive from its start: nothing is learned from it.
         """
         data = data._replace(alive=data.alive & ~data.diverged[:, None])
-        one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda)
+        fit = fit_linear_baseline if prior is None else partial(fit_with_prior, prior)
+        one_task = partial(advantages, gamma=self.gamma, gae_lambda=self.gae_lambda, fit=fit)
         adv, ret = vmap(one_task)(data.obs, data.rew, data.terminated, data.alive)
-        return Transitions(
-            data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive, ret, adv[..., None][..., :0]
-        )
+        none = data.obs[..., :0]
+        return Transitions(data.obs, data.act, data.logp, data.mean, data.log_std, adv, data.alive, ret, none)
 
 
 @dataclass(frozen=True)
@@ -154,11 +156,13 @@ def _collect_rounds(
         start = time.perf_counter()
         observed = trajectories[-1]._replace(obs=policy.with_descriptor(trajectories[-1].obs))
         if k < last:
-            support.append(advantage(observed))
+            support.append(advantage(observed, learner.baseline_prior(theta, k)))
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, support[-1])
         synchronize_device(device)
         run.clock.add("learning", start)
-    return Rollouts(tuple(trajectories), lambda: Episode(tuple(support), advantage(observed)))
+    return Rollouts(
+        tuple(trajectories), lambda: Episode(tuple(support), advantage(observed, learner.baseline_prior(theta, last)))
+    )
 
 
 def _collect_trials(

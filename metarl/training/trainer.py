@@ -123,7 +123,8 @@ class Trainer:
         """An outer step with what goes before and after it; theta is as before where it was skipped."""
         learner, theta, query, total = self.learner, self.theta, batch.data.query, self.ranks.all_reduce_sum
         of_returns = _changes(theta, learner.update_return_stats(theta, query, total))
-        of_inputs = _changes(theta, learner.update_input_stats(theta, query, total))  # in use from the next iteration
+        of_inputs = _changes(theta, learner.update_input_stats(theta, query, total))
+        of_inputs |= _changes(theta, learner.update_baseline(theta, batch.data, total))  # both in use from the next one
         before = {k: theta[k].clone() for k in of_returns}
         self.outer.assign(of_returns)
         is_finite = all(v.isfinite().all() for v in (*of_returns.values(), *of_inputs.values()))
