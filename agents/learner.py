@@ -122,7 +122,7 @@ class Learner(Generic[Out]):
         return theta
 
     def update_baseline(self, theta: Params, episode: Any, all_reduce_sum: AllReduceSum) -> Params:
-        """theta with what it carries of a baseline updated by the tasks of an iteration, [N, ...], after an outer step."""
+        """theta with what it carries of a baseline updated by an iteration's tasks [N, ...], after an outer step."""
         return theta
 
     def baseline_prior(self, theta: Params, round: int) -> LinearPrior | None:
