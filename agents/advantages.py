@@ -72,7 +72,7 @@ def gae(
     """
     next_value = torch.cat([value[1:], (torch.zeros_like(value[0]) if last_value is None else last_value)[None]])
     goes_on = ~terminated
-    delta = (rew + gamma * next_value * goes_on - value) * alive
+    delta = torch.where(alive, rew + gamma * next_value * goes_on - value, 0.0)
     out, running, decay = [], torch.zeros_like(delta[0]), gamma * gae_lambda * goes_on
     for t in range(len(delta) - 1, -1, -1):
         running = delta[t] + decay[t] * running

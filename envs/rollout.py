@@ -29,18 +29,7 @@ def rollout(
     """
     num_tasks, horizon, episodes = shape
     device = generator.device
-    data = Trajectories(
-        obs=torch.empty(*shape, space.obs, device=device),
-        act=torch.empty(*shape, space.act, device=device),
-        logp=torch.empty(shape, device=device),
-        mean=torch.empty(*shape, space.act, device=device),
-        log_std=torch.empty(*shape, space.act, device=device),
-        rew=torch.zeros(shape, device=device),
-        alive=torch.zeros(shape, dtype=torch.bool, device=device),
-        terminated=torch.zeros(shape, dtype=torch.bool, device=device),
-        diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool, device=device),
-        last_obs=torch.empty(num_tasks, episodes, space.obs, device=device),
-    )
+    data = _empty(shape, space, device)
     alive = torch.ones(num_tasks, episodes, dtype=torch.bool, device=device)
     observe_reward = policy.observe_reward if isinstance(policy, FeedbackPolicy) else None
     obs = _checked_obs(worlds, "reset", worlds.reset(generator), shape, space).to(device, torch.float32)
@@ -65,6 +54,22 @@ def rollout(
             obs = restart(data.terminated[:, t]).to(device, torch.float32)
     data.last_obs.copy_(obs)
     return data
+
+
+def _empty(shape: tuple[int, int, int], space: Space, device: torch.device) -> Trajectories:
+    num_tasks, _, episodes = shape
+    return Trajectories(
+        obs=torch.empty(*shape, space.obs, device=device),
+        act=torch.empty(*shape, space.act, device=device),
+        logp=torch.empty(shape, device=device),
+        mean=torch.empty(*shape, space.act, device=device),
+        log_std=torch.empty(*shape, space.act, device=device),
+        rew=torch.zeros(shape, device=device),
+        alive=torch.zeros(shape, dtype=torch.bool, device=device),
+        terminated=torch.zeros(shape, dtype=torch.bool, device=device),
+        diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool, device=device),
+        last_obs=torch.empty(num_tasks, episodes, space.obs, device=device),
+    )
 
 
 def _checked_obs(worlds: Worlds, method: str, obs: Tensor, shape: tuple[int, int, int], space: Space) -> Tensor:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from metarl.config import plain_yaml
 from metarl.config.experiment import SECTIONS, Config, config_class
 from metarl.config.messages import quoted, sentence, shortened
+from metarl.config.renamed import rename
 from metarl.errors import UserError, nearest
 
 _NAMES = {type(None): "nothing", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -63,6 +64,7 @@ def parse(raw: dict[str, Any], source: str = "config", overrides: dict[str, Any]
     for key, value in overrides.items():
         _set(raw, key, copy.deepcopy(value))
     model = config_class(**{name: _class_of(name, raw, source, overrides) for name in SECTIONS})
+    rename(raw, source, overrides)
     try:
         return model.model_validate(raw)
     except ValidationError as error:

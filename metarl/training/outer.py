@@ -127,7 +127,7 @@ class Gradient:
         """For the next iteration."""
         factor = 1 / RATE_FACTOR if kl > 2 * self.desired_kl else RATE_FACTOR if kl < self.desired_kl / 2 else 1.0
         low, high = (limit / self.outer_lr for limit in RATES)
-        self.factor = min(max(self.factor * factor, low), high)
+        self.factor = float(torch.tensor(min(max(self.factor * factor, low), high)))  # as it is stored
 
     def _copy(self) -> tuple[Params, Params]:
         """theta and the optimiser's state, to go back to."""
@@ -185,7 +185,7 @@ class Gradient:
     def state(self) -> Params:
         stored = self.optimizer.state_dict()["state"]
         tensors = {f"{i}.{k}": v.clone() for i, entry in stored.items() for k, v in entry.items() if v is not None}
-        return tensors | {"steps": torch.tensor(self.steps), "factor": torch.tensor(self.factor, dtype=torch.float64)}
+        return tensors | {"steps": torch.tensor(self.steps), "factor": torch.tensor(self.factor)}
 
     def load(self, state: Params) -> None:
         whole = self.optimizer.state_dict() | {"state": {}}

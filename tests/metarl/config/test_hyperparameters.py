@@ -30,7 +30,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "outer.clip_coef", 1e-4),
     ("maml_cheetah_direction", "outer.kl_coef", 0.5),
     ("maml_cheetah_direction", "outer.max_grad_norm", 1e-12),
-    ("maml_cheetah_direction", "outer.max_kl", 1e-7),
+    ("maml_cheetah_direction", "outer.target_kl", 1e-7),
     ("maml_cheetah_direction", "outer.lr_anneal", True),
     ("maml_cheetah_direction", "advantage.gamma", 0.5),
     ("maml_cheetah_direction", "advantage.gae_lambda", 0.5),

@@ -31,6 +31,7 @@ def test_a_run_of_version_0_11_is_read(old_run: folder.Run) -> None:
     config = old_run.config
     assert (config.advantage.gamma, config.advantage.gae_lambda) == (0.97, 0.95)
     assert config.outer.model_dump()["ent_coef"] == 0.01
+    assert config.outer.model_dump()["target_kl"] == 0.03
     assert config.learner.model_dump()["adapted_params"] == "all"
     assert [r["iteration"] for r in old_run.records()] == [1, 2]
     assert old_run.saved_placement == ("cpu", "cpu")
