@@ -147,10 +147,18 @@ class RecurrentLearner(Learner[Policy]):
     ended; the last three are zero at the start of a trial.
 
     memory_reset: when the memory is reset, at the start of every `trial` or of every `episode`.
+    trial_unit: whether a trial in training has (`rounds` + 1) times the horizon `steps`, in which one episode follows
+        another, or so many `episodes`.
     """
 
     is_recurrent: ClassVar[bool] = True
     memory_reset: str = "trial"
+    trial_unit: str = "steps"
+
+    @property
+    def restarts(self) -> bool:
+        """Whether in training another episode follows at once where one has ended."""
+        return self.trial_unit == "steps" and self.memory_reset == "trial"
 
     def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
         """Input [..., I] -> the next memory and an action distribution."""

@@ -28,6 +28,7 @@ TestSteps = Annotated[int, Field(ge=1, le=1000)]
 MemorySize = Annotated[int, Field(ge=1, le=10_000)]
 Heads = Annotated[int, Field(ge=1, le=100)]
 
+TRIALS = ("rounds", "memory_reset", "trial_unit")  # settings of what a trial is
 ONE_SUPPORT = "a supervised task has one support: learner.rounds is 1"
 
 
@@ -118,14 +119,19 @@ class MemorySettings(LearnerSettings):
     """Common settings of learners with a memory, which is that of a recurrent policy (RL^2) on tasks with actions.
 
     rounds: episodes of a trial before its last. memory_reset: when the memory is reset, at every `trial` or `episode`.
+    trial_unit: a trial in training has as many `steps` as these episodes have at most, and where a robot falls another
+    episode follows at once; or it has so many `episodes`, and a fallen robot waits for the next. A memory that is reset
+    at every episode is trained on `episodes`.
     """
 
     rounds: Annotated[int, Field(ge=0, le=100)] = 1
     memory_reset: Literal["trial", "episode"] = "trial"
+    trial_unit: Literal["steps", "episodes"] = "steps"
     outers: ClassVar[tuple[str, ...]] = ("ppo",)
     only: ClassVar[Only] = {
         "rounds": (("actions",), ONE_SUPPORT),
         "memory_reset": (("actions",), "learner.memory_reset is for policies: supervised tasks have no episodes"),
+        "trial_unit": (("actions",), "learner.trial_unit is for policies: supervised tasks have no episodes"),
     }
     counts: ClassVar[str] = "trials"
     predicts_value: ClassVar[bool] = True
@@ -141,8 +147,9 @@ class MemorySettings(LearnerSettings):
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.memory.assemble import build_with_core
 
-        return build_with_core(self.build_core, self.rounds, self.memory_reset, problem)
+        trials = {name: getattr(self, name) for name in TRIALS}
+        return build_with_core(self.build_core, trials, problem)
 
     def core_options(self) -> dict[str, Any]:
         """The settings that are options of the core."""
-        return self.model_dump(exclude={"kind", "rounds", "memory_reset"})
+        return self.model_dump(exclude={"kind", *TRIALS})

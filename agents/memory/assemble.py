@@ -13,12 +13,10 @@ from agents.nn.cores import Core
 from agents.problem import Problem
 
 
-def build_with_core(
-    build_core: Callable[[int], Core], rounds: int, memory_reset: str, problem: Problem
-) -> Learner[Any]:
+def build_with_core(build_core: Callable[[int], Core], trials: dict[str, Any], problem: Problem) -> Learner[Any]:
     """A recurrent policy, a stream of labelled examples, or a transcriber of sequences, as the problem requires.
 
-    build_core: builds the core for a number of inputs.
+    build_core: builds the core for a number of inputs. trials: what a trial of a policy is, options of `RL2`.
     """
     match problem.answers:
         case "classes":
@@ -34,4 +32,4 @@ def build_with_core(
     policy = problem.policy.build(features, problem.space)
     critic = problem.policy.build_critic(features, problem.critic_descriptor)
     outer = problem.penalized_objective()
-    return RL2(core, inputs, policy, critic, outer, problem.value_coef, rounds, memory_reset)
+    return RL2(core, inputs, policy, critic, outer, problem.value_coef, **trials)

@@ -35,7 +35,7 @@ class RL2(RecurrentLearner):
     """core: of inputs I. inputs: I. policy, critic: of inputs core.dim + I. outer: the policy's objective.
 
     rounds: episodes of a trial before its last. memory_reset: when the memory is reset, at every `trial` or at every
-    `episode` (the baseline that cannot learn from one episode to the next).
+    `episode` (the baseline that cannot learn from one episode to the next). trial_unit: that of `RecurrentLearner`.
     """
 
     core: Core
@@ -46,6 +46,7 @@ class RL2(RecurrentLearner):
     value_coef: float = 0.5
     rounds: int = 1
     memory_reset: str = "trial"
+    trial_unit: str = "steps"
 
     def init(self, generator: torch.Generator) -> Params:
         learned = self.core.init(generator) | with_prefix("policy.", self.policy.init(generator))

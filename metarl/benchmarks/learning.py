@@ -21,6 +21,8 @@ from metarl.training.trainer import Trainer
 ITERATIONS = {  # outer step: config
     "ProMP's outer step (PPO, 5 epochs)": "maml_cheetah_direction",
     "TRPO (10 iterations of conjugate gradient)": "maml_trpo_cheetah_direction",
+    "PPO with a value function (10 epochs of 8 minibatches)": "oracle_robot",
+    "RL^2 with a GRU (4 epochs of 8 minibatches)": "gru_robot",
 }
 ENVS, STEPS, EPOCHS, UNITS = 16, 200, 4, 64  # of recurrent PPO; chosen: the fastest of sb3-contrib's that was found
 

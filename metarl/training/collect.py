@@ -92,6 +92,7 @@ def collect_rollouts(
     generator: torch.Generator,
     *,
     greedy: int = 0,
+    in_training: bool = False,
     clock: Clock | None = None,
     all_reduce_sum: AllReduceSum = no_reduce,
 ) -> Rollouts:
@@ -100,6 +101,7 @@ def collect_rollouts(
     plan: the episodes of each round, and behind them those of the adapted policy. Of a recurrent learner a round is one
     episode, of as many trials of every task as the plan says, side by side.
     greedy: in the last so many of them it takes the most likely action; a learner with rounds samples before the last.
+    in_training: a recurrent learner whose trials count steps starts another episode at once where one has ended.
     all_reduce_sum: over all processes that collect other tasks of the same batch.
     generator: of the CPU. Everything is where theta is; on a GPU random numbers are too, from a seed drawn here.
     """
@@ -107,7 +109,8 @@ def collect_rollouts(
     run = Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
     if recurrent := as_recurrent(learner):
         policy = RecurrentPolicy(recurrent, theta, (len(tasks), plan[-1]), family.space.act, greedy)
-        return _collect_trials(run, policy, plan, advantage, all_reduce_sum)
+        restarts = in_training and recurrent.restarts
+        return _collect_trials(run, policy, plan, advantage, all_reduce_sum, restarts)
     return _collect_rounds(run, learner, theta, plan, advantage, greedy)
 
 
@@ -122,6 +125,10 @@ class Collection(NamedTuple):
     def episodes(self, policy: AdaptedPolicy | RecurrentPolicy, count: int) -> Trajectories:
         """Episodes of every task."""
         return self.timed(self.family.experience, policy, count)
+
+    def segments(self, policy: AdaptedPolicy | RecurrentPolicy, count: int) -> Trajectories:
+        """Steps of so many worlds of every task, where one episode follows another; episodes of a family without."""
+        return self.timed(getattr(self.family, "segments", self.family.experience), policy, count)
 
     def timed(
         self, collect: Callable[..., Trajectories], policy: AdaptedPolicy | RecurrentPolicy, count: int
@@ -171,11 +178,12 @@ def _collect_trials(
     plan: Sequence[int],
     advantage: AdvantageEstimator,
     all_reduce_sum: AllReduceSum,
+    restarts: bool,
 ) -> Rollouts:
     """Of a learner that adapts while it acts."""
     trajectories: list[Trajectories] = []
     for count in plan:
-        trajectories.append(run.episodes(policy, count))
+        trajectories.append(run.segments(policy, count) if restarts else run.episodes(policy, count))
         policy.next_episode(trajectories[-1].last_obs)
 
     def episode() -> Episode:

@@ -38,7 +38,7 @@ def collect_segments(
     descriptor = descriptor_of(family, tasks, run.generator.device)  # [N, P]
     seen = descriptor if learner.observes_task else None
     policy = SharedPolicy(learner, theta, learner.initial_state(theta), seen)
-    data = run.timed(getattr(family, "segments", family.experience), policy, worlds)
+    data = run.segments(policy, worlds)
 
     def episode() -> Episode:
         x, last = policy.with_descriptor(data.obs), policy.with_descriptor(data.last_obs)

@@ -51,7 +51,9 @@ class PolicySource:
             rollouts = collect_segments(learner, theta, self.family, tasks, self.episodes, *experience, **shared)
         else:
             plan = (self.episodes,) * (learner.rounds + 1)
-            rollouts = collect_rollouts(learner, theta, self.family, tasks, plan, *experience, **shared)
+            rollouts = collect_rollouts(
+                learner, theta, self.family, tasks, plan, *experience, in_training=True, **shared
+            )
         trajectories = rollouts.trajectories
         diverged = torch.stack([t.diverged.sum(1) for t in trajectories]).sum(0).cpu().float()
         steps = sum(t.rew.numel() for t in trajectories)
