@@ -52,9 +52,10 @@ class LearnerSettings(Record):
     outers: kinds of outer steps that it can use on tasks with actions; supervised tasks always use `gradient`.
     only: settings that are valid only for some kinds of answers, with the error message for the others.
     counts: what the minibatches of an outer step consist of: `tasks`, `trials`, or the steps of `worlds`.
-    baseline: `joint` or `oracle` if its runs serve as that baseline in comparisons.
+    baseline: `joint`, `oracle` or `sb3` if its runs serve as that baseline in comparisons.
     observes_task: True if it observes the true task parameters.
     predicts_value: True if it has a value function, so that its settings have an effect.
+    ignores: (section, name) of settings that have no effect on it, and are refused.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class LearnerSettings(Record):
     baseline: ClassVar[str] = ""
     observes_task: ClassVar[bool] = False
     predicts_value: ClassVar[bool] = False
+    ignores: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     def build(self, problem: Problem) -> Learner[Any]:
         """The learner for a problem."""

@@ -30,8 +30,9 @@ OWN: dict[str, dict[str, Any]] = {  # of tasks without a horizon, most of them w
     "copy": {"tasks.length": 3},
 }
 
-WIDE: dict[str, dict[str, Any]] = {  # of networks that are slow on few images already
+WIDE: dict[str, dict[str, Any]] = {  # of what is slow on few images already, and of minibatches larger than all steps
     "siamese_koch": {"tasks.way": 2, "tasks.query": 1, "train.num_tasks": 1},
+    "sb3_ppo_robot": {"outer.batch_size": 20, "outer.n_epochs": 2},
     "mann_omniglot": {"tasks.shot": 3, "learner.hidden": 8},
 }
 

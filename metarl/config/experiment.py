@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, Self
 
@@ -64,23 +65,21 @@ class Config(Record):
         if self.tasks.is_supervised and (self.policy != PolicySettings() or self.advantage != Advantage()):
             raise ValueError(f"policy and advantage are for learners that act: tasks of kind {kind} have none")
         if not self.tasks.is_supervised and not self.learner.predicts_value:
-            self._has_no_critic()
-        if self.learner.predicts_value and self.advantage.baseline != Advantage().baseline:
-            raise ValueError(
-                f"advantage.baseline is for learners without a value function: {self.learner.kind} has one"
-            )
+            self._refuse(CRITIC, f"for learners with a value function: {self.learner.kind} predicts no returns")
+        if self.learner.predicts_value:
+            only = f"for learners without a value function: {self.learner.kind} has one"
+            self._refuse([("advantage", "baseline")], only)
+        self._refuse(self.learner.ignores, f"without effect on learner {self.learner.kind}: leave it out")
         if self.train.video_every and not self.tasks.has_robot:
             raise ValueError(f"train.video_every films robots: tasks of kind {kind} have no body")
         return self
 
-    def _has_no_critic(self) -> None:
-        """Raise ValueError for a setting of a value function."""
-        for section, name in CRITIC:
+    def _refuse(self, settings: Iterable[tuple[str, str]], why: str) -> None:
+        """Raise ValueError for one of these settings that is not left alone."""
+        for section, name in settings:
             given = getattr(self, section)
             if getattr(given, name) != getattr(type(given)(), name):
-                raise ValueError(
-                    f"{section}.{name} is for learners with a value function: {self.learner.kind} predicts no returns"
-                )
+                raise ValueError(f"{section}.{name} is {why}")
 
 
 def _wrong_answers(learner: LearnerSettings, tasks: TaskSettings) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from envs.registry import Registry, kind_of
 from envs.settings import Record
+from metarl.config.training import Advantage
 
 if TYPE_CHECKING:
     from agents.learner import Learner, Objective, Params
@@ -37,7 +38,8 @@ class OuterContext(NamedTuple):
     """What an outer step needs to know of the training that it is a part of.
 
     ranks: the processes that share the tasks (`metarl.distributed.process_group.Ranks`).
-    steps: of a task's episodes of one round. pixels: of a task's images, 0 where there are none.
+    steps: of a task's episodes of one round, of which there are so many `episodes`. pixels: of a task's images, 0 where
+    there are none. family, advantage: of the tasks, for a step that collects its experience itself.
     """
 
     learner: Learner[Any]
@@ -47,13 +49,21 @@ class OuterContext(NamedTuple):
     iterations: int
     steps: int = 0
     pixels: int = 0
+    episodes: int = 1
+    family: Any = None
+    advantage: Advantage = Advantage()
 
 
 class OuterSettings(Record):
-    """Settings of an outer step. last_round_only: whether it counts the policy after the last round alone."""
+    """Settings of an outer step.
+
+    last_round_only: whether it counts the policy after the last round alone. collects: whether it collects its
+    experience itself, and is given a seed in place of data.
+    """
 
     kind: str
     last_round_only: ClassVar[bool] = False
+    collects: ClassVar[bool] = False
 
     def build(self, context: OuterContext) -> Outer:
         """The step, which owns theta from then on."""

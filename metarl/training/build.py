@@ -35,9 +35,12 @@ def build_family(config: Config, simulator: str = "cpu", device: str = "cpu") ->
 
 
 def build_learner(config: Config, family: TaskDistribution | SupervisedTasks) -> Learner[Any]:
-    """The learner with its network and objectives."""
+    """The learner with its network and objectives; UserError, in one sentence, where it cannot be built."""
     problem = build_problem(config, family)
-    learner = config.learner.build(problem)
+    try:
+        learner = config.learner.build(problem)
+    except ValueError as error:
+        raise UserError(str(error)) from None
     if config.advantage.baseline == "linear":
         return learner
     return WithHierarchicalBaseline(learner, problem.inputs, learner.rounds)
@@ -65,12 +68,26 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
 
 
 def build_outer(
-    config: Config, learner: Learner[Any], theta: Params, horizon: int, ranks: Ranks = SINGLE_PROCESS
+    config: Config,
+    learner: Learner[Any],
+    theta: Params,
+    family: TaskDistribution | SupervisedTasks,
+    ranks: Ranks = SINGLE_PROCESS,
 ) -> Outer:
-    """The outer step on episodes of up to `horizon` steps, of all `ranks` together."""
+    """The outer step on tasks of a family, of all `ranks` together."""
     train = config.train
-    steps = train.episodes * horizon
-    context = OuterContext(learner, theta, ranks, train.num_tasks, train.iterations, steps, config.tasks.pixels)
+    context = OuterContext(
+        learner,
+        theta,
+        ranks,
+        train.num_tasks,
+        train.iterations,
+        train.episodes * family.horizon,
+        config.tasks.pixels,
+        train.episodes,
+        family,
+        config.advantage,
+    )
     return config.outer.build(context)
 
 

@@ -15,6 +15,7 @@ from agents.objectives import kl_to_sampling
 from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.training.minibatches import Minibatches
+from metarl.training.optimizer_state import load_optimizer, optimizer_state
 
 log = logging.getLogger(__name__)
 RATE_FACTOR, RATES = 1.5, (1e-5, 1e-2)  # rsl_rl's
@@ -183,20 +184,13 @@ class Gradient:
         return total
 
     def state(self) -> Params:
-        stored = self.optimizer.state_dict()["state"]
-        tensors = {f"{i}.{k}": v.clone() for i, entry in stored.items() for k, v in entry.items() if v is not None}
+        tensors = optimizer_state(self.optimizer)
         return tensors | {"steps": torch.tensor(self.steps), "factor": torch.tensor(self.factor)}
 
     def load(self, state: Params) -> None:
-        whole = self.optimizer.state_dict() | {"state": {}}
         self.steps = int(state.get("steps", torch.tensor(0)))
         self.factor = float(state.get("factor", torch.tensor(1.0)))
-        for key, value in state.items():
-            if key in ("steps", "factor"):
-                continue
-            i, name = key.split(".", 1)
-            whole["state"].setdefault(int(i), {})[name] = value.clone()
-        self.optimizer.load_state_dict(whole)
+        load_optimizer(self.optimizer, {k: v for k, v in state.items() if k not in ("steps", "factor")})
 
 
 def minibatch_axis(learner: Learner[Any]) -> int:

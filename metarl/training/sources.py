@@ -19,10 +19,17 @@ from metarl.training.segments import collect_segments
 class Batch(NamedTuple):
     """A shard of a meta-batch."""
 
-    data: Any  # `Episode` or `SupervisedTask`, every tensor [N, ...]
+    data: Any  # `Episode` or `SupervisedTask`, every tensor [N, ...]; or `Seed`
     steps: int  # environment steps, or examples
     metrics: Metrics  # over the tasks of all processes
     diverged: Tensor | None  # [N] worlds of each own task whose simulation diverged; None where nothing is simulated
+
+
+class Seed(NamedTuple):
+    """Of everything that is random in an outer step that collects its experience itself; there are no data."""
+
+    seed: int
+    query: None = None
 
 
 class Source(Protocol):
@@ -81,3 +88,16 @@ class SupervisedSource:
         support, query = self.family.examples(tasks)
         data = map_tensors(SupervisedTask((support,), query), lambda x: x.to(self.device))
         return Batch(data, support.y.numel() + query.y.numel(), {}, None)
+
+
+class SeedSource:
+    """Nothing but a seed, for an outer step that takes `steps` steps in every task itself."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def __call__(
+        self, learner: Learner[Any], theta: Params, tasks: Tasks, generator: torch.Generator, clock: Clock
+    ) -> Batch:
+        seed = int(torch.randint(2**31, (), generator=generator))
+        return Batch(Seed(seed), self.steps * len(tasks), {}, None)

@@ -22,7 +22,7 @@ from metarl.training.collect import Clock
 from metarl.training.contract import check_family, check_learner
 from metarl.training.estimate import check_memory
 from metarl.training.placement import CPU, Placement, set_up
-from metarl.training.sources import Batch, PolicySource, Source, SupervisedSource
+from metarl.training.sources import Batch, PolicySource, SeedSource, Source, SupervisedSource
 
 MAX_DRIFT = 1e-3  # of parameters in different processes, relative to their norm; chosen
 MAX_SKIPPED = 10  # iterations in a row without a finite step, after which training stops; chosen
@@ -66,7 +66,7 @@ class Trainer:
         self.generator = start.generator
         # a file has an order of its own, and sums depend on it
         in_order = {k: start.theta[k].to(placement.device) for k in theta}
-        self.outer = build_outer(config, self.learner, in_order, self.family.horizon, ranks)
+        self.outer = build_outer(config, self.learner, in_order, self.family, ranks)
         self.outer.load(start.outer)
         together = getattr(self.outer, "chunk", 0) or own
         check_activations(config, self.learner, theta, self.family, together, placement.device)
@@ -77,6 +77,8 @@ class Trainer:
     def _source(self) -> Source:
         if self.config.tasks.is_supervised:
             return SupervisedSource(self.family, self.placement.device)
+        if self.config.outer.collects:
+            return SeedSource(self.config.train.episodes * self.family.horizon)
         return PolicySource(self.family, self.config.train.episodes, self.advantage, self.ranks)
 
     def _start(self, state: checkpoint.State | checkpoint.Load | None, fresh: checkpoint.State) -> checkpoint.State:
@@ -138,7 +140,7 @@ class Trainer:
         if self.skipped == MAX_SKIPPED:
             raise DivergedError(
                 f"the loss, its gradient or the parameters were infinite or NaN in {MAX_SKIPPED} iterations in a row, "
-                f"up to iteration {self.iteration + 1}: train again with a smaller outer.outer_lr or learner.inner_lr"
+                f"up to iteration {self.iteration + 1}: train again with a smaller rate in outer or learner"
             )
         return metrics
 

@@ -38,6 +38,7 @@ OUTERS: dict[str, Any] = {
     "maml_trpo_cheetah_direction": {},
     "reptile_cheetah_direction": {"outer": {"kind": "gradient", "optimizer": "adam"}},
     "quickstart_oracle": {},
+    "sb3_ppo_robot": {},
     "maml_point": {},
     "gru_point": {},
     "snail_bandit": {},
