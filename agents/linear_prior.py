@@ -5,7 +5,8 @@ Lindley and A. F. M. Smith, 1972, Bayes estimates for the linear model), by expe
 Returns to go are features times weights plus noise, and the weights of a task are drawn from a normal distribution over
 tasks. Its mean, its covariance and the noise are carried from task to task; the weights are formed within one, as their
 expectation given its episodes. With few episodes they stay near the mean, except in directions in which tasks differ;
-with many they come to the least squares of the task alone.
+with many they come to the least squares of the task alone. Returns of neighbouring steps share later rewards, so that
+their noise is much the same: as many steps count as one as the noise says.
 
 Axes: `N` tasks, `T` steps, `E` episodes, `O` observation, `F` = 2 O + 4 features (`agents.advantages`).
 """
@@ -21,7 +22,6 @@ from torch.func import vmap
 from agents.advantages import RIDGE, AllReduceSum, baseline_features
 from agents.records import Params, select_prefix, with_prefix
 
-CORRELATED = 30.0  # steps whose noise counts as one: returns share later rewards. Chosen on three bodies, of 1 to 100
 MIN_SCALE = 0.01  # of a feature; chosen
 FIRST_STEPS, STEPS = 30, 5  # of expectation maximisation on the first tasks, and on later ones; chosen
 BLEND = 0.2  # weight of the latest tasks; chosen
@@ -37,6 +37,7 @@ class LinearPrior(NamedTuple):
     mean: Tensor  # [F]
     cov: Tensor  # [F, F]
     noise: Tensor  # [] variance of a return to go around its expectation
+    correlated: Tensor  # [] steps whose noise counts as one
     scale: Tensor  # [F] of each feature
     begun: Tensor  # [] 0 before any data, then 1
 
@@ -45,7 +46,8 @@ def initial_prior(obs: int) -> LinearPrior:
     """Before any data."""
     size = 2 * obs + 4
     wide = torch.eye(size) / RIDGE
-    return LinearPrior(torch.zeros(size), wide, torch.ones(()) / CORRELATED, torch.ones(size), torch.zeros(()))
+    one = torch.ones(())
+    return LinearPrior(torch.zeros(size), wide, one, one.clone(), torch.ones(size), torch.zeros(()))
 
 
 def pack_prior(name: str, prior: LinearPrior) -> Params:
@@ -63,7 +65,7 @@ def fit_with_prior(prior: LinearPrior, obs: Tensor, ret: Tensor, alive: Tensor) 
     features = baseline_features(obs) / prior.scale.double()
     precision, _ = _precision(prior.cov)
     gram, right, _ = _sums(features, ret, alive)
-    tempered = prior.noise.double() * CORRELATED
+    tempered = (prior.noise * prior.correlated).double()
     weights = torch.linalg.solve_ex(
         gram / tempered + precision, right / tempered + precision @ prior.mean.double()
     ).result
@@ -80,27 +82,33 @@ def updated(prior: LinearPrior, obs: Tensor, ret: Tensor, alive: Tensor, all_red
     if first:
         squares = torch.where(alive[..., None], raw.square(), 0.0).sum((0, 1, 2))
         scale = (all_reduce_sum(squares) / taken).sqrt().clamp_min(MIN_SCALE)
-    gram, right, squares = vmap(_sums)(raw / scale, ret, alive)
+    features = raw / scale
     tasks = all_reduce_sum(torch.tensor(float(len(obs)), dtype=torch.float64))
-    sums = _TaskSums(gram, right, squares, taken, tasks, all_reduce_sum)
-    old = _first_guess(sums) if first else _Weights(prior.mean.double(), prior.cov.double(), prior.noise.double())
+    sums = _TaskSums(features, ret, alive, *vmap(_sums)(features, ret, alive), taken, tasks, all_reduce_sum)
+    old = _first_guess(sums) if first else _Distribution(*(x.double() for x in prior[:4]))
     new, blend = old, 1.0 if first else BLEND
     for _ in range(FIRST_STEPS if first else STEPS):
         step = _maximise(new, sums)
-        new = _Weights(*(a + blend * (b - a) for a, b in zip(old, step, strict=True)))
+        new = _Distribution(*(a + blend * (b - a) for a, b in zip(old, step, strict=True)))
     stored = (*new, scale, torch.ones(()))
     return LinearPrior(*(x.to(like) for x, like in zip(stored, prior, strict=True)))
 
 
-class _Weights(NamedTuple):
+class _Distribution(NamedTuple):
+    """The first fields of `LinearPrior`, float64."""
+
     mean: Tensor
     cov: Tensor
     noise: Tensor
+    correlated: Tensor
 
 
 class _TaskSums(NamedTuple):
-    """Of the alive steps of each task."""
+    """The data of each task, and sums over its alive steps."""
 
+    features: Tensor  # [N, T, E, F]
+    ret: Tensor  # [N, T, E]
+    alive: Tensor  # [N, T, E]
     gram: Tensor  # [N, F, F] of features
     right: Tensor  # [N, F] of features times returns
     squares: Tensor  # [N] of returns
@@ -122,18 +130,19 @@ def _precision(cov: Tensor) -> tuple[Tensor, Tensor]:
     return torch.linalg.inv_ex(cov + jitter * torch.eye(len(cov), dtype=cov.dtype, device=cov.device)).inverse, jitter
 
 
-def _first_guess(sums: _TaskSums) -> _Weights:
+def _first_guess(sums: _TaskSums) -> _Distribution:
     """The least squares of all tasks together, and as wide as these weights are large."""
-    gram, right, squares = (sums.all_reduce_sum(x.sum(0)) for x in sums[:3])
+    gram, right, squares = (sums.all_reduce_sum(x.sum(0)) for x in (sums.gram, sums.right, sums.squares))
     eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     mean = torch.linalg.solve_ex(gram + RIDGE * sums.taken * eye, right).result
-    return _Weights(mean, eye * mean.square().mean().clamp_min(RIDGE), (squares / sums.taken).clamp_min(RIDGE))
+    wide = eye * mean.square().mean().clamp_min(RIDGE)
+    return _Distribution(mean, wide, (squares / sums.taken).clamp_min(RIDGE), torch.ones_like(squares))
 
 
-def _maximise(old: _Weights, sums: _TaskSums) -> _Weights:
+def _maximise(old: _Distribution, sums: _TaskSums) -> _Distribution:
     """One step: the weights of every task given the distribution, then the distribution given these."""
     precision, _ = _precision(old.cov)
-    tempered = old.noise * CORRELATED
+    tempered = old.noise * old.correlated
     spread = torch.linalg.inv_ex(sums.gram / tempered + precision).inverse  # [N, F, F]
     given = sums.right / tempered + precision @ old.mean
     weights = (spread @ given[..., None])[..., 0]  # [N, F]
@@ -144,4 +153,11 @@ def _maximise(old: _Weights, sums: _TaskSums) -> _Weights:
     fitted = (weights[:, None] @ sums.gram @ weights[..., None])[:, 0, 0]
     error = sums.squares - 2 * (weights * sums.right).sum(1) + fitted + (spread * sums.gram).sum((1, 2))
     noise = (reduce(error.sum()) / sums.taken).clamp_min(RIDGE)
-    return _Weights(mean, cov, noise)
+    return _Distribution(mean, cov, noise, _correlated(weights, sums))
+
+
+def _correlated(weights: Tensor, sums: _TaskSums) -> Tensor:
+    """How much more the noise summed over an episode varies than that of as many independent steps, at least 1."""
+    residual = torch.where(sums.alive, sums.ret - (sums.features * weights[:, None, None]).sum(-1), 0.0)  # [N, T, E]
+    together, alone = residual.sum(1).square().sum(), residual.square().sum()
+    return (sums.all_reduce_sum(together) / sums.all_reduce_sum(alone).clamp_min(RIDGE)).clamp_min(1.0)

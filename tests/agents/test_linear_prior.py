@@ -8,7 +8,7 @@ from torch import Tensor
 
 from agents.advantages import baseline_features, fit_linear_baseline, no_reduce
 from agents.learner import Episode, Params
-from agents.linear_prior import CORRELATED, LinearPrior, fit_with_prior, initial_prior, updated
+from agents.linear_prior import LinearPrior, fit_with_prior, initial_prior, updated
 from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import policy_gradient
 from agents.optimization import MAML
@@ -46,7 +46,7 @@ def test_values_are_the_expectation_of_a_normal_distribution_given_the_returns()
     features = (baseline_features(obs) / prior.scale.double()).flatten(0, 1)
     mean, y = features @ prior.mean.double(), ret.double().flatten()
     between = features @ prior.cov.double() @ features.T
-    noise = prior.noise.double() * CORRELATED * torch.eye(len(y), dtype=torch.float64)
+    noise = (prior.noise * prior.correlated).double() * torch.eye(len(y), dtype=torch.float64)
     expected = mean + between @ torch.linalg.solve(between + noise, y - mean)
     value = fit_with_prior(prior, obs, ret, torch.ones_like(ret, dtype=torch.bool))
     torch.testing.assert_close(value.flatten(), expected, rtol=1e-4, atol=1e-4)
