@@ -73,7 +73,7 @@ class Sb3Outer:
         with _global_random_numbers_kept():
             model = self.model
             model.policy.load_state_dict({theirs: self.parameters[ours] for ours, theirs in self.names.items()})
-            load_optimizer(model.policy.optimizer, self.adam)
+            load_optimizer(model.policy.optimizer, _renumbered(self.adam, {j: i for i, j in self.places.items()}))
             model.set_random_seed(data.seed)
             is_finite = self._learn(model, first)
         learned = model.policy.state_dict()
@@ -81,7 +81,7 @@ class Sb3Outer:
         if not is_finite or not all(v.isfinite().all() for v in learned.values()):
             return metrics | {"skipped": 1.0}
         self.assign({ours: learned[theirs] for ours, theirs in self.names.items()})
-        self.adam = optimizer_state(model.policy.optimizer)
+        self.adam = _renumbered(optimizer_state(model.policy.optimizer), self.places)
         logged = model.logger.name_to_value
         return metrics | {"loss": float(logged["train/loss"]), "kl": float(logged["train/approx_kl"])}
 
@@ -121,6 +121,22 @@ class Sb3Outer:
         policy = _layers("policy.", len(self.learner.network.mean.sizes) - 1, "mlp_extractor.policy_net", "action_net")
         value = _layers("value.", len(self.learner.critic.net.sizes) - 1, "mlp_extractor.value_net", "value_net")
         return {"policy.log_std": "log_std"} | policy | value
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """The number of a parameter in the library -> its number in theta, by which checkpoints know Adam's tensors."""
+        ours, theta = {theirs: ours for ours, theirs in self.names.items()}, [*self.parameters]
+        numbered = enumerate(self.model.policy.named_parameters())
+        return {str(i): str(theta.index(ours[name])) for i, (name, _) in numbered}
+
+
+def _renumbered(state: Params, places: dict[str, str]) -> Params:
+    """`0.exp_avg` of the parameter with the number 0 -> that of the number which it has there."""
+    renumbered: Params = {}
+    for key, value in state.items():
+        number, _, name = key.partition(".")
+        renumbered[f"{places[number]}.{name}"] = value
+    return renumbered
 
 
 def _layers(ours: str, depth: int, hidden: str, last: str) -> dict[str, str]:

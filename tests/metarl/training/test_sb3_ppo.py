@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from envs.gym.sb3 import TaskVecEnv
 from envs.gym.vector import TaskVectorEnv
 from metarl.config.experiment import Config
 from metarl.errors import DivergedError, UserError
+from metarl.runs import checkpoint
 from metarl.training.sb3_ppo import Sb3Outer
 from metarl.training.sb3_worlds import FirstEpisodes, training_worlds
 from metarl.training.trainer import Trainer
@@ -102,6 +105,19 @@ def test_it_resumes_bit_exactly_whatever_varies(name: str, small: Callable[..., 
         parts.iterate()
         parts = Trainer(config, parts.state)
     assert all(torch.equal(v, parts.theta[k]) for k, v in whole.theta.items())
+
+
+def test_a_checkpoint_on_disk_is_its_own(small: Callable[..., Config], tmp_path: Path) -> None:
+    """Adam's tensors stand under the number of their parameter in theta."""
+    trainer = Trainer(small("sb3_ppo_robot"))
+    trainer.iterate()
+    checkpoint.save(tmp_path, trainer.state)
+    again = Trainer(trainer.config, partial(checkpoint.load_newest, tmp_path))
+    assert again.iteration == 1
+    assert all(torch.equal(v, again.state.outer[k]) for k, v in trainer.state.outer.items())
+    shapes = [v.shape for v in trainer.theta.values()]
+    averages = {int(k.split(".")[0]): v.shape for k, v in trainer.state.outer.items() if k.endswith("exp_avg")}
+    assert averages == {i: shapes[i] for i, name in enumerate(trainer.theta) if not name.startswith("ret.")}
 
 
 def test_actions_are_in_policy_units(small: Callable[..., Config]) -> None:
