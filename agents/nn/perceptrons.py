@@ -127,7 +127,10 @@ class GaussianMLP:
 
     def __call__(self, params: Params, x: Tensor) -> Gaussian:
         """x [..., O] -> mean and log_std [..., A]."""
-        mean = self.mean(params, x)
+        return self.distribution(params, self.mean(params, x))
+
+    def distribution(self, params: Params, mean: Tensor) -> Gaussian:
+        """A mean [..., A] with the learned standard deviation."""
         return Gaussian(mean, params["log_std"].clamp_min(MIN_LOG_STD).expand_as(mean))
 
 

@@ -1,0 +1,79 @@
+"""A policy whose weights are generated: J. Beck, M. T. Jackson, R. Vuorio, S. Whiteson, 2022, Hypernetworks in
+meta-reinforcement learning, arXiv 2210.11348; J. Beck, R. Vuorio, Z. Xiong, S. Whiteson, 2023, Recurrent hypernetworks
+are surprisingly strong in meta-RL, arXiv 2309.14970.
+
+A linear layer maps an embedding of the memory to all weights and biases of the base policy, which sees the present
+state. It starts by Bias-HyperInit (2022, section 4.2): its weights are zero and its biases are an ordinary initial base
+policy, so that at first all memories give that policy.
+
+Axes: `D` features of the memory, `I` input behind them, `Z` embedding, `P` weights and biases of the base policy.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.distributions import Categorical, Policy
+from agents.nn.perceptrons import CategoricalMLP, GaussianMLP, init_layers
+from agents.records import Params
+
+GENERATED = "generated."  # of the linear layer, in the policy's parameters
+EMBED = "embed."
+
+
+class HypernetworkPolicy:
+    """base: the policy of the first `state` of the inputs, and of the memory's features where `observes_memory`.
+
+    dim: D. embedding: Z.
+    """
+
+    def __init__(
+        self, base: GaussianMLP | CategoricalMLP, dim: int, state: int, embedding: int, observes_memory: bool
+    ) -> None:
+        self.base, self.dim, self.state, self.embedding = base, dim, state, embedding
+        self.observes_memory = observes_memory
+        self.net = base.mean if isinstance(base, GaussianMLP) else base.logits
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the last layer's parameters."""
+        return f"{GENERATED}weight", f"{GENERATED}bias"
+
+    def init(self, generator: torch.Generator) -> Params:
+        params = self.base.init(generator)
+        bias = torch.cat([params.pop(name).flatten() for name in self._names()])  # [P]
+        layers = init_layers(
+            (self.dim, self.embedding), lambda w: torch.nn.init.xavier_uniform_(w, generator=generator)
+        )
+        params |= {f"{EMBED}weight": layers["layer0.weight"], f"{EMBED}bias": layers["layer0.bias"]}
+        return params | {f"{GENERATED}weight": torch.zeros(len(bias), self.embedding), f"{GENERATED}bias": bias}
+
+    def _names(self) -> list[str]:
+        return [f"layer{i}.{part}" for i in range(len(self.net.sizes) - 1) for part in ("weight", "bias")]
+
+    def __call__(self, params: Params, x: Tensor) -> Policy:
+        """Features of the memory and input behind them, x [..., D + I] -> an action distribution [...]."""
+        rows = x.reshape(-1, x.shape[-1])  # [R, D + I]
+        memory = rows[:, : self.dim]
+        embedding = F.linear(memory, params[f"{EMBED}weight"], params[f"{EMBED}bias"]).tanh()  # [R, Z]
+        weights = F.linear(embedding, params[f"{GENERATED}weight"], params[f"{GENERATED}bias"])  # [R, P]
+        state = rows[:, self.dim : self.dim + self.state]
+        h = torch.cat([state, memory], -1) if self.observes_memory else state
+        out = self._forward(weights, h).reshape(*x.shape[:-1], -1)
+        return Categorical(out) if isinstance(self.base, CategoricalMLP) else self.base.distribution(params, out)
+
+    def _forward(self, weights: Tensor, h: Tensor) -> Tensor:
+        """The base network with weights of its own [R, P] for every row of h [R, ...]."""
+        sizes, start = self.net.sizes, 0
+        for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+            matrix = weights[:, start : start + fan_in * fan_out].view(-1, fan_out, fan_in)
+            start += fan_in * fan_out
+            bias = weights[:, start : start + fan_out]
+            start += fan_out
+            h = torch.baddbmm(bias[..., None], matrix, h[..., None])[..., 0]
+            h = h if i == len(sizes) - 2 else self.net.activation(h)
+        return h
