@@ -9,7 +9,6 @@ most five steps of 0.1 along each axis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -100,7 +99,7 @@ class PointNavigation(Specified, VariableSampler):
     def segments(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """`horizon` steps of `episodes` worlds of every task, where another episode follows one that has ended."""
         shape, worlds = (len(tasks), self.horizon, episodes), self.worlds(tasks, episodes)
-        return rollout(worlds, policy, self.space, shape, generator, restart=partial(worlds.reset, generator))
+        return rollout(worlds, policy, self.space, shape, generator, restart=worlds.reset)
 
 
 class PointWorlds:

@@ -32,10 +32,13 @@ def on_device(device: torch.device, generator: torch.Generator) -> torch.Generat
     """The generator itself if it is on the device, else a new one there that is seeded from it."""
     if generator.device.type == device.type:
         return generator
-    new = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    if isinstance(generator, ShardGenerator):
-        return shard_generator(new, generator.first, generator.last, generator.total)
-    return new
+    return seeded(int(torch.randint(2**62, (), generator=generator)), device, generator)
+
+
+def seeded(seed: int, device: torch.device, like: torch.Generator) -> torch.Generator:
+    """A new generator on the device, for the tasks of another one."""
+    new = torch.Generator(device).manual_seed(seed)
+    return shard_generator(new, like.first, like.last, like.total) if isinstance(like, ShardGenerator) else new
 
 
 def uniform(

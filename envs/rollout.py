@@ -9,6 +9,7 @@ from torch import Tensor
 
 from envs.contract import ContractError, describe, expect
 from envs.core import FeedbackPolicy, Policy, Space, Trajectories, Worlds
+from envs.rng import seeded
 
 
 @torch.no_grad()
@@ -19,11 +20,12 @@ def rollout(
     shape: tuple[int, int, int],
     generator: torch.Generator,
     *,
-    restart: Callable[[Tensor], Tensor] | None = None,
+    restart: Callable[[torch.Generator, Tensor], Tensor] | None = None,
 ) -> Trajectories:
     """Roll out `shape = (N, T, E)` steps; a terminated or diverged world is masked from its next step on.
 
     restart: lets the worlds of a mask [N, E] start another episode instead, and returns obs [N, E, O] of all of them.
+        Its random numbers are those of the step, whichever worlds have ended before, or in other processes.
     The reward of the step in which a simulation diverged is masked too. The policy runs, and the data is stored, on the
     device of the generator, wherever the worlds are.
     """
@@ -32,6 +34,7 @@ def rollout(
     data = _empty(shape, space, device)
     alive = torch.ones(num_tasks, episodes, dtype=torch.bool, device=device)
     observe_reward = policy.observe_reward if isinstance(policy, FeedbackPolicy) else None
+    seed = 0 if restart is None else int(torch.randint(2**62, (), generator=generator, device=device))
     obs = _checked_obs(worlds, "reset", worlds.reset(generator), shape, space).to(device, torch.float32)
     for t in range(horizon):
         action = policy(obs, generator)
@@ -51,7 +54,7 @@ def rollout(
             alive = alive & ~data.terminated[:, t]
         elif data.terminated[:, t].any():
             data.alive[:, t] &= ~diverged
-            obs = restart(data.terminated[:, t]).to(device, torch.float32)
+            obs = restart(seeded(seed + t, device, generator), data.terminated[:, t]).to(device, torch.float32)
     data.last_obs.copy_(obs)
     return data
 

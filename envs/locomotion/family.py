@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 import mujoco
@@ -138,7 +137,7 @@ class Locomotion(Specified, VariableSampler):
     def segments(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """`horizon` steps of `episodes` worlds of every task, where another episode follows one that has ended."""
         shape, worlds = (len(tasks), self.horizon, episodes), self.worlds(tasks, episodes)
-        return rollout(worlds, policy, self.space, shape, generator, restart=partial(worlds.reset, generator))
+        return rollout(worlds, policy, self.space, shape, generator, restart=worlds.reset)
 
     def _simulator(self, size: int) -> Simulator:
         fresh = self.robot.fresh

@@ -11,12 +11,14 @@ from torch import Tensor
 from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
 from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
-from agents.memory.rl2 import MAX_COUNT, normalize_input, select_alive
+from agents.memory.rl2 import select_alive
 from agents.nn.cores import run
+from agents.nn.critic import Critic
 from agents.nn.perceptrons import MLP, GaussianMLP
+from agents.nn.statistics import MAX_COUNT, normalize_input
 from agents.objectives import clipped_policy_gradient
 
-OBS, ACT = 2, 1
+OBS, ACT, DESCRIPTOR = 2, 1, 2
 SEEN = OBS + ACT + 2
 CORES: dict[str, Core] = {
     "gru": GRU(SEEN, 5),
@@ -29,7 +31,8 @@ CORES: dict[str, Core] = {
 
 def rl2(core: Core) -> RL2:
     known = core.dim + SEEN
-    return RL2(core, SEEN, GaussianMLP(known, ACT, (8,)), MLP(known, 8, 1), clipped_policy_gradient(0.2))
+    critic = Critic(MLP(known + DESCRIPTOR, 8, 1), observes_task=True)
+    return RL2(core, SEEN, GaussianMLP(known, ACT, (8,)), critic, clipped_policy_gradient(0.2))
 
 
 def start(learner: RL2) -> tuple[Params, torch.Generator]:
@@ -41,8 +44,8 @@ def data_of(x: Tensor, alive: Tensor, generator: torch.Generator) -> Transitions
     def normal(*tail: int) -> Tensor:
         return torch.randn(*alive.shape, *tail, generator=generator)
 
-    act, logp = normal(ACT), normal()
-    return Transitions(x, act, logp, normal(ACT), normal(ACT), normal(), alive, 5 + 3 * normal())
+    act, logp, ret = normal(ACT), normal(), 5 + 3 * normal()
+    return Transitions(x, act, logp, normal(ACT), normal(ACT), normal(), alive, ret, normal(DESCRIPTOR))
 
 
 @pytest.mark.parametrize("name", CORES)
@@ -50,13 +53,13 @@ def test_steps_are_the_sequence(name: str) -> None:
     learner = rl2(CORES[name])
     theta, generator = start(learner)
     x = torch.randn(6, 3, SEEN, generator=generator)
-    out, value = learner.forward_sequence(theta, learner.initial_state(theta), x)
+    data = data_of(x, torch.ones(6, 3, dtype=torch.bool), generator)
+    out, value = learner.forward_sequence(theta, learner.initial_state(theta), x, data.descriptor)
     phi = learner.initial_state(theta)
     for t in range(6):
         phi, one = learner.step(theta, phi, x[t])
         torch.testing.assert_close(one.mean, out.mean[t])
-    torch.testing.assert_close(learner.value(theta, x), value)
-    data = data_of(x, torch.ones(6, 3, dtype=torch.bool), generator)
+    torch.testing.assert_close(learner.value(theta, x, data.descriptor), value)
     for k, v in learner.adapt(theta, learner.initial_state(theta), data).items():
         torch.testing.assert_close(v, phi[k])
 
@@ -112,9 +115,10 @@ def test_value_says_the_same_when_its_scale_moves() -> None:
     learner = rl2(CORES["gru"])
     theta, generator = start(learner)
     x = torch.randn(5, 3, SEEN, generator=generator)
-    before = learner.forward_sequence(theta, learner.initial_state(theta), x)[1]
-    moved = learner.update_return_stats(theta, data_of(x, torch.ones(5, 3, dtype=torch.bool), generator))
-    after = learner.forward_sequence(moved, learner.initial_state(theta), x)[1]
+    data = data_of(x, torch.ones(5, 3, dtype=torch.bool), generator)
+    before = learner.value(theta, x, data.descriptor)
+    moved = learner.update_return_stats(theta, data)
+    after = learner.value(moved, x, data.descriptor)
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
     assert moved["ret.mean"].item() != 0
 
@@ -136,7 +140,7 @@ def test_value_error_is_in_deviations_of_the_return() -> None:
     x = torch.randn(4, 3, SEEN, generator=generator)
     alive = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=torch.bool)
     data = data_of(x, alive, generator)
-    value = learner.forward_sequence(theta, learner.initial_state(theta), x)[1]
+    value = learner.value(theta, x, data.descriptor)
     by_hand = sum(((value - data.ret)[i, j] / 3) ** 2 / 2 for i, j in alive.nonzero()) / 7
     torch.testing.assert_close(learner.loss(theta, Episode((), data)), by_hand)
 
@@ -148,7 +152,7 @@ def test_credit_flows_across_episodes_by_hand() -> None:
     taken = torch.tensor([[1, 1], [1, 1], [1, 0]], dtype=torch.bool)
     # deltas: 1 + 2 - 2 = 1, 0 + 3 - 4 = -1, 8 - 6 = 2; and 2 + 1 - 1 = 2, 4 + 0 - 2 = 2
     raw = torch.tensor([[1 + 0.25 * (-1 + 0.25 * 2), 2 + 0.25 * 2], [-1 + 0.25 * 2, 2.0], [2.0, 0.0]])
-    adv, ret = trial_advantages(rew, value, taken, 0.5, 0.5)
+    adv, ret = trial_advantages(rew, value, taken, torch.zeros_like(taken), 0.5, 0.5)
     torch.testing.assert_close(ret[taken], (raw + value)[taken])
     chosen = raw[taken]
     torch.testing.assert_close(adv[taken], (chosen - chosen.mean()) / chosen.std(correction=0))

@@ -11,6 +11,7 @@ import torch
 from metarl.config.experiment import Config
 from metarl.training.make import make_trainer
 
+OTHERS = ("inner_lr", "value.", "ret.", "seen.")  # of parameters
 EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "seed", 1),
     ("maml_cheetah_direction", "tasks.horizon", 9),
@@ -20,6 +21,8 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "tasks.vary.friction", 0.1),
     ("maml_cheetah_direction", "tasks.vary.slope_deg", 5.0),
     ("maml_cheetah_direction", "policy.init_std", 0.5),
+    ("maml_cheetah_direction", "policy.last_gain", 0.5),
+    ("maml_cheetah_direction", "policy.activation", "elu"),
     ("maml_cheetah_direction", "learner.inner_lr", 0.2),
     ("maml_cheetah_direction", "learner.inner_steps", 2),
     ("maml_cheetah_direction", "learner.rounds", 2),
@@ -31,6 +34,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_cheetah_direction", "outer.kl_coef", 0.5),
     ("maml_cheetah_direction", "outer.max_grad_norm", 1e-12),
     ("maml_cheetah_direction", "outer.target_kl", 1e-7),
+    ("maml_cheetah_direction", "outer.desired_kl", 1e-7),
     ("maml_cheetah_direction", "outer.lr_anneal", True),
     ("maml_cheetah_direction", "advantage.gamma", 0.5),
     ("maml_cheetah_direction", "advantage.gae_lambda", 0.5),
@@ -49,6 +53,13 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("reptile_cheetah_direction", "outer.optimizer", "adam"),
     ("reptile_cheetah_direction", "outer.max_grad_norm", 1e-12),
     ("reptile_robot", "learner.clip_coef", 1e-4),
+    ("joint_robot", "policy.critic_hidden", [6]),
+    ("joint_robot", "policy.critic_observes_task", False),
+    ("joint_robot", "outer.value_coef", 0.1),
+    ("joint_robot", "outer.minibatches", 5),
+    ("joint_robot", "advantage.bootstrap", False),
+    ("gru_robot", "policy.critic_observes_task", False),
+    ("gru_robot", "advantage.bootstrap", False),
     ("quickstart_oracle", "outer.kl_coef", 0.5),
     ("sb3_ppo_robot", "seed", 1),
     ("sb3_ppo_robot", "tasks.action_scale", 10.0),
@@ -114,11 +125,11 @@ EFFECTS: list[tuple[str, str, Any]] = [
 
 
 def learned(config: Config) -> torch.Tensor:
-    """The policy's weights after two iterations."""
+    """The weights of the learner, or of its policy alone where it has a value function too, after two iterations."""
     trainer = make_trainer(config)
     for _ in range(2):
         trainer.iterate()
-    return torch.cat([v.flatten() for k, v in trainer.state.theta.items() if not k.startswith("inner_lr")])
+    return torch.cat([v.flatten() for k, v in trainer.state.theta.items() if not k.startswith(OTHERS)])
 
 
 @pytest.mark.parametrize(("name", "key", "value"), EFFECTS, ids=[f"{n}-{k}" for n, k, _ in EFFECTS])

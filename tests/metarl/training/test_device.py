@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.learner import Params, mean_over_tasks
+from agents.learner import OnPolicyLearner, Params, mean_over_tasks
 from envs.core import Policy, Space, Tasks, Trajectories
 from envs.rng import on_device
 from envs.rollout import rollout
@@ -18,6 +18,7 @@ from metarl.config import files as settings
 from metarl.training.build import build_learner
 from metarl.training.collect import AdvantageEstimator, collect_rollouts
 from metarl.training.policies import RecurrentPolicy, as_recurrent
+from metarl.training.segments import collect_segments
 
 META = torch.device("meta")
 CONFIGS = [name for name in settings.names() if name.endswith("_robot")]
@@ -69,11 +70,15 @@ def test_every_learner_acts_adapts_and_learns_elsewhere(name: str) -> None:
     theta: Params = {k: v.to(META) for k, v in learner.init(torch.Generator().manual_seed(0)).items()}
     if recurrent := as_recurrent(learner):  # whose trials are packed by how long they really lasted, a number
         policy = RecurrentPolicy(recurrent, theta, (3, 2), 2)
-        assert family.experience(tasks, policy, 2, Elsewhere()).rew.device == META
-        policy.next_episode()
+        lived = family.experience(tasks, policy, 2, Elsewhere())
+        assert lived.rew.device == META
+        policy.next_episode(lived.last_obs)
         return
-    plan = (2,) * (learner.rounds + 1)
-    rollouts = collect_rollouts(learner, theta, family, tasks, plan, AdvantageEstimator(), Elsewhere())  # type: ignore[arg-type]
+    if isinstance(learner, OnPolicyLearner):
+        rollouts = collect_segments(learner, theta, family, tasks, 2, AdvantageEstimator(), Elsewhere())  # type: ignore[arg-type]
+    else:
+        plan = (2,) * (learner.rounds + 1)
+        rollouts = collect_rollouts(learner, theta, family, tasks, plan, AdvantageEstimator(), Elsewhere())  # type: ignore[arg-type]
     assert all(t.rew.device == META for t in rollouts.trajectories)
     leaves = {k: v.requires_grad_() for k, v in theta.items()}
     mean_over_tasks(learner.loss, leaves, rollouts.episode).backward()  # type: ignore[no-untyped-call]

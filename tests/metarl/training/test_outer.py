@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -128,22 +129,59 @@ def test_the_kl_hessian_goes_through_the_inner_steps(rounds: int, discrete: bool
     assert not torch.allclose(product(first_order=True), differences, rtol=1e-3, atol=1e-5)
 
 
-def test_the_bounded_ppo_step_is_the_free_one_halved_until_it_fits(small: Callable[..., Config]) -> None:
-    """A loose bound changes nothing; a tight one gives theta + (free step) / 2^halvings, with its KL measured anew."""
-    free = Trainer(small("maml_point", outer__outer_lr=0.05, outer__max_kl=0.0))
-    episodes, theta = experience(free, 0), free.state.theta
-    free.outer.step(episodes)
-    end = free.state.theta
-    _, far = evaluated(free, end, episodes)
-    for max_kl in (2 * far, far / 50):
-        bounded = Trainer(small("maml_point", outer__outer_lr=0.05, outer__max_kl=max_kl))
+def test_no_epoch_is_begun_beyond_the_bound(small: Callable[..., Config]) -> None:
+    """Theta after k epochs, without a bound, is that of a bound between the KL after k - 1 and k of them."""
+    kls, ends = [0.0], []
+    for epochs in range(1, 5):
+        free = Trainer(small("maml_point", outer__outer_lr=0.02, outer__target_kl=0.0, outer__num_epochs=epochs))
+        episodes = experience(free, 0)
+        assert free.outer.step(episodes).keys() == {"loss", "grad_norm"}
+        ends.append(free.state.theta)
+        kls.append(evaluated(free, ends[-1], episodes)[1])
+    assert kls == sorted(kls)
+    for k, bound in enumerate([*((a + b) / 2 for a, b in pairwise(kls)), 1e9], 1):
+        bounded = Trainer(small("maml_point", outer__outer_lr=0.02, outer__target_kl=bound, outer__num_epochs=4))
         metrics = bounded.outer.step(episodes)
-        new = bounded.theta
-        shrink = 0.5 ** metrics["halvings"]
-        assert all(torch.allclose(new[k], theta[k] + shrink * (end[k] - theta[k]), atol=1e-6) for k in theta)
-        assert evaluated(bounded, new, episodes)[1] == pytest.approx(metrics["kl"], rel=1e-4, abs=1e-9)
-        assert metrics["kl"] <= max_kl
-        assert (metrics["halvings"] > 0) == (max_kl < far)
+        taken = min(k, 4)
+        assert metrics["epochs"] == taken
+        assert metrics["kl"] == pytest.approx(kls[taken], rel=1e-4)
+        assert metrics["outer_lr"] == pytest.approx(0.02)
+        assert all(torch.equal(v, ends[taken - 1][name]) for name, v in bounded.theta.items())
+
+
+@pytest.mark.parametrize(("desired_kl", "factor", "limit"), [(1e-9, 1 / 1.5, 1e-5), (1e9, 1.5, 1e-2)])
+def test_the_rate_follows_the_kl_from_step_to_step_within_its_limits(
+    desired_kl: float, factor: float, limit: float, small: Callable[..., Config]
+) -> None:
+    """From 0.001 by 1.5 a step, down to 0.00001 or up to 0.01; also when it goes on from what was stored."""
+    config = small("maml_point", outer__desired_kl=desired_kl, outer__target_kl=0.0, outer__num_epochs=1)
+    trainer = Trainer(config)
+    episodes, rates = experience(trainer, 0), []
+    for i in range(15):
+        if i == 3:
+            stored, outer = trainer.outer.state(), Trainer(config).outer
+            outer.assign(trainer.theta)
+            outer.load(stored)
+            trainer.outer = outer
+        rates.append(trainer.outer.step(episodes)["outer_lr"])
+        assert trainer.outer.optimizer.param_groups[0]["lr"] == rates[-1]  # type: ignore[attr-defined]
+    bound = max if factor < 1 else min
+    assert rates == pytest.approx([bound(1e-3 * factor**i, limit) for i in range(15)], rel=1e-5)
+    assert rates[-1] == pytest.approx(limit, rel=1e-6)
+
+
+def test_the_rate_stays_where_the_kl_is_about_the_desired_one(small: Callable[..., Config]) -> None:
+    """Twice as much is still well, and half; more or less is not."""
+    free = Trainer(small("maml_point", outer__target_kl=0.0))
+    episodes = experience(free, 0)
+    free.outer.step(episodes)
+    kl = evaluated(free, free.theta, episodes)[1]
+    for share, factor in ((0.45, 1 / 1.5), (0.55, 1.0), (1.9, 1.0), (2.1, 1.5)):
+        trainer = Trainer(small("maml_point", outer__target_kl=0.0, outer__desired_kl=kl * share))
+        metrics = trainer.outer.step(episodes)
+        assert metrics["epochs"] == 5
+        assert metrics["kl"] == pytest.approx(kl, rel=1e-4)
+        assert trainer.outer.state()["factor"].item() == pytest.approx(factor)
 
 
 class Slope(Learner[torch.Tensor]):

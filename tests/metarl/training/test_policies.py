@@ -33,7 +33,7 @@ def trainer(**learner: Any) -> Trainer:
     return Trainer(settings.parse(CONFIG | {"learner": given}))
 
 
-def rollouts(t: Trainer, near: bool = False) -> Rollouts:
+def rollouts(t: Trainer, near: bool = False, bootstrap: bool = True) -> Rollouts:
     """near: goals so close that many episodes end by reaching them."""
     tasks = t.family.sample(4, "train", torch.Generator().manual_seed(1))
     if near:
@@ -45,7 +45,7 @@ def rollouts(t: Trainer, near: bool = False) -> Rollouts:
         t.family,
         tasks,
         (3,) * (t.learner.rounds + 1),
-        AdvantageEstimator(0.99, 0.95),
+        AdvantageEstimator(0.99, 0.95, bootstrap),
         generator,
     )
 
@@ -77,7 +77,7 @@ def test_learning_sees_what_acting_saw(kind: str, memory_reset: str) -> None:
 def test_what_is_seen_is_the_last_step() -> None:
     told = rollouts(trainer())
     x, a, b = told.episode.query.x[0], told.trajectories[0], told.trajectories[1]
-    assert x.shape == (36, 12, 2 + 2 + 2)
+    assert x.shape == (36 + 1, 12, 2 + 2 + 2)
     obs, act, rew, ended = x.split([2, 2, 1, 1], -1)
     assert not x[0, :, 2:].any()
     flat = a.obs.transpose(0, 1).flatten(1, 2), a.act.transpose(0, 1).flatten(1, 2), a.rew.transpose(0, 1).flatten(1, 2)
@@ -86,6 +86,57 @@ def test_what_is_seen_is_the_last_step() -> None:
     torch.testing.assert_close(rew[1:13, :, 0], flat[2])
     torch.testing.assert_close(obs[12:24], b.obs.transpose(0, 1).flatten(1, 2))
     assert ended[:, :, 0].nonzero()[:, 0].unique().tolist() == [12, 24]  # the first steps of later episodes
+
+
+@pytest.mark.parametrize("memory_reset", ["trial", "episode"])
+def test_behind_the_end_is_what_would_have_been_the_next_input(memory_reset: str) -> None:
+    """The observation after the last step, its action and reward, and no end; of each episode with its own memory."""
+    told = rollouts(trainer(memory_reset=memory_reset))
+    query, rounds = told.episode.query, told.trajectories[-1 if memory_reset == "trial" else 0 :]
+    last = 36 if memory_reset == "trial" else 12
+    assert query.x.shape == (1, last + 1, 12 if memory_reset == "trial" else 36, 6)
+    assert query.alive[0, :last].all()
+    assert not query.alive[0, last].any()
+    obs, act, rew, ended = query.x[0, last].view(4, 3, -1, 6).split([2, 2, 1, 1], -1)  # [N, E, K, ...]
+    for k, of_round in enumerate(rounds):
+        assert not of_round.terminated.any()
+        torch.testing.assert_close(obs[:, :, k], of_round.last_obs)
+        torch.testing.assert_close(act[:, :, k], of_round.act[:, -1])
+        torch.testing.assert_close(rew[:, :, k, 0], of_round.rew[:, -1])
+        moved = of_round.obs[:, -1] + (of_round.act[:, -1] / 300).clamp(-0.1, 0.1)
+        torch.testing.assert_close(of_round.last_obs, moved)
+    assert not ended.any()
+
+
+@pytest.mark.parametrize("memory_reset", ["trial", "episode"])
+def test_the_value_behind_the_end_counts_only_where_time_has_cut(memory_reset: str) -> None:
+    """The return of a last step is its reward and, unless it terminated, gamma times the value of what follows it."""
+    t = trainer(memory_reset=memory_reset)
+    assert isinstance(t.learner, RL2)
+    some = {True: 0, False: 0}
+    for bootstrap in (True, False):
+        told = rollouts(t, near=True, bootstrap=bootstrap)
+        data = told.episode.query
+        value = t.learner.value(t.state.theta, data.x[0], data.descriptor[0])
+        ended = torch.stack([x.terminated.any(1) for x in told.trajectories], -1).flatten(0, 1)  # [N * E, K]
+        ended = ended[:, -1] if memory_reset == "trial" else ended.flatten()
+        for b, steps in enumerate(data.alive[0].sum(0).tolist()):
+            cut = bootstrap and not ended[b]
+            some[cut] += 1
+            n, e, k = (b // 3, b % 3, 2) if memory_reset == "trial" else (b // 9, b // 3 % 3, b % 3)
+            length = int(told.trajectories[k].alive[n, :, e].sum())
+            rew = told.trajectories[k].rew[n, length - 1, e].item()
+            then = 0.99 * value[steps, b].item() if cut else 0.0
+            assert data.ret[0, steps - 1, b].item() == pytest.approx(rew + then, abs=1e-4)
+    assert min(some.values()) > 3
+
+
+def test_trials_carry_the_true_parameters_of_their_task() -> None:
+    for memory_reset, trials in (("trial", 3), ("episode", 9)):
+        t = trainer(memory_reset=memory_reset)
+        tasks = t.family.sample(4, "train", torch.Generator().manual_seed(1))
+        descriptor = rollouts(t).episode.query.descriptor[0]  # [L, B, P]
+        assert torch.equal(descriptor, t.family.descriptor(tasks).repeat_interleave(trials, 0).expand_as(descriptor))
 
 
 def test_memory_lasts_for_a_trial_or_an_episode() -> None:
@@ -119,10 +170,10 @@ def test_nothing_is_learned_from_a_trial_that_broke_down() -> None:
 def test_minibatches_cover_every_trial_once_an_epoch() -> None:
     t = trainer()
     episode = rollouts(t).episode
-    parts = [part for part, _ in t.outer.minibatches(episode, seed=1)]  # type: ignore[attr-defined]
-    assert len(parts) == 4
-    assert all(p.query.x.shape[2] == 6 for p in parts)
-    for epoch in (parts[:2], parts[2:]):
+    epochs = [[part for part, _ in epoch] for epoch in t.outer.minibatches(episode, seed=1)]  # type: ignore[attr-defined]
+    assert [len(parts) for parts in epochs] == [2, 2]
+    assert all(p.query.x.shape[2] == 6 for parts in epochs for p in parts)
+    for epoch in epochs:
         first = torch.cat([p.query.act[0, 0] for p in epoch], 0)
         assert torch.equal(first.sort(0).values, episode.query.act[0, 0].sort(0).values)
 
@@ -137,6 +188,7 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
             "learner": {"kind": kind, "hidden": 16, "memory_reset": memory_reset}
             | ({} if kind == "gru" else {"locations": 4}),
             "outer": {"kind": "ppo", "outer_lr": 0.01, "num_epochs": 4},
+            "advantage": {"bootstrap": False},  # there are two guesses
             "train": {"iterations": 60, "num_tasks": 64, "episodes": 2, "num_threads": 1},
         }
         t = Trainer(settings.parse(given), family=Guess())
