@@ -89,5 +89,7 @@ class TaskSettings(Record):
         raise NotImplementedError
 
     def data_key(self) -> dict[str, Any]:
-        """What two runs must have in common to be compared: supervised tasks may differ in their shots and queries."""
-        return self.model_dump()
+        """What two runs must have in common to be compared: supervised tasks may differ in their shots and queries, and
+        policies in the units of their actions.
+        """
+        return self.model_dump(exclude={"action_scale"})

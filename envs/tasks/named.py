@@ -23,17 +23,17 @@ class Settings(TaskSettings):
 
     @property
     def title(self) -> str:
-        return ", ".join([self.name, *(f"{k} {v}" for k, v in self.changes().items())])
+        return ", ".join([self.name, *(f"{k} {v}" for k, v in self.changes().items() if k != "action_scale")])
 
     def heading(self, varies: str) -> str:
         return self.title
 
     @property
     def published_as(self) -> str | None:
-        return None if self.changes() else self.name
+        return None if self.changes().keys() - {"action_scale"} else self.name
 
     def changes(self) -> dict[str, Any]:
-        """What differs from the distribution as it is published."""
+        """What differs from the distribution as it is published; the units of actions change nothing of its tasks."""
         return self.model_dump(exclude={"kind", "name"}, exclude_none=True)
 
     def build(self, simulation: Simulation = ON_THREADS) -> Family:

@@ -20,7 +20,7 @@ from metarl.evaluation.defaults import ACTING_TASKS, REPORT_AT, Baselines
 class Study:
     """Train learners on distributions of tasks with several seeds, evaluate them on unseen tasks, and write a report.
 
-        metarl study maml_robot gru_robot joint_robot oracle_robot --tasks pearl-cheetah-dir --seeds 0:3 --steps 2e6
+        metarl study maml_robot joint_robot oracle_robot sb3_ppo_robot --tasks pearl-cheetah-dir --seeds 0:3 --steps 2e6
 
     A run of the same settings that is there is not trained again, one that was stopped goes on: to resume a study,
     start it again. Settings are changed for all by --section.key VALUE.

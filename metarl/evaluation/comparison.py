@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from envs.core import TaskDistribution
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.comparison_entries import Entry, fill_gaps, plan_entries, with_distinct_names
-from metarl.evaluation.comparison_scores import ComparisonRow, baselines_of, make_row, strata
+from metarl.evaluation.comparison_scores import ComparisonRow, baselines_of, make_row, note_above, strata
 from metarl.evaluation.defaults import STARTS, Start
 from metarl.evaluation.evaluator import Options
 from metarl.evaluation.progress import Progress
@@ -31,20 +32,21 @@ class Comparison(NamedTuple):
     after: tuple[int, ...]
     at: int  # adaptation episodes at which all but curves are reported
     rows: list[ComparisonRow]
-    ends: tuple[float, float] | None  # of the score: interquartile means of joint training and of the oracle
+    ends: tuple[float, float] | None  # of the score: interquartile means of joint training and of the ceiling
+    ceiling: str  # the better of those that are told the task, whose score is 1; nothing where there is none
     notes: list[str]  # what a reader must know
 
     def to_json(self) -> dict[str, Any]:
         """All numbers, and the evaluations that they are made of."""
-        tasks = self.config.tasks.model_dump(mode="json")
-        return {"tasks": tasks, "split": self.split, "at": self.at, "learners": [_row_json(row) for row in self.rows]}
+        tasks, rows = self.config.tasks.model_dump(mode="json"), [_row_json(row) for row in self.rows]
+        return {"tasks": tasks, "split": self.split, "at": self.at, "ceiling": self.ceiling, "learners": rows}
 
 
 def _row_json(row: ComparisonRow) -> dict[str, Any]:
     estimates = {k: getattr(row, k).to_json() for k in ("mean", "tail", "greedy", "improvement")}
     curves = {k: {a: e.to_json() for a, e in getattr(row, k).items()} for k in ("curve", "score")}
     entry = row.entry
-    names = {"name": entry.name, "learner": entry.learner, "seeds": entry.seeds}
+    names = {"name": entry.name, "learner": entry.learner, "seeds": entry.seeds, "above_ceiling_after": row.above}
     return {**names, **curves, **estimates, "evaluations": [e.to_json() for e in entry.evaluations]}
 
 
@@ -66,7 +68,7 @@ def compare_runs(
         tasks = run.config.tasks
         if tasks.is_supervised:
             raise UserError(f"{run.name} is on {tasks.kind} tasks, others act: compare one kind at a time")
-        by_tasks.setdefault(tasks.model_dump_json(), []).append(run)
+        by_tasks.setdefault(json.dumps(tasks.data_key()), []).append(run)
     progress = progress or Progress()
     after = tuple(sorted({*options.after, at}))
     options = options._replace(after=after)
@@ -90,12 +92,11 @@ def compare_entries(config: Config, split: str, entries: list[Entry], after: tup
     entries, notes = fill_gaps(entries)
     entries = with_distinct_names(entries)
     boot = Bootstrap(strata(family, split, tasks))
-    baselines = baselines_of(entries)
-    scale = baselines.scale(boot)
-    notes += baselines.notes(scale)
-    rows = [make_row(boot, entry, after, at, scale, baselines) for entry in entries]
-    ends = None if scale is None else (scale.zero, scale.one)
-    return Comparison(_title(family, config), family, config, split, after, at, rows, ends, notes)
+    baselines = baselines_of(boot, entries)
+    rows = [make_row(boot, entry, after, at, baselines) for entry in entries]
+    notes += baselines.notes() + note_above(rows, baselines)
+    ends, ceiling = baselines.ends, baselines.ceiling_name
+    return Comparison(_title(family, config), family, config, split, after, at, rows, ends, ceiling, notes)
 
 
 def _title(family: TaskDistribution, config: Config) -> str:
@@ -106,7 +107,7 @@ def _title(family: TaskDistribution, config: Config) -> str:
 def profile(comparison: Comparison, entry: Entry, levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fraction of trainings x tasks whose score is above each of `levels` (Agarwal et al. 2021, section 4.2).
 
-    A score is the return of a task between the interquartile means of joint training (0) and oracle (1); the return
+    A score is the return of a task between the interquartile means of joint training (0) and ceiling (1); the return
     itself where there is no score.
     """
     zero, one = comparison.ends or (0.0, 1.0)

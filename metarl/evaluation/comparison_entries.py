@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     learner: str
     seeds: list[int]
     evaluations: list[Evaluation]  # one a seed
-    baseline: str = ""  # `joint` or `oracle`, where it is one of these
+    baseline: str = ""  # `joint`, `oracle` or `sb3`, where it is one of these
 
     @property
     def after(self) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ def fill_gaps(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
 
 
 def with_distinct_names(entries: list[Entry]) -> list[Entry]:
-    """Learners of one kind get the names of their configs too; the first joint training and oracle keep theirs."""
+    """Learners of one kind get the names of their configs too; the first of each baseline keep theirs."""
     names = [e.learner for e in entries]
     kept: set[str] = set()
     renamed = []

@@ -16,18 +16,17 @@ from metarl.evaluation import statistics
 from metarl.evaluation.comparison_entries import Entry
 from metarl.evaluation.statistics import UNKNOWN, Bootstrap, Estimate, Returns, interquartile_mean
 
+CEILINGS = ("oracle", "sb3")  # kinds of baselines that are told the task
 MIN_STRATUM = 5  # chosen: of single tasks nothing can be resampled
 MAX_CHOICES = 8  # of a parameter up to which they are strata; more are as good as a range
 MAX_INVERTED = 0.025  # fraction of resamples; beyond this the interval of a score would be an artefact
 
 
-class Scale(NamedTuple):
-    """Interquartile means of joint training (score 0) and of the oracle (score 1), each with its resamples [R]."""
+class Level(NamedTuple):
+    """The interquartile mean of a baseline, with its resamples [R]."""
 
-    zero: float
-    one: float
-    zeros: NDArray[np.float64]
-    ones: NDArray[np.float64]
+    value: float
+    resampled: NDArray[np.float64]
 
 
 class ComparisonRow(NamedTuple):
@@ -35,7 +34,8 @@ class ComparisonRow(NamedTuple):
 
     entry: Entry
     curve: dict[int, Estimate]  # interquartile mean of the return, by adaptation episodes
-    score: dict[int, Estimate]  # the same between joint training (0) and oracle (1)
+    score: dict[int, Estimate]  # the same between joint training (0) and the ceiling (1)
+    above: tuple[int, ...]  # the numbers of adaptation episodes after which it beats the ceiling beyond the interval
     mean: Estimate
     tail: Estimate
     greedy: Estimate
@@ -43,36 +43,83 @@ class ComparisonRow(NamedTuple):
 
 
 class Baselines(NamedTuple):
-    """The first joint training and the first oracle of a comparison."""
+    """The first joint training of a comparison; and the ceiling, the better of its first oracle and SB3's first PPO.
+
+    They are told the task. Which one is better is decided by interquartile means.
+    """
 
     joint: Entry | None
-    oracle: Entry | None
+    ceilings: list[Entry]  # the best first
+    zero: Level | None  # of joint training
+    one: Level | None  # of the ceiling
 
-    def scale(self, boot: Bootstrap) -> Scale | None:
-        """None where one of them is missing, or where the oracle is not clearly better."""
-        if self.joint is None or self.oracle is None:
+    @property
+    def ceiling(self) -> Entry | None:
+        """The better of those that are told the task, whose score is 1."""
+        return self.ceilings[0] if self.ceilings else None
+
+    @property
+    def ceiling_name(self) -> str:
+        """Its name; nothing where there is none."""
+        return self.ceilings[0].learner if self.ceilings else ""
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Of the score; None where one of them is missing, or where the ceiling is not clearly better."""
+        if self.zero is None or self.one is None:
             return None
-        joint, oracle = self.joint.returns(0), self.oracle.returns(0)
-        zero, zeros = float(interquartile_mean(joint)), interquartile_mean(boot.resample(joint))
-        one, ones = float(interquartile_mean(oracle)), interquartile_mean(boot.resample(oracle))
-        inverted = float((ones <= zeros).mean())
-        return Scale(zero, one, zeros, ones) if one > zero and inverted < MAX_INVERTED else None
+        inverted = float((self.one.resampled <= self.zero.resampled).mean())
+        is_better = self.one.value > self.zero.value and inverted < MAX_INVERTED
+        return (self.zero.value, self.one.value) if is_better else None
 
-    def notes(self, scale: Scale | None) -> list[str]:
-        """Why there is no score, where there is none."""
-        if scale is not None:
+    def notes(self) -> list[str]:
+        """Which ceiling was taken, and why there is no score, where there is none."""
+        return [*self._choice(), *([] if self.ends else [f"no score: {self._missing()}"])]
+
+    def _choice(self) -> list[str]:
+        levels = [f"{e.learner} {interquartile_mean(e.returns(0)):.4g}" for e in self.ceilings]
+        if len(levels) < 2:
             return []
-        if self.joint is None or self.oracle is None:
-            names = (("joint training", self.joint), ("an oracle", self.oracle))
-            missing = [name for name, entry in names if entry is None]
-            return [f"no score: {' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not given"]
-        return ["no score: the oracle is not clearly better than joint training"]
+        return [f"the ceiling is {self.ceiling_name}: interquartile means {' and '.join(levels)}"]
+
+    def _missing(self) -> str:
+        names = (("joint training", self.joint), ("an oracle", self.ceiling))
+        missing = [name for name, entry in names if entry is None]
+        if not missing:
+            return f"the ceiling ({self.ceiling_name}) is not clearly better than joint training"
+        return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not given"
 
 
-def baselines_of(entries: Sequence[Entry]) -> Baselines:
+def baselines_of(boot: Bootstrap, entries: Sequence[Entry]) -> Baselines:
     """The first of each."""
-    joint, oracle = (next((e for e in entries if e.baseline == name), None) for name in ("joint", "oracle"))
-    return Baselines(joint, oracle)
+    joint, *ceilings = (next((e for e in entries if e.baseline == name), None) for name in ("joint", *CEILINGS))
+    there = [e for e in ceilings if e is not None]
+    there.sort(key=lambda e: float(interquartile_mean(e.returns(0))), reverse=True)
+    return Baselines(joint, there, _level(boot, joint), _level(boot, there[0] if there else None))
+
+
+def _level(boot: Bootstrap, entry: Entry | None) -> Level | None:
+    if entry is None:
+        return None
+    returns = entry.returns(0)
+    return Level(float(interquartile_mean(returns)), interquartile_mean(boot.resample(returns)))
+
+
+def note_above(rows: Sequence[ComparisonRow], baselines: Baselines) -> list[str]:
+    """That learners beat the ceiling, where they do: it is none then."""
+    above = [f"{row.entry.learner}{_episodes(row)}" for row in rows if row.above]
+    if not above:
+        return []
+    return [
+        f"the ceiling is beaten: {' and '.join(above)} did better than {baselines.ceiling_name}, beyond the 95 % "
+        "interval of the difference; that is a defect of the ceiling, which was trained too little or badly and is to "
+        "be looked into: until then scores mean little"
+    ]
+
+
+def _episodes(row: ComparisonRow) -> str:
+    """After how many episodes, of a learner that adapts."""
+    return f" (after {', '.join(map(str, row.above))})" if len(row.entry.after) > 1 else ""
 
 
 def strata(family: TaskDistribution, split: str, tasks: list[dict[str, float]]) -> NDArray[np.int64]:
@@ -88,16 +135,12 @@ def strata(family: TaskDistribution, split: str, tasks: list[dict[str, float]]) 
     return np.asarray(stratum if counts.min() >= MIN_STRATUM else one).reshape(-1)
 
 
-def make_row(
-    boot: Bootstrap, entry: Entry, after: tuple[int, ...], at: int, scale: Scale | None, baselines: Baselines
-) -> ComparisonRow:
+def make_row(boot: Bootstrap, entry: Entry, after: tuple[int, ...], at: int, baselines: Baselines) -> ComparisonRow:
     """Curve and score after each of `after` adaptation episodes, and all else after `at` of them."""
-    curve, score = _curve_and_score(boot, entry, after, scale, baselines)
     returns = entry.returns(at)
     return ComparisonRow(
         entry,
-        curve,
-        score,
+        *_curves(boot, entry, after, baselines),
         improvement=_improvement(boot, entry, returns, baselines.joint),
         mean=boot.estimate(returns, statistics.mean),
         tail=_tail(entry, returns),
@@ -105,23 +148,26 @@ def make_row(
     )
 
 
-def _curve_and_score(
-    boot: Bootstrap, entry: Entry, after: tuple[int, ...], scale: Scale | None, baselines: Baselines
-) -> tuple[dict[int, Estimate], dict[int, Estimate]]:
-    curve, score = {}, {}
+def _curves(
+    boot: Bootstrap, entry: Entry, after: tuple[int, ...], baselines: Baselines
+) -> tuple[dict[int, Estimate], dict[int, Estimate], tuple[int, ...]]:
+    """Returns and scores, and after how many episodes the ceiling is beaten."""
+    curve, score, above = {}, {}, []
+    joint, ceiling, zero, one = baselines.joint, baselines.ceiling, baselines.zero, baselines.one
     for k in filter(entry.has, after):
         returns = entry.returns(k)
         value, resampled = float(interquartile_mean(returns)), interquartile_mean(boot.resample(returns))
         curve[k] = boot.interval(value, resampled)
-        if scale is None:
-            continue
-        if entry is baselines.joint:  # its score is 0 by definition, whatever was resampled
-            resampled = scale.zeros
-        if entry is baselines.oracle:
-            resampled = scale.ones
-        scores = (resampled - scale.zeros) / (scale.ones - scale.zeros)
-        score[k] = boot.interval((value - scale.zero) / (scale.one - scale.zero), scores)
-    return curve, score
+        if zero and entry is joint:  # its score is 0 by definition, whatever was resampled
+            resampled = zero.resampled
+        if one and entry is ceiling:
+            resampled = one.resampled
+        if one and boot.interval(value - one.value, resampled - one.resampled).low > 0:
+            above.append(k)
+        if zero and one and baselines.ends:
+            scores = (resampled - zero.resampled) / (one.resampled - zero.resampled)
+            score[k] = boot.interval((value - zero.value) / (one.value - zero.value), scores)
+    return curve, score, tuple(above)
 
 
 def _improvement(boot: Bootstrap, entry: Entry, returns: Returns, joint: Entry | None) -> Estimate:

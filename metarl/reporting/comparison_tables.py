@@ -32,7 +32,7 @@ def tables(comparison: Comparison) -> list[TextTable]:
     returns_title = f"{title}: return by episodes of adaptation"
     made = [_curves(comparison, curves, None, returns_title, notes + _published(comparison))]
     if any(scores):
-        scores_title = f"{title}: score between joint training (0) and oracle (1)"
+        scores_title = f"{title}: score between joint training (0) and {comparison.ceiling} (1)"
         made.append(_curves(comparison, scores, 2, scores_title, notes))
     return [*made, _statistics(comparison, f"{title}: after {count_of(comparison.at, 'episode')} of adaptation")]
 

@@ -85,7 +85,7 @@ def write(
 
 
 def _section(comparison: Comparison, runs: Sequence[Run], videos: bool, tell: Callable[[str], None]) -> Section:
-    own = [run for run in runs if run.config.tasks == comparison.config.tasks]
+    own = [run for run in runs if run.config.tasks.data_key() == comparison.config.tasks.data_key()]
     tell(f"{comparison.title}: plots")
     figures = figures_of(comparison)
     if any(run.last_record() for run in own):

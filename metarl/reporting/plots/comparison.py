@@ -28,6 +28,7 @@ from metarl.reporting.plots.training import Learner, plot_learners
 from metarl.runs.folder import Run
 
 MAX_PARAMETERS = 2  # that get a figure; chosen
+SHORT = 8  # letters of a ceiling's name that fit into one line with the rest of the label
 MAX_CHOICES = 6  # different values up to which means of each are drawn
 Figure = Callable[[Target], None]
 """Draws one figure into a file."""
@@ -101,7 +102,7 @@ def plot_profiles(comparison: Comparison, target: Target) -> None:
 
 
 def plot_parameter(comparison: Comparison, name: str, target: Target) -> None:
-    """Return of every task against one of its parameters, the mean over seeds; the oracle's beside each learner's."""
+    """Return of every task against one of its parameters, the mean over seeds; baselines beside each learner."""
     styles = _styles(comparison)
     main, references = _split(comparison)
     shown_behind = [j for j in references if comparison.rows[j].entry.baseline]
@@ -164,7 +165,7 @@ def _plot_intervals(axes: Axes, comparison: Comparison, styles: Sequence[Style])
 
 
 def _levels(comparison: Comparison) -> NDArray[np.float64]:
-    """From half a score below joint training to half a score above the oracle; all returns where there is no score."""
+    """From half a score below joint training to half a score above the ceiling; all returns where there is no score."""
     if comparison.ends is not None:
         return np.linspace(-0.5, 1.5, 201)
     returns = np.concatenate([row.entry.returns(comparison.at).ravel() for row in comparison.rows])
@@ -172,7 +173,10 @@ def _levels(comparison: Comparison) -> NDArray[np.float64]:
 
 
 def _unit(comparison: Comparison) -> str:
-    return "return" if comparison.ends is None else "score (0: joint training, 1: oracle)"
+    if comparison.ends is None:
+        return "return"
+    between = "\n" if len(comparison.ceiling) > SHORT else " "
+    return f"score (0: joint training,{between}1: {comparison.ceiling})"
 
 
 def _plot_tasks(axes: Axes, name: str, comparison: Comparison, i: int, style: Style, dash: bool) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation_evaluation import Evaluation
-from metarl.evaluation.comparison import Comparison, compare_entries, profile
+from metarl.evaluation.comparison import Comparison, compare_entries, compare_runs, profile
 from metarl.evaluation.comparison_entries import Entry, group_by_config
+from metarl.evaluation.evaluator import Options
 from metarl.reporting.comparison_tables import tables
 from metarl.runs import folder as runs
+from metarl.training.loop import train
+from metarl.training.trainer import Trainer
 
 TASKS = [{"goal_x": 0.1 * i - 0.5, "goal_y": 0.3} for i in range(12)]
 SPREAD = np.linspace(-1, 1, 12)
@@ -32,7 +37,7 @@ def entry(learner: str, means: dict[int, float], seeds: int = 1) -> Entry:
                 (0.0,) * len(after), 0.0, "",
             )
         )  # fmt: skip
-    baseline = learner if learner in ("joint", "oracle") else ""
+    baseline = learner if learner in ("joint", "oracle", "sb3") else ""
     return Entry(f"{learner}_point", learner, list(range(seeds)), evaluations, baseline)
 
 
@@ -66,6 +71,84 @@ def test_the_ends_of_the_scale_are_certain(small: Callable[..., Config]) -> None
     assert joint.score[0] == (0, 0, 0)
     assert oracle.score[3] == (1, 1, 1)
     assert maml.score[3].low < 0.5 < maml.score[3].high
+
+
+@pytest.mark.parametrize(("oracle", "sb3", "score"), [(-20.0, -30.0, 0.5), (-30.0, -15.0, 0.4)])
+def test_the_better_of_oracle_and_sb3_is_the_ceiling(
+    oracle: float, sb3: float, score: float, small: Callable[..., Config]
+) -> None:
+    """10 above joint training: a half of the way to -20, and two fifths of that to -15."""
+    entries = [
+        entry("joint", {0: -40.0}),
+        entry("oracle", {0: oracle}),
+        entry("sb3", {0: sb3}),
+        entry("maml", {0: -40.0, 3: -30.0}),
+    ]
+    comparison = compare_entries(small("maml_point"), "test", entries, (0, 3), 3)
+    better, worse = ("oracle", "sb3") if oracle > sb3 else ("sb3", "oracle")
+    assert comparison.ceiling == better
+    assert comparison.ends == (pytest.approx(-40), pytest.approx(max(oracle, sb3)))
+    by_name = {row.entry.learner: row for row in comparison.rows}
+    assert by_name["maml"].score[3].value == pytest.approx(score)
+    assert by_name[better].score[0] == pytest.approx((1, 1, 1))
+    assert by_name[worse].score[0].value < 1
+    returns, scores, _ = tables(comparison)
+    assert scores.title.endswith(f"score between joint training (0) and {better} (1)")
+    assert f"the ceiling is {better}: interquartile means {better} {max(oracle, sb3):g} and" in returns.notes[1]
+    assert not any("beaten" in note for note in returns.notes)
+    assert comparison.to_json()["ceiling"] == better
+
+
+def test_one_ceiling_is_enough(small: Callable[..., Config]) -> None:
+    entries = [entry("joint", {0: -40.0}), entry("sb3", {0: -20.0})]
+    comparison = compare_entries(small("maml_point"), "test", entries, (0,), 0)
+    assert (comparison.ceiling, comparison.ends) == ("sb3", (pytest.approx(-40), pytest.approx(-20)))
+    assert len(tables(comparison)[0].notes) == 1
+
+
+def test_a_learner_above_the_ceiling_is_noted(small: Callable[..., Config]) -> None:
+    """After 1 episode it is as good, after 3 it is better by 1 in each of twelve tasks."""
+    entries = [
+        entry("joint", {0: -40.0}),
+        entry("oracle", {0: -20.0}),
+        entry("maml", {0: -40.0, 1: -20.0, 3: -19.0}),
+        entry("gru", {0: -30.0, 1: -25.0, 3: -21.0}),
+    ]
+    comparison = compare_entries(small("maml_point"), "test", entries, (0, 1, 3), 3)
+    assert [row.above for row in comparison.rows] == [(), (), (3,), ()]
+    for table in tables(comparison)[:2]:
+        (note,) = (n for n in table.notes if "beaten" in n)
+        assert note.startswith("the ceiling is beaten: maml (after 3) did better than oracle, beyond the 95 % interval")
+        assert "a defect of the ceiling" in note
+    assert comparison.to_json()["learners"][2]["above_ceiling_after"] == (3,)
+
+
+def test_a_learner_above_the_ceiling_by_chance_is_not_noted(small: Callable[..., Config]) -> None:
+    """It is better by 1, but its trainings differ by up to 8: the interval of the difference holds 0."""
+    entries = [entry("oracle", {0: -20.0}), entry("maml", {0: -23.0}, seeds=9)]
+    comparison = compare_entries(small("maml_point"), "test", entries, (0,), 0)
+    assert comparison.rows[1].curve[0].value == pytest.approx(-19)
+    assert comparison.rows[1].above == ()
+    assert not any("beaten" in note for note in tables(comparison)[0].notes)
+
+
+def test_joint_training_above_the_ceiling_is_noted_where_there_is_no_score(small: Callable[..., Config]) -> None:
+    entries = [entry("joint", {0: -20.0}), entry("oracle", {0: -40.0})]
+    comparison = compare_entries(small("maml_point"), "test", entries, (0,), 0)
+    assert any("the ceiling is beaten: joint did better than oracle" in n for n in tables(comparison)[0].notes)
+
+
+def test_runs_whose_actions_have_other_units_are_on_the_same_tasks(workdir: Path, small: Callable[..., Config]) -> None:
+    """SB3's actions lie in [-1, 1], others' in [-10, 10]: they stand in one table, each acts in its own units."""
+    made = []
+    of_joint = {"tasks__action_scale": 10.0, "outer__minibatches": 1}
+    for name, changes in {"sb3_ppo_robot": {"tasks__action_scale": 1.0}, "joint_robot": of_joint}.items():
+        config = small(name, train__iterations=1, **changes)
+        made.append(runs.create(name, config, "test"))
+        train(made[-1], Trainer(config), Console(file=io.StringIO()))
+    (comparison,) = compare_runs(made, Options(num_tasks=2, after=(0,), repeats=1), at=0, starts=())
+    assert [row.entry.learner for row in comparison.rows] == ["SB3's PPO, observes the task", "joint training"]
+    assert comparison.title == "pearl-cheetah-dir, horizon 10"
 
 
 def test_profile_by_hand(comparison: Comparison) -> None:
@@ -102,7 +185,8 @@ def test_a_task_on_which_all_simulations_diverged_counts_as_the_worst(small: Cal
 @pytest.mark.parametrize(
     ("levels", "message"),
     [
-        ({"joint": -20.0, "oracle": -40.0}, "not clearly better"),
+        ({"joint": -20.0, "oracle": -40.0}, "the ceiling (oracle) is not clearly better"),
+        ({"joint": -20.0, "oracle": -50.0, "sb3": -40.0}, "the ceiling (sb3) is not clearly better"),
         ({"joint": -20.0}, "an oracle was not given"),
         ({"maml": -20.0}, "joint training and an oracle were not given"),
     ],
@@ -113,7 +197,7 @@ def test_without_a_scale_there_is_a_note_instead_of_a_score(
     entries = [entry(name, {0: level}) for name, level in levels.items()]
     comparison = compare_entries(small("maml_point"), "test", entries, (0,), 0)
     curve, _ = tables(comparison)
-    assert message in curve.notes[1]
+    assert any(message in note for note in curve.notes)
     returns = entries[0].returns(0)  # of which the profile is then
     shares = profile(comparison, entries[0], np.array([-100.0, np.median(returns), 100.0]))
     assert shares.tolist() == [1.0, (returns > np.median(returns)).mean(), 0.0]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from metarl.config.experiment import Config
 from metarl.evaluation.adaptation_evaluation import Evaluation
@@ -39,8 +40,9 @@ def evaluation(learner: str, gain: float, adapts: bool = True, chosen: str = "")
     )  # fmt: skip
 
 
-def comparison_of(learners: Sequence[str], config: Config) -> Comparison:
-    fixed = [("joint training", 0.0, "joint"), ("oracle", 25.0, "oracle")]
+def comparison_of(learners: Sequence[str], config: Config, sb3: float = 20.0) -> Comparison:
+    told = [("oracle", 25.0, "oracle"), ("SB3's PPO, observes the task", sb3, "sb3")]
+    fixed = [("joint training", 0.0, "joint"), *told]
     entries = [Entry(n, n, [0], [evaluation(n, g, adapts=False)], baseline) for n, g, baseline in fixed]
     tuned = "joint training, fine-tuned"
     entries.append(Entry(tuned, tuned, [0], [evaluation(tuned, 4.0, chosen="5 x 0.1")]))
@@ -61,6 +63,16 @@ def test_every_figure_of_a_comparison_can_be_read(
         panels = [axes for axes in drawn().axes if axes.axison]
         assert len(panels) == (1 if name == "scores" else max(count, 1))
         check_readable(drawn())
+
+
+def test_the_score_names_its_ceiling(small: Callable[..., Config], workdir: Path, drawn: Catch) -> None:
+    for sb3, name in ((20.0, "oracle"), (30.0, "SB3's PPO, observes the task")):
+        figures = figures_of(comparison_of(LEARNERS[:5], small("maml_point"), sb3))
+        for figure in ("scores", "profiles"):
+            figures[figure](workdir / f"{sb3}_{figure}.png")
+            check_readable(drawn())
+            texts = [str(t.get_text()).replace("\n", " ") for t in drawn().findobj(Text)]  # type: ignore[attr-defined]
+            assert f"score (0: joint training, 1: {name})" in texts
 
 
 def test_the_axis_of_episodes_says_that_it_is_unequal(
