@@ -47,8 +47,11 @@ def small() -> Callable[..., Config]:
     """A shipped config made small enough for a test; the horizon is 10 steps, and images are glyphs."""
 
     def make(name: str, **overrides: Any) -> Config:
-        kind = settings.read_yaml(settings.find(name))["tasks"].get("kind")
+        shipped = settings.read_yaml(settings.find(name))
+        kind = shipped["tasks"].get("kind")
         acting = {"tasks.horizon": 10, "policy.hidden": [8]}
+        if "minibatches" in shipped["outer"]:
+            acting |= {"outer.minibatches": min(shipped["outer"]["minibatches"], 2)}
         own = OWN.get(kind, acting) | WIDE.get(name, {})
         changes = SMALL | own | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
