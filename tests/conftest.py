@@ -37,6 +37,15 @@ WIDE: dict[str, dict[str, Any]] = {  # of what is slow on few images already, an
 }
 
 
+def smaller(name: str) -> dict[str, Any]:
+    """Overrides that make a shipped config quick: the horizon is 10 steps, and images are glyphs."""
+    raw = settings.read_yaml(settings.find(name))
+    acting = {"tasks.horizon": 10, "policy.hidden": [8]}
+    own = OWN.get(raw["tasks"].get("kind"), acting) | WIDE.get(name, {})
+    few = {"outer.minibatches": 2} if "minibatches" in raw["outer"] else {}
+    return SMALL | own | few
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
@@ -44,16 +53,10 @@ def generator() -> torch.Generator:
 
 @pytest.fixture
 def small() -> Callable[..., Config]:
-    """A shipped config made small enough for a test; the horizon is 10 steps, and images are glyphs."""
+    """A shipped config made small enough for a test."""
 
     def make(name: str, **overrides: Any) -> Config:
-        shipped = settings.read_yaml(settings.find(name))
-        kind = shipped["tasks"].get("kind")
-        acting = {"tasks.horizon": 10, "policy.hidden": [8]}
-        if "minibatches" in shipped["outer"]:
-            acting |= {"outer.minibatches": min(shipped["outer"]["minibatches"], 2)}
-        own = OWN.get(kind, acting) | WIDE.get(name, {})
-        changes = SMALL | own | {k.replace("__", "."): v for k, v in overrides.items()}
+        changes = smaller(name) | {k.replace("__", "."): v for k, v in overrides.items()}
         return settings.load(settings.find(name), changes)
 
     return make

@@ -35,7 +35,7 @@ from metarl.runs import checkpoint, folder
 from metarl.training.loop import train
 from metarl.training.make import make_trainer
 from metarl.training.trainer import Trainer
-from tests.fuzz_configs import small
+from tests.conftest import smaller
 
 EVERY = 2  # iterations between two checkpoints
 OPTIONS: dict[str, Any] = {
@@ -67,7 +67,7 @@ def child(work: Callable[[], None]) -> int:
 
 def config_of(name: str) -> Config:
     acting = {"tasks.horizon": 4, "policy.hidden": [4]}
-    own = small(name)
+    own = smaller(name)
     return settings.load(settings.find(name), own | OPTIONS | {k: v for k, v in acting.items() if k in own})
 
 

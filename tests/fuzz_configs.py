@@ -20,7 +20,7 @@ import torch
 from metarl.config import files as settings
 from metarl.errors import UserError
 from metarl.training.make import make_trainer
-from tests.conftest import OWN, SMALL, WIDE
+from tests.conftest import smaller
 
 WORDS = (
     "",
@@ -43,14 +43,6 @@ OTHERS = (
     *({}, {"x": 1}, {"kind": "ppo"}, {"choices": [-1, 1]}, {"range": [0, 1]}),
 )
 MOST = 3e4  # steps times width of an iteration that is tried; chosen
-
-
-def small(name: str) -> dict[str, Any]:
-    """Overrides that make a config quick."""
-    raw = settings.read_yaml(settings.find(name))
-    kind = raw["tasks"]["kind"]
-    own = OWN.get(kind, {"tasks.horizon": 10, "policy.hidden": [8]})
-    return {**SMALL, **own, **WIDE.get(name, {})}
 
 
 def is_small(raw: Any) -> bool:
@@ -114,7 +106,7 @@ def main(count: int, seed: int = 0) -> collections.Counter[str]:
 def outcome(name: str, values: dict[str, Any]) -> str:
     """`refused`, `trained`, `stopped` where training diverged and said so, or `too large` to try."""
     try:
-        config = settings.load(settings.find(name), {**small(name), **values})
+        config = settings.load(settings.find(name), {**smaller(name), **values})
         if not is_small(config):
             return "too large"
         trainer = make_trainer(config)

@@ -23,7 +23,7 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks, process_group
 from metarl.training.make import make_trainer
-from tests.fuzz_configs import small
+from tests.conftest import smaller
 
 TASKS = {"train.num_tasks": 5, "train.episodes": 3}  # shards of two and three tasks
 ROUNDING = 2.0**-24  # of a float32, relative
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def config_of(name: str) -> Config:
-    return settings.load(settings.find(name), small(name) | TASKS)
+    return settings.load(settings.find(name), smaller(name) | TASKS)
 
 
 def trained(name: str, iterations: int, ranks: Ranks = SINGLE_PROCESS, nudge: float = 0.0) -> tuple[Params, Params]:
