@@ -84,15 +84,25 @@ def test_a_single_process_gets_its_own_values_back() -> None:
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
     """Five tasks, two and three a process: every kind of outer step, recurrent learners with minibatches of trials and
-    of episodes, the oracle, images. TRPO's linear system is ill-conditioned: it amplifies rounding the most."""
-    names = ["maml_point", "maml_trpo_cheetah_direction", "quickstart_oracle", "reptile_cheetah_direction"]
-    names += ["gru_robot", "gru_episode_robot", "snail_bandit", "fomaml_omniglot", "ntm_copy"]
+    of episodes, joint training and the oracle with those of steps, images. TRPO's linear system is ill-conditioned: it
+    amplifies rounding the most, to 1.0e-3.
+    """
+    names = ["maml_point", "maml_trpo_cheetah_direction", "reptile_cheetah_direction"]
+    names += [
+        "joint_robot",
+        "oracle_robot",
+        "gru_robot",
+        "gru_episode_robot",
+        "snail_bandit",
+        "fomaml_omniglot",
+        "ntm_copy",
+    ]
     together(names, 2, tmp_path)
     for name in names:
         start, alone = trained(name, 2)
         both = load_file(tmp_path / f"{name}.safetensors")
         assert both.keys() == alone.keys()
-        bound = 1e-3 if "trpo" in name else 3e-5  # of the parameters' norm; Adam amplifies rounding, up to 1.2e-5 seen
+        bound = 3e-3 if "trpo" in name else 3e-5  # of the parameters' norm; Adam amplifies rounding, up to 1.2e-5 seen
         assert distance(both, alone) < bound < distance(start, alone), name
         for kept in ("seen.mean", "ret.var", "seen.count"):
             if kept in alone:

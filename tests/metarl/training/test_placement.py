@@ -132,6 +132,7 @@ def test_a_run_on_one_simulator_goes_on_is_judged_and_filmed_on_the_other(
     name: str, workdir: Path, small: Small, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = "--train.iterations 2 --train.num_tasks 2 --train.episodes 2 --tasks.horizon 6 --policy.hidden [8]"
+    words += " --outer.minibatches 2"
     warp = "--train.simulator gpu --train.device cpu"
     code, out, err = run(["train", name, *words.split(), *warp.split()], capsys)
     assert (code, "simulator gpu, device cpu: as requested" in out) == (0, True), err
