@@ -7,7 +7,16 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from agents.learner import Episode, Learner, Params, SupervisedTask, Transitions, map_tensors
+from agents.learner import (
+    Episode,
+    Learner,
+    OnPolicyLearner,
+    Params,
+    RecurrentLearner,
+    SupervisedTask,
+    Transitions,
+    map_tensors,
+)
 from envs.contract import ContractError, called, describe, expect
 from envs.core import Space
 from metarl.config.experiment import Config
@@ -48,6 +57,7 @@ class _Trial:
         self.learner, self.name = learner, type(learner).__name__
         self.generator = torch.Generator().manual_seed(0)
         self.answers, self.space = config.tasks.answers, family.space
+        self.described = len(getattr(family, "descriptor_names", ()))
         self.batch = (family.horizon, config.train.episodes)  # T, E
         self.task = self._supervised(family) if config.tasks.is_supervised else self._episode(family)
 
@@ -63,6 +73,8 @@ class _Trial:
                 phi = _tensors(self._called("adapt", theta, phi, support), f"{name}.adapt")
             out = self._called("apply", theta, phi, self.task.query.x)
             self._output(out, f"{name}.apply", self.task.query)
+        if isinstance(learner, OnPolicyLearner | RecurrentLearner):
+            self._value(theta)
         loss = expect(self._called("loss", theta, self.task), f"{name}.loss", (), hint="a mean over the data")
         if not loss.requires_grad:
             raise ContractError(
@@ -78,9 +90,11 @@ class _Trial:
             raise ContractError(f"{self.name}.step returned {describe(moved)}, expected (phi, an action distribution)")
         _tensors(moved[0], f"{self.name}.step", like=phi)
         self._policy(moved[1], f"{self.name}.step", ())
+
+    def _value(self, theta: Params) -> None:
         query = cast(Transitions, self.task.query)
         value = self._called("value", theta, query.x, query.descriptor)
-        expect(value, f"{self.name}.value", self.batch, hint="[L, B]")
+        expect(value, f"{self.name}.value", self.batch, hint="one for every step")
 
     def _output(self, out: object, method: str, query: Any) -> None:
         if self.answers == "actions":
@@ -114,8 +128,8 @@ class _Trial:
         act, zeros = normal(space.act), torch.zeros(*self.batch, space.act)
         if space.discrete:
             act = torch.nn.functional.one_hot(act.argmax(-1), space.act).float()
-        alive = torch.ones(*self.batch, dtype=torch.bool)
-        return Transitions(normal(inputs), act, zeros[..., 0], zeros, zeros, normal(), alive, normal(), zeros[..., :0])
+        alive, described = torch.ones(*self.batch, dtype=torch.bool), normal(self.described)
+        return Transitions(normal(inputs), act, zeros[..., 0], zeros, zeros, normal(), alive, normal(), described)
 
 
 def _tensors(value: object, method: str, like: Params | None = None) -> Params:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from agents.distributions import Gaussian
-from agents.learner import Learner, Params
-from agents.nn.perceptrons import GaussianMLP
+from agents.learner import Learner, OnPolicyLearner, Params
+from agents.nn.perceptrons import MLP, GaussianMLP
 from agents.objectives import cross_entropy, policy_gradient
+from agents.records import select_prefix, with_prefix
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
 from metarl.config.experiment import Config
@@ -49,6 +50,39 @@ class Linear(Mine):
 
     def loss(self, theta: Params, data: Any) -> Tensor:
         return cross_entropy(self.apply(theta, {}, data.query.x), data.query)
+
+
+class Valued(OnPolicyLearner):
+    """A policy with a value function that observes the goal."""
+
+    policy, critic = GaussianMLP(2, 2), MLP(4, 1)
+
+    def init(self, generator: torch.Generator) -> Params:
+        return self.policy.init(generator) | with_prefix("value.", self.critic.init(generator))
+
+    def adapt(self, theta: Params, phi: Params, support: Any) -> Params:
+        return phi
+
+    def apply(self, theta: Params, phi: Params, x: Tensor) -> Any:
+        return self.policy(theta, x)
+
+    def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Any:
+        return self.critic(select_prefix("value.", theta), torch.cat([x, descriptor], -1))[..., 0]
+
+    def loss(self, theta: Params, data: Any) -> Tensor:
+        error = self.value(theta, data.query.x, data.query.descriptor) - data.query.ret
+        return policy_gradient(self.apply(theta, {}, data.query.x), data.query) + error.square().mean()
+
+
+def test_a_learner_with_a_value_function_trains_on_single_steps(small: Callable[..., Config]) -> None:
+    """One with a value for each of several outputs is refused."""
+    trainer = Trainer(small("joint_robot", tasks={"kind": "point", "horizon": 10}), learner=Valued())
+    before = {k: v.clone() for k, v in trainer.theta.items()}
+    assert "skipped" not in trainer.iterate()
+    assert not torch.equal(before["value.layer0.weight"], trainer.theta["value.layer0.weight"])
+    learner = type("Mine", (Valued,), {"value": lambda self, theta, x, descriptor: x})()
+    with pytest.raises(UserError, match=r"Mine.value returned .*\[10, 2, 2\], expected .*: one for every step"):
+        Trainer(small("joint_robot", tasks={"kind": "point", "horizon": 10}), learner=learner)
 
 
 def test_good_learners_and_families_of_ones_own_train(small: Callable[..., Config]) -> None:
