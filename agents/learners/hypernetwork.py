@@ -22,7 +22,7 @@ class Settings(MemorySettings):
     """
 
     kind: Literal["hypernetwork"] = "hypernetwork"
-    names: ClassVar[dict[str, Look]] = {"RL^2 hypernetwork": Look("vermilion", "s")}
+    names: ClassVar[dict[str, Look]] = {"RL^2 hypernetwork": Look("vermilion", "D")}
     hidden: Count = 128
     embedding: Count = 32
     head_observes_memory: bool = False

@@ -86,5 +86,5 @@ def collect(family: TaskDistribution, tasks: Tasks, policy: AdaptedPolicy, count
 
 def first_episodes(batch: Trajectories, count: int) -> Trajectories:
     """The first `count` episodes of every task."""
-    axes = {name: 1 if name == "diverged" else 2 for name in batch._fields}
+    axes = {name: 1 if name in ("diverged", "last_obs") else 2 for name in batch._fields}
     return batch._replace(**{name: getattr(batch, name).narrow(axis, 0, count) for name, axis in axes.items()})

@@ -11,38 +11,57 @@ from torch import Tensor
 
 from agents.baselines.joint import FineTuned, Joint
 from agents.learner import Transitions
-from agents.nn.perceptrons import GaussianMLP
+from agents.nn.critic import Critic
+from agents.nn.perceptrons import MLP, GaussianMLP
 from agents.objectives import policy_gradient
+from envs.core import Action
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation import fine_tuning
 from metarl.evaluation.evaluator import Options
 from metarl.evaluation.evaluators import evaluator_of
+from metarl.evaluation.fine_tuning_search import first_episodes
 from metarl.training.trainer import Trainer
 from tests.metarl.evaluation.saved import save_run
 from tests.probes import Guess
 
 
 def test_fine_tuning_is_gradient_descent(generator: torch.Generator) -> None:
-    network = GaussianMLP(1, 1, (4,))
-    learner = FineTuned(network, policy_gradient, inner_lr=0.3, inner_steps=2)
-    theta = learner.init(generator)
+    """Of the policy's weights alone, on inputs that are normalised as in training."""
+    network, critic = GaussianMLP(1, 1, (4,)), Critic(MLP(1, 4, 1))
+    learner = FineTuned(network, critic, 1, policy_gradient, inner_lr=0.3, inner_steps=2)
+    theta = learner.init(generator) | {"seen.mean": torch.tensor([0.5]), "seen.var": torch.tensor([4.0])}
+    phi = learner.initial_state(theta)
+    assert phi.keys() == network.init(generator).keys()
 
     def normal(*tail: int) -> Tensor:
         return torch.randn(5, 3, *tail, generator=generator)
 
+    alive = torch.ones(5, 3, dtype=torch.bool)
     data = Transitions(
-        normal(1), normal(1), normal(), normal(1), normal(1), normal(), torch.ones(5, 3, dtype=torch.bool), normal()
+        normal(1), normal(1), normal(), normal(1), normal(1), normal(), alive, normal(), descriptor=normal(0)
     )
-    by_hand = {k: v.clone().requires_grad_() for k, v in theta.items()}
+    by_hand = {k: v.clone().requires_grad_() for k, v in phi.items()}
     for _ in range(2):
-        loss = policy_gradient(network(by_hand, data.x), data)
+        loss = policy_gradient(network(by_hand, (data.x - 0.5) / 2), data)
         gradient = torch.autograd.grad(loss, list(by_hand.values()))
         by_hand = {
             k: (v - 0.3 * g).detach().requires_grad_() for (k, v), g in zip(by_hand.items(), gradient, strict=True)
         }
-    for k, v in learner.adapt(theta, learner.initial_state(theta), data).items():
+    for k, v in learner.adapt(theta, phi, data).items():
         torch.testing.assert_close(v, by_hand[k])
+
+
+def test_the_first_episodes_are_the_first_of_every_field(small: Callable[..., Config]) -> None:
+    family, generator = Trainer(small("maml_point")).family, torch.Generator().manual_seed(0)
+
+    def policy(obs: Tensor, generator: torch.Generator) -> Action:
+        act = torch.randn(obs.shape, generator=generator)
+        return Action(act, act[..., 0], act, act)
+
+    batch = family.experience(family.sample(2, "train", generator), policy, 5, generator)
+    for name, whole, first in zip(batch._fields, batch, first_episodes(batch, 3), strict=True):
+        assert torch.equal(first, whole[:, :3] if name in ("diverged", "last_obs") else whole[:, :, :3]), name
 
 
 def test_the_rate_is_the_best_on_training_tasks(
@@ -57,8 +76,8 @@ def test_the_rate_is_the_best_on_training_tasks(
     run = save_run("joint_point", config)
     other = fine_tuning.select_fine_tuning(Trainer(config.model_copy(update={"seed": 1})), "scratch", (0,))
     assert not torch.equal(
-        other.theta["layer0.weight"],
-        fine_tuning.select_fine_tuning(Trainer(config), "scratch", (0,)).theta["layer0.weight"],
+        other.theta["policy.layer0.weight"],
+        fine_tuning.select_fine_tuning(Trainer(config), "scratch", (0,)).theta["policy.layer0.weight"],
     )
     options = Options("test", 4, after=(0, 20), repeats=1, fine_tune="scratch")
     evaluation = evaluator_of(config).evaluate(run, options)
