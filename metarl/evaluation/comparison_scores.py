@@ -77,10 +77,10 @@ class Baselines(NamedTuple):
         return [*self._choice(), *([] if self.ends else [f"no score: {self._missing()}"])]
 
     def _choice(self) -> list[str]:
-        levels = [f"{e.learner} {interquartile_mean(e.returns(0)):.4g}" for e in self.ceilings]
-        if len(levels) < 2:
+        if len(self.ceilings) < 2:
             return []
-        return [f"the ceiling is {self.ceiling_name}: interquartile means {' and '.join(levels)}"]
+        (best, of_best), (other, of_other) = ((e.learner, interquartile_mean(e.returns(0))) for e in self.ceilings)
+        return [f"the ceiling is {best}: an interquartile mean of {of_best:.4g}, against {of_other:.4g} of {other}"]
 
     def _missing(self) -> str:
         names = (("joint training", self.joint), ("an oracle", self.ceiling))

@@ -97,7 +97,12 @@ class Sb3Outer:
 
     @cached_property
     def model(self) -> PPO:
-        """Made at the first step, so that nothing is simulated for a policy that only acts."""
+        """Made at the first step, so that nothing is simulated for a policy that only acts.
+
+        UserError for worlds on a GPU.
+        """
+        if getattr(self.family, "simulator", "cpu") != "cpu":
+            raise UserError("Stable-Baselines3's PPO is trained in worlds on the CPU: give --train.simulator cpu")
         widths = {"pi": self.learner.network.mean.sizes[1:-1], "vf": self.learner.critic.net.sizes[1:-1]}
         activation = ACTIVATIONS[self.learner.network.mean.activation]
         with warnings.catch_warnings():

@@ -94,7 +94,8 @@ def test_the_better_of_oracle_and_sb3_is_the_ceiling(
     assert by_name[worse].score[0].value < 1
     returns, scores, _ = tables(comparison)
     assert scores.title.endswith(f"score between joint training (0) and {better} (1)")
-    assert f"the ceiling is {better}: interquartile means {better} {max(oracle, sb3):g} and" in returns.notes[1]
+    levels = f"an interquartile mean of {max(oracle, sb3):g}, against {min(oracle, sb3):g} of {worse}"
+    assert returns.notes[1] == f"the ceiling is {better}: {levels}"
     assert not any("beaten" in note for note in returns.notes)
     assert comparison.to_json()["ceiling"] == better
 

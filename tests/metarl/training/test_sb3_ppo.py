@@ -120,6 +120,13 @@ def test_a_checkpoint_on_disk_is_its_own(small: Callable[..., Config], tmp_path:
     assert averages == {i: shapes[i] for i, name in enumerate(trainer.theta) if not name.startswith("ret.")}
 
 
+def test_worlds_on_a_gpu_are_refused(small: Callable[..., Config]) -> None:
+    trainer = Trainer(small("sb3_ppo_robot"))
+    trainer.family.simulator = "gpu"
+    with pytest.raises(UserError, match="is trained in worlds on the CPU"):
+        trainer.iterate()
+
+
 def test_actions_are_in_policy_units(small: Callable[..., Config]) -> None:
     """A half of the full action is 0.5 of scale 1 and 5 of scale 10, and no more than 10 is given."""
     seen = []
