@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from stable_baselines3 import PPO
 from envs.gym.sb3 import TaskVecEnv
 from envs.gym.vector import TaskVectorEnv
 from metarl.config.experiment import Config
+from metarl.config.outer_settings import OuterContext
 from metarl.errors import DivergedError, UserError
 from metarl.runs import checkpoint
 from metarl.training.sb3_ppo import Sb3Outer
@@ -125,6 +127,13 @@ def test_worlds_on_a_gpu_are_refused(small: Callable[..., Config]) -> None:
     trainer.family.simulator = "gpu"
     with pytest.raises(UserError, match="is trained in worlds on the CPU"):
         trainer.iterate()
+
+
+def test_several_processes_are_refused(small: Callable[..., Config]) -> None:
+    trainer = Trainer(small("sb3_ppo_robot"))
+    context = OuterContext(trainer.learner, trainer.theta, SimpleNamespace(count=2), 3, 2, 20)
+    with pytest.raises(UserError, match="2 processes, but Stable-Baselines3 takes one"):
+        Sb3Outer(context, {"batch_size": 20})
 
 
 def test_actions_are_in_policy_units(small: Callable[..., Config]) -> None:
