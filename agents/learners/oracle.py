@@ -22,6 +22,7 @@ class Settings(LearnerSettings):
     predicts_value: ClassVar[bool] = True
     baseline: ClassVar[str] = "oracle"
     observes_task: ClassVar[bool] = True
+    ignores: ClassVar[tuple[tuple[str, str], ...]] = (("policy", "critic_observes_task"),)  # it is given the task
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.learners.parts import on_policy
