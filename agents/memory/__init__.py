@@ -7,6 +7,7 @@ from agents.memory.rl2 import RL2
 from agents.memory.snail import SNAIL
 from agents.memory.stream import Stream
 from agents.memory.transcriber import Transcriber
+from agents.memory.transformer import Transformer
 from agents.nn.cores import GRU, LSTM, Core
 from agents.nn.fast_weights import conv_network, dense_network
 
@@ -21,6 +22,7 @@ __all__ = [
     "MetaNet",
     "Stream",
     "Transcriber",
+    "Transformer",
     "conv_network",
     "dense_network",
     "gaussian_head",

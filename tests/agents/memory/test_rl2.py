@@ -10,7 +10,7 @@ from torch import Tensor
 
 from agents.advantages import trial_advantages
 from agents.learner import Episode, Params, Transitions
-from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core
+from agents.memory import GRU, LRUA, LSTM, NTM, RL2, SNAIL, Core, Transformer
 from agents.memory.rl2 import select_alive
 from agents.nn.cores import run
 from agents.nn.critic import Critic
@@ -26,6 +26,7 @@ CORES: dict[str, Core] = {
     "mann": LRUA(SEEN, 5, 6, 3, 2, strength=True),
     "ntm": NTM(SEEN, 5, 6, 3),
     "snail": SNAIL(SEEN, 3, 4, 2, 4),
+    "transformer": Transformer(SEEN, 8, 2, 2, 4),
 }
 
 

@@ -56,11 +56,12 @@ def test_taken_first() -> None:
     assert x.tolist() == [[0, 3], [4, 0]]
 
 
-@pytest.mark.parametrize("kind", ["gru", "lstm", "mann", "ntm", "snail"])
+@pytest.mark.parametrize("kind", ["gru", "lstm", "mann", "ntm", "snail", "transformer"])
 @pytest.mark.parametrize("memory_reset", ["trial", "episode"])
 def test_learning_sees_what_acting_saw(kind: str, memory_reset: str) -> None:
     """Run over again at once, the trials give the very policies that sampled, whatever ended and whenever."""
     small = {"mann": {"locations": 5, "width": 4}, "ntm": {"locations": 5, "width": 4}, "snail": {"length": 16}}
+    small["transformer"] = {"hidden": 8, "heads": 2, "length": 16}
     t = trainer(kind=kind, memory_reset=memory_reset, **small.get(kind, {}))
     told = rollouts(t, near=True)
     taken = torch.stack([x.alive for x in told.trajectories])
