@@ -52,6 +52,8 @@ class Transformer:
         """Xavier-uniform weights; those that end a branch are divided by sqrt(2 layers) (Radford et al. 2019)."""
         size, end = self.hidden, (2 * self.layers) ** -0.5
         theta = linear("embed", self.inputs, size, 1.0, generator) | norm("last_norm", size)
+        bound = self.inputs**-0.5  # as in torch: of an input of zeros, normalisation with no bias has vast gradients
+        theta["embed.bias"].uniform_(-bound, bound, generator=generator)
         for i in range(self.layers):
             theta |= norm(f"norm{i}.attention", size) | linear(f"attend{i}", size, 3 * size, 1.0, generator)
             theta |= linear(f"attended{i}", size, size, end, generator)

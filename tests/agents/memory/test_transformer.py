@@ -149,3 +149,12 @@ def test_heads_have_pairs_of_units() -> None:
     assert Settings(hidden=24, heads=4).build_core(3).dim == 24
     with pytest.raises(ValueError, match=r"hidden 20 with 4 heads.*multiple of 8"):
         Settings(hidden=20, heads=4)
+
+
+def test_gradients_of_an_input_of_zeros_are_moderate() -> None:
+    theta = CORE.init(torch.Generator().manual_seed(0))
+
+    def loss(theta: Params) -> Tensor:
+        return run(CORE, theta, CORE.initial_state(theta), torch.zeros(1, 1, 3))[1][..., 0].sum()
+
+    assert all(v.norm() < 100 for v in torch.func.grad(loss)(theta).values())
