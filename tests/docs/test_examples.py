@@ -20,6 +20,7 @@ CHANGES: dict[str, dict[str, str]] = {  # a script -> what is made small in it
     "train.py": {r'"train.iterations": 20': f'"train.iterations": 2, {SMALL}'},
     "own_learner.py": {r'"train.iterations": 20': f'"train.iterations": 2, {SMALL}'},
     "own_robot.py": {r'files\.find\("maml_cheetah_velocity"\)': f'files.find("maml_cheetah_velocity"), {{{SMALL}}}'},
+    "inner_baseline.py": {"OTHERS = 250": "OTHERS = 5"},
     "gymnasium_env.py": {r'render_mode="rgb_array"': "render_mode=None"},
     "sb3.py": {
         r"n_steps=200": "n_steps=2",
