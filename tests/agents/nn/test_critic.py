@@ -70,8 +70,10 @@ def test_it_observes_the_descriptor_if_it_is_told(told: bool, generator: torch.G
     assert torch.equal(*values) is not told
 
 
-@pytest.mark.parametrize("name", ["gru_robot", "joint_robot", "oracle_robot"])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("gru_robot", True), ("gru_robot", False), ("joint_robot", True), ("joint_robot", False), ("oracle_robot", True)],
+)
 def test_the_policy_never_sees_the_descriptor_but_the_value_does(
     name: str, told: bool, small: Callable[..., Config]
 ) -> None:
