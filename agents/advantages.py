@@ -141,5 +141,4 @@ def trial_advantages(
     for all that would have come. Elsewhere nothing would.
     """
     value = torch.where(alive | cut, value, 0.0)
-    raw = gae(rew, value, torch.zeros_like(alive), alive, gamma, gae_lambda)
-    return normalized_advantages(raw, alive, all_reduce_sum), raw + value
+    return segment_advantages(rew, value, None, torch.zeros_like(alive), alive, gamma, gae_lambda, all_reduce_sum)

@@ -63,7 +63,7 @@ def unpack_prior(name: str, theta: Params) -> LinearPrior:
 def fit_with_prior(prior: LinearPrior, obs: Tensor, ret: Tensor, alive: Tensor) -> Tensor:
     """Values [T, E] float64 of one task, given the returns to go of its episodes: obs [T, E, O], ret, alive [T, E]."""
     features = baseline_features(obs) / prior.scale.double()
-    precision, _ = _precision(prior.cov)
+    precision = _precision(prior.cov)
     gram, right, _ = _sums(features, ret, alive)
     tempered = (prior.noise * prior.correlated).double()
     weights = torch.linalg.solve_ex(
@@ -123,11 +123,14 @@ def _sums(features: Tensor, ret: Tensor, alive: Tensor) -> tuple[Tensor, Tensor,
     return x.T @ x, x.T @ y, y.square().sum()
 
 
-def _precision(cov: Tensor) -> tuple[Tensor, Tensor]:
-    """The inverse of a covariance, and how much was added to its diagonal."""
+def _precision(cov: Tensor) -> Tensor:
+    """The inverse of a covariance, with a little added to its diagonal."""
     cov = cov.double()
     jitter = JITTER * cov.diagonal(dim1=-2, dim2=-1).mean(-1)
-    return torch.linalg.inv_ex(cov + jitter * torch.eye(len(cov), dtype=cov.dtype, device=cov.device)).inverse, jitter
+    inverse: Tensor = torch.linalg.inv_ex(
+        cov + jitter * torch.eye(len(cov), dtype=cov.dtype, device=cov.device)
+    ).inverse
+    return inverse
 
 
 def _first_guess(sums: _TaskSums) -> _Distribution:
@@ -141,7 +144,7 @@ def _first_guess(sums: _TaskSums) -> _Distribution:
 
 def _maximise(old: _Distribution, sums: _TaskSums) -> _Distribution:
     """One step: the weights of every task given the distribution, then the distribution given these."""
-    precision, _ = _precision(old.cov)
+    precision = _precision(old.cov)
     tempered = old.noise * old.correlated
     spread = torch.linalg.inv_ex(sums.gram / tempered + precision).inverse  # [N, F, F]
     given = sums.right / tempered + precision @ old.mean
