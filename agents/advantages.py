@@ -24,10 +24,10 @@ def no_reduce(x: Tensor) -> Tensor:
 
 
 def discounted(x: Tensor, discount: float | Tensor) -> Tensor:
-    """y_t = x_t + discount * y_{t+1} along the first axis, x [T, ...]."""
+    """y_t = x_t + discount * y_{t+1} along the first axis, x [T, ...]; discount: one, or one for each step [T, ...]."""
     out, running = [], torch.zeros_like(x[0])
     for t in range(len(x) - 1, -1, -1):
-        running = x[t] + discount * running
+        running = x[t] + (discount[t] if isinstance(discount, Tensor) else discount) * running
         out.append(running)
     return torch.stack(out[::-1])
 
@@ -73,11 +73,7 @@ def gae(
     next_value = torch.cat([value[1:], (torch.zeros_like(value[0]) if last_value is None else last_value)[None]])
     goes_on = ~terminated
     delta = torch.where(alive, rew + gamma * next_value * goes_on - value, 0.0)
-    out, running, decay = [], torch.zeros_like(delta[0]), gamma * gae_lambda * goes_on
-    for t in range(len(delta) - 1, -1, -1):
-        running = delta[t] + decay[t] * running
-        out.append(running)
-    return torch.stack(out[::-1])
+    return discounted(delta, gamma * gae_lambda * goes_on)
 
 
 def normalized_advantages(adv: Tensor, alive: Tensor, all_reduce_sum: AllReduceSum = no_reduce) -> Tensor:
