@@ -7,6 +7,7 @@ parameters, `W = N * E` worlds of a simulator, task-major. The task axis is alwa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -37,11 +38,15 @@ Task = Mapping[str, Tensor]
 
 
 class Space(NamedTuple):
-    """Sizes of observations and actions; discrete: an action is one of `act`, as a one-hot row."""
+    """Sizes of observations and actions; discrete: an action is one of `act`, as a one-hot row.
+
+    privileged: numbers about the state that only teachers, oracles and value functions are told (`Worlds.privileged`).
+    """
 
     obs: int
     act: int
     discrete: bool = False
+    privileged: int = 0
 
 
 class Action(NamedTuple):
@@ -77,6 +82,9 @@ class Trajectories(NamedTuple):
     terminated: Tensor  # [N, T, E] bool
     diverged: Tensor  # [N, E] bool: the simulation of this world diverged during the episode
     last_obs: Tensor  # [N, E, O] after the last step
+    privileged: Tensor  # [N, T, E, V] of the state in which each action was chosen; V may be 0
+    last_privileged: Tensor  # [N, E, V] after the last step
+    results: Mapping[str, Tensor] = MappingProxyType({})  # [N, E] each, of the first episode, such as `success`
 
     @property
     def returns(self) -> Tensor:
@@ -184,3 +192,7 @@ class Worlds(Protocol):
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """act [N, E, A] -> obs [N, E, O], rew [N, E], terminated [N, E], diverged [N, E]."""
+
+    # Optional, and called after a reset or a step: `privileged() -> [N, E, V]`, what only teachers, oracles and value
+    # functions are told, where `Space.privileged` is not 0; and `results() -> {name: [N, E]}`, what came of the first
+    # episode of each world, such as `success`.

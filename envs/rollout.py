@@ -36,8 +36,10 @@ def rollout(
     observe_reward = policy.observe_reward if isinstance(policy, FeedbackPolicy) else None
     seed = 0 if restart is None else int(torch.randint(2**62, (), generator=generator, device=device))
     obs = _checked_obs(worlds, "reset", worlds.reset(generator), shape, space).to(device, torch.float32)
+    told, informed = _told(worlds, space, device), getattr(policy, "observes_privileged", False)
     for t in range(horizon):
-        action = policy(obs, generator)
+        data.privileged[:, t] = told()
+        action = policy(torch.cat([obs, data.privileged[:, t]], -1) if informed else obs, generator)
         data.obs[:, t], data.act[:, t], data.logp[:, t] = obs, action.act, action.logp
         data.mean[:, t], data.log_std[:, t], data.alive[:, t] = action.mean, action.log_std, alive
         step = worlds.step(action.act)
@@ -56,7 +58,17 @@ def rollout(
             data.alive[:, t] &= ~diverged
             obs = restart(seeded(seed + t, device, generator), data.terminated[:, t]).to(device, torch.float32)
     data.last_obs.copy_(obs)
-    return data
+    data.last_privileged.copy_(told())
+    results: dict[str, Tensor] = getattr(worlds, "results", dict)()
+    return data._replace(results={name: x.to(device) for name, x in results.items()})
+
+
+def _told(worlds: Worlds, space: Space, device: torch.device) -> Callable[[], Tensor]:
+    """What worlds tell of their state beside the observation, [N, E, V]."""
+    if space.privileged:
+        return lambda: worlds.privileged().to(device, torch.float32)  # type: ignore[attr-defined]  # optional
+    nothing = torch.empty(0, device=device)
+    return lambda: nothing
 
 
 def _empty(shape: tuple[int, int, int], space: Space, device: torch.device) -> Trajectories:
@@ -72,6 +84,8 @@ def _empty(shape: tuple[int, int, int], space: Space, device: torch.device) -> T
         terminated=torch.zeros(shape, dtype=torch.bool, device=device),
         diverged=torch.zeros(num_tasks, episodes, dtype=torch.bool, device=device),
         last_obs=torch.empty(num_tasks, episodes, space.obs, device=device),
+        privileged=torch.empty(*shape, space.privileged, device=device),
+        last_privileged=torch.empty(num_tasks, episodes, space.privileged, device=device),
     )
 
 

@@ -96,8 +96,11 @@ class Locomotion(Specified, VariableSampler):
             put_model(self.model, device)  # raises ValueError for a model that it does not support
         probe = BatchSimulator(self.model, PROBES, 1)
         if simulator == "cpu":  # a reward may have tensors on the GPU, where the first worlds check it
-            LocomotionWorlds(self, probe, self.sample(PROBES, "train", torch.Generator().manual_seed(0)), 1)
+            self._worlds(probe, self.sample(PROBES, "train", torch.Generator().manual_seed(0)), 1)
         self.space = Space(self.robot.observe(self.robot.body(probe)).shape[1], self.model.nu)
+
+    def _worlds(self, sim: Simulator, tasks: Tasks, episodes: int) -> LocomotionWorlds:
+        return LocomotionWorlds(self, sim, tasks, episodes)
 
     @property
     def full_action(self) -> float:
@@ -124,10 +127,10 @@ class Locomotion(Specified, VariableSampler):
         self.check_names(tasks)
         size = len(tasks) * episodes
         if not share:
-            return LocomotionWorlds(self, self._simulator(size), tasks, episodes)
+            return self._worlds(self._simulator(size), tasks, episodes)
         if size not in self._simulators:
             self._simulators[size] = self._simulator(size)
-        return LocomotionWorlds(self, self._simulators[size], tasks, episodes)
+        return self._worlds(self._simulators[size], tasks, episodes)
 
     def experience(self, tasks: Tasks, policy: Policy, episodes: int, generator: torch.Generator) -> Trajectories:
         """Roll out `policy` for `episodes` episodes of every task."""

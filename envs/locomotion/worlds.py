@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from envs.anatomy.anatomy import Anatomy
-from envs.core import Tasks
+from envs.core import Task, Tasks
 from envs.locomotion import physics
 from envs.locomotion.contract import check_reward, check_robot
 from envs.locomotion.start import from_start, origin_of
@@ -43,6 +43,7 @@ class LocomotionWorlds:
         self.sim = sim
         self.episodes = episodes
         self.body = family.robot.body(sim)
+        self._surface: Surface | None = None
         self._origin = origin_of(family.robot, family.anatomy)
         motion = check_robot(family.robot, self.body)
         self.set_tasks(tasks)
@@ -56,18 +57,22 @@ class LocomotionWorlds:
         task = dict(zip(tasks.names, columns, strict=True))
         device = self.sim.qpos.device
         self._task = {name: column.to(device) for name, column in task.items()}
-        params = Params(self.sim.model, self.sim.num_worlds, self.family.anatomy)
-        self._surface: Surface | None = None
-        if self.family.terrain is not None:
-            self.family.terrain.apply(params, task)
-            self._surface = self.family.terrain.surface(self._task)
-        physics.apply(params, task, self.family.robot)
+        self._surface = None if self.family.terrain is None else self.family.terrain.surface(self._task)
+        params = self._params_of(task)
         enabled = params.motors_enabled
         self._motors_enabled = None if enabled is None else enabled.to(device)
         if "opt.gravity" in params:
             self.body.down = (params["opt.gravity"] / params["opt.gravity"].norm(dim=1, keepdim=True)).to(self.sim.qpos)
         self.sim.set_params(params, None if mask is None else mask.flatten())
         self.params = params
+
+    def _params_of(self, task: Task) -> Params:
+        """The physics of every world, from the numbers of its task on the CPU."""
+        params = Params(self.sim.model, self.sim.num_worlds, self.family.anatomy)
+        if self.family.terrain is not None:
+            self.family.terrain.apply(params, task)
+        physics.apply(params, task, self.family.robot)
+        return params
 
     def task_of(self, world: int) -> dict[str, float]:
         """The numbers of the task of one world."""
@@ -92,11 +97,9 @@ class LocomotionWorlds:
         A diverged world is back at the model's initial state when it is observed, so that observations are finite; its
         reward is meaningless.
         """
-        family, robot, sim, body = self.family, self.family.robot, self.sim, self.body
-        body.act = (act.flatten(0, 1).to(sim.qpos) / family.action_scale).clamp(-1.0, 1.0)  # [W, A]
+        family, robot, body = self.family, self.family.robot, self.body
         before = robot.position(body)
-        sim.step(robot.control(body, body.act), robot.frame_skip)
-        diverged = sim.diverged
+        diverged = self._simulate(act)
         after = robot.position(body)
         self._update_ground(after)
         motion = Motion(after, robot.velocity(body, after - before, family.control_step))
@@ -104,6 +107,13 @@ class LocomotionWorlds:
         rew = self._reward(motion, terminated)
         per_task = self._per_task
         return per_task(robot.observe(body)), per_task(rew), per_task(terminated), per_task(diverged)
+
+    def _simulate(self, act: Tensor) -> Tensor:
+        """Hold actions [N, E, A] for one control step; returns the worlds that diverged, [W] bool."""
+        robot, sim, body = self.family.robot, self.sim, self.body
+        body.act = (act.flatten(0, 1).to(sim.qpos) / self.family.action_scale).clamp(-1.0, 1.0)  # [W, A]
+        sim.step(robot.control(body, body.act), robot.frame_skip)
+        return sim.diverged
 
     def _reward(self, motion: Motion, terminated: Tensor) -> Tensor:
         family, robot = self.family, self.family.robot

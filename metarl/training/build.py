@@ -51,7 +51,7 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
     answers, way = config.tasks.answers, config.tasks.outputs
     if config.tasks.is_supervised:
         return Problem(answers, family.space, OBJECTIVES[answers], way)
-    described = len(getattr(family, "descriptor_names", ()))
+    described = len(getattr(family, "descriptor_names", ())) + family.space.privileged
     observed = described if config.learner.observes_task else 0
     return Problem(
         answers,

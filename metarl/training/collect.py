@@ -161,7 +161,7 @@ def _collect_rounds(
         policy = AdaptedPolicy(learner, theta, phi, descriptor, greedy if k == last else 0)
         trajectories.append(run.episodes(policy, count))
         start = time.perf_counter()
-        observed = trajectories[-1]._replace(obs=policy.with_descriptor(trajectories[-1].obs))
+        observed = trajectories[-1]._replace(obs=policy.inputs(trajectories[-1]))
         if k < last:
             support.append(advantage(observed, learner.baseline_prior(theta, k)))
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, support[-1])

@@ -57,7 +57,7 @@ class _Trial:
         self.learner, self.name = learner, type(learner).__name__
         self.generator = torch.Generator().manual_seed(0)
         self.answers, self.space = config.tasks.answers, family.space
-        self.described = len(getattr(family, "descriptor_names", ()))
+        self.described = len(getattr(family, "descriptor_names", ())) + family.space.privileged
         self.batch = (family.horizon, config.train.episodes)  # T, E
         self.task = self._supervised(family) if config.tasks.is_supervised else self._episode(family)
 
@@ -116,7 +116,7 @@ class _Trial:
 
     def _episode(self, family: Any) -> Episode:
         learner, space = self.learner, family.space
-        extra = len(family.descriptor_names) if learner.observes_task else 0
+        extra = len(family.descriptor_names) + space.privileged if learner.observes_task else 0
         inputs = space.obs + extra + (space.act + 2 if learner.is_recurrent else 0)
         rounds = 0 if learner.is_recurrent else learner.rounds
         return Episode(tuple(self._transitions(inputs, space) for _ in range(rounds)), self._transitions(inputs, space))

@@ -47,6 +47,22 @@ class AdaptedPolicy:
         out: Policy = vmap(self.learner.apply, in_dims=(None, 0, 0))(self.theta, self.phi, x)
         return out
 
+    @property
+    def observes_privileged(self) -> bool:
+        """Whether it is told the state of its worlds beside the observation: as it is told the task."""
+        return self.descriptor is not None
+
+    def inputs(self, data: Trajectories) -> Tensor:
+        """What it observes in every step of a rollout, [N, T, E, I]."""
+        return self._inputs(data.obs, data.privileged)
+
+    def last_inputs(self, data: Trajectories) -> Tensor:
+        """What it would observe after the last step, [N, E, I]."""
+        return self._inputs(data.last_obs, data.last_privileged)
+
+    def _inputs(self, obs: Tensor, privileged: Tensor) -> Tensor:
+        return self.with_descriptor(torch.cat([obs, privileged], -1) if self.observes_privileged else obs)
+
     def with_descriptor(self, obs: Tensor) -> Tensor:
         """obs [N, ..., O]; of a learner that observes the task with its true parameters [P] behind it."""
         if self.descriptor is None:
@@ -130,8 +146,9 @@ class RecurrentPolicy:
         """All rollouts as one task of `B = N * E` trials [1, L, B, ...] whose valid steps come first.
 
         Where the memory lasts for an episode, each episode is a trial, those of a world side by side. Nothing is
-        learned from a trial whose simulation diverged. descriptor: true parameters of the tasks, [N, P]. Behind the
-        last step of each trial there is one that is not alive: its value counts where time has cut the trial.
+        learned from a trial whose simulation diverged. descriptor: true parameters of the tasks, [N, P]; the critic is
+        told them behind what is privileged. Behind the last step of each trial there is one that is not alive: its
+        value counts where time has cut the trial.
         """
         at_once = self.learner.memory_reset == "trial"
         diverged = torch.stack([t.diverged for t in rollouts])  # [K, N, E]
@@ -156,13 +173,15 @@ class RecurrentPolicy:
         x = in_a_row(torch.stack(self.inputs).view(len(rollouts), -1, *self.inputs[0].shape), self.ends)
         act, logp, mean = of(t.act for t in rollouts), of(t.logp for t in rollouts), of(t.mean for t in rollouts)
         log_std, rew = of(t.log_std for t in rollouts), of(t.rew for t in rollouts)
-        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken, cut), taken | cut)
-        x, act, logp, mean, log_std, rew, taken, cut = packed
+        privileged = in_a_row((t.privileged.transpose(0, 1) for t in rollouts), [t.last_privileged for t in rollouts])
+        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken, cut, privileged), taken | cut)
+        x, act, logp, mean, log_std, rew, taken, cut, privileged = packed
         trials = x.shape[1]
         descriptor = descriptor.repeat_interleave(trials // len(descriptor), 0).expand(len(x), -1, -1)  # [L, B, P]
-        value = self.learner.value(self.theta, x, descriptor)
+        told = torch.cat([privileged, descriptor], -1)  # [L, B, V + P]
+        value = self.learner.value(self.theta, x, told)
         adv, ret = advantage(rew, value, taken, cut)
-        return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret, descriptor)))
+        return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret, told)))
 
 
 def pack_valid_steps(data: Sequence[Tensor], taken: Tensor) -> list[Tensor]:

@@ -41,16 +41,17 @@ def collect_segments(
     data = run.segments(policy, worlds)
 
     def episode() -> Episode:
-        x, last = policy.with_descriptor(data.obs), policy.with_descriptor(data.last_obs)
-        at = descriptor[:, None, None].expand(*x.shape[:-1], -1)  # [N, T, E, P]
-        value = by_step(learner.value(theta, x, at))
-        last_value = learner.value(theta, last, at[:, 0]).flatten() if advantage.bootstrap else None
+        x, last = policy.inputs(data), policy.last_inputs(data)
+        told = _told(data.privileged, descriptor[:, None, None])  # [N, T, E, V + P]
+        value = by_step(learner.value(theta, x, told))
+        last_told = _told(data.last_privileged, descriptor[:, None])
+        last_value = learner.value(theta, last, last_told).flatten() if advantage.bootstrap else None
         gamma, gae_lambda, _ = advantage
         rew, terminated, alive = (by_step(t) for t in (data.rew, data.terminated, data.alive))
         adv, ret = segment_advantages(rew, value, last_value, terminated, alive, gamma, gae_lambda, all_reduce_sum)
         shape = data.rew.shape
         stored = (x, data.act, data.logp, data.mean, data.log_std, by_task(adv, shape))
-        return Episode((), Transitions(*map(_single, (*stored, data.alive, by_task(ret, shape), at))))
+        return Episode((), Transitions(*map(_single, (*stored, data.alive, by_task(ret, shape), told))))
 
     return Rollouts((data,), episode)
 
@@ -64,6 +65,11 @@ def by_task(x: Tensor, shape: torch.Size) -> Tensor:
     """[T, N * E] -> shape [N, T, E]."""
     tasks, steps, worlds = shape
     return x.view(steps, tasks, worlds).transpose(0, 1)
+
+
+def _told(privileged: Tensor, descriptor: Tensor) -> Tensor:
+    """What a critic may be told: the state [N, ..., V], and behind it the task [N, 1, ..., P]."""
+    return torch.cat([privileged, descriptor.expand(*privileged.shape[:-1], -1)], -1)
 
 
 def _single(x: Tensor) -> Tensor:

@@ -1,0 +1,52 @@
+"""What came of the first episode of each world: success, falls, errors, and what every reward term paid."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from envs.legged.rewards import is_moving
+from envs.legged.state import LeggedState
+
+TRAVELLED = 0.8  # share of the commanded way from which an episode has succeeded; chosen
+
+
+class Outcomes:
+    """Sums over the steps of the first episode of `W` worlds, until each falls."""
+
+    def __init__(self, num_worlds: int, seconds: float, terms: list[str], device: torch.device) -> None:
+        self.seconds, self.terms = seconds, terms
+        names = ("steps", "wanted", "travelled", "velocity_error", "turn_error")
+        self.sums = {name: torch.zeros(num_worlds, dtype=torch.float64, device=device) for name in names}
+        self.paid = torch.zeros(num_worlds, len(terms), dtype=torch.float64, device=device)
+        self.going = torch.ones(num_worlds, dtype=torch.bool, device=device)
+
+    def add(self, state: LeggedState, each: Tensor, diverged: Tensor) -> None:
+        """A control step: its state, and the weighted terms [W, terms]."""
+        going = (self.going & ~diverged).double()
+        speed = state.command[:, :2].norm(dim=1)
+        along = (state.lin_vel[:, :2] * state.command[:, :2]).sum(1) / speed.clamp(min=1e-6)
+        moving = is_moving(state.command)
+        step = {
+            "steps": torch.ones_like(speed),
+            "wanted": self.seconds * speed * moving,
+            "travelled": self.seconds * along * moving,
+            "velocity_error": (state.lin_vel[:, :2] - state.command[:, :2]).norm(dim=1),
+            "turn_error": (state.ang_vel[:, 2] - state.command[:, 2]).abs(),
+        }
+        for name, value in step.items():
+            self.sums[name] += torch.where(going > 0, value, 0.0)
+        self.paid += torch.where(going[:, None] > 0, each, 0.0)
+        self.going &= ~(state.fallen | diverged)
+
+    def result(self) -> dict[str, Tensor]:
+        """[W] each. velocity_error m/s and turn_error rad/s are means; a reward is paid per second."""
+        steps = self.sums["steps"].clamp(min=1)
+        reached = self.sums["travelled"] >= TRAVELLED * self.sums["wanted"]
+        return {
+            "success": (self.going & reached).double(),
+            "fallen": (~self.going).double(),
+            "velocity_error": self.sums["velocity_error"] / steps,
+            "turn_error": self.sums["turn_error"] / steps,
+            **{f"reward/{name}": self.paid[:, i] / (steps * self.seconds) for i, name in enumerate(self.terms)},
+        }

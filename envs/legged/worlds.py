@@ -1,0 +1,154 @@
+"""The worlds of a legged robot that follows a command: reset, step, reward, what is observed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from envs import rng
+from envs.core import Task, Tasks
+from envs.legged.base import quaternion, yaw_of
+from envs.legged.commands import sample_commands
+from envs.legged.events import Events, before_event
+from envs.legged.measure import Carried, Measure
+from envs.legged.outcomes import Outcomes
+from envs.legged.rewards import Rewards
+from envs.legged.scan import scan, scan_surface
+from envs.legged.sensing import SCALES, Sensors
+from envs.locomotion.start import from_start
+from envs.locomotion.worlds import LocomotionWorlds
+from envs.simulation import Simulator
+from envs.simulation.params import Params
+
+if TYPE_CHECKING:
+    from envs.legged.family import Legged
+
+LIN_VEL_SCALE = 2.0  # of what is privileged (legged_gym)
+
+
+class LeggedWorlds(LocomotionWorlds):
+    """`N` tasks times `E` episodes; what is drawn within episodes is drawn from a seed that the first reset draws."""
+
+    family: Legged
+
+    def __init__(self, family: Legged, sim: Simulator, tasks: Tasks, episodes: int) -> None:
+        self.events: Events | None = None
+        super().__init__(family, sim, tasks, episodes)
+        self.measure = Measure(family, self.body)
+        self.rewards = Rewards(family.weights, family.control_step, positive=family.positive_reward)
+        self.rng: torch.Generator | None = None
+        self.carried = self.measure.fresh(sim.qpos.new_zeros(sim.num_worlds, 3))
+
+    def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
+        super().set_tasks(tasks, mask)
+        self._scanned = scan_surface(self.family.terrain, self._task) if self.family.height_scan != "none" else None
+
+    def _params_of(self, task: Task) -> Params:
+        """The physics before the events of the tasks, which are prepared."""
+        if "event_s" not in task:
+            return super()._params_of(task)
+        before, after = super()._params_of(before_event(task)), super()._params_of(task)
+        for name in after:  # what is changed later is a parameter of each world from the beginning
+            before[name]
+        self.events = Events(task["event_s"], before, after, self.family.control_step)
+        return before
+
+    def reset(self, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
+        """Start the episodes of `mask` [N, E] bool, or all; returns obs [N, E, O] of every world."""
+        device, worlds = self.sim.qpos.device, self.sim.num_worlds
+        started = torch.ones(worlds, dtype=torch.bool, device=device) if mask is None else mask.flatten().to(device)
+        self._switch(started, happened=False)
+        super().reset(generator, mask)
+        drawn = sample_commands(self.family.command, worlds, generator).to(self.carried.command)
+        self.carried = _where(started, self.measure.fresh(drawn), self.carried)
+        if mask is None or self.rng is None:
+            self._begin(generator)
+        assert self.rng is not None
+        self.state = self.measure.state(self.carried)
+        return self._per_task(self.sensors.restart(self.state, self._heights(), self.rng, started))
+
+    def _begin(self, generator: torch.Generator) -> None:
+        """Forget what came before the first episode of every world."""
+        family, device = self.family, self.sim.qpos.device
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        self.rng = rng.seeded(seed, device, generator)
+        self.sensors = Sensors(family.noise, family.sensor_delay, scans=family.height_scan == "policy")
+        self.outcomes = Outcomes(self.sim.num_worlds, family.control_step, list(self.rewards.weights), device)
+
+    @torch.no_grad()
+    def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `LocomotionWorlds.step`; reward is that of the terms, for the command that held during the step."""
+        assert self.rng is not None
+        self._disturb()
+        if self.events is not None and (due := self.events.due(self.carried.elapsed)).any():
+            self._switch(due, happened=True)
+        diverged = self._simulate(act)
+        self._update_ground(self.family.robot.position(self.body))
+        self.state, self.carried = self.measure.moved(self.carried)
+        rew, each = self.rewards(self.state)
+        self.outcomes.add(self.state, each, diverged)
+        self._command_anew()
+        obs = self.sensors.observe(self.state, self._heights(), self.rng)
+        return tuple(map(self._per_task, (obs, rew, self.state.fallen, diverged)))  # type: ignore[return-value]  # four
+
+    def _disturb(self) -> None:
+        """Push robots at random times: a change of their horizontal velocity."""
+        push = self.family.push
+        if not push.speed:
+            return
+        worlds, at = self.sim.num_worlds, self.family.base_dof
+        u = rng.uniform((worlds, 3), self._rng, dtype=torch.float64).to(self.body.qvel)
+        pushed = u[:, 2:] < self.family.control_step / push.every
+        self.body.qvel[:, at : at + 2] += pushed * push.speed * (2 * u[:, :2] - 1)
+
+    def _command_anew(self) -> None:
+        """Another command at random times."""
+        command = self.family.command
+        drawn = sample_commands(command, self.sim.num_worlds, self._rng).to(self.carried.command)
+        u = rng.uniform((self.sim.num_worlds,), self._rng, dtype=torch.float64).to(drawn)
+        now = torch.where((u < self.family.control_step / command.hold)[:, None], drawn, self.carried.command)
+        self.carried, self.state = self.carried._replace(command=now), self.state._replace(command=now)
+
+    @property
+    def _rng(self) -> torch.Generator:
+        assert self.rng is not None
+        return self.rng
+
+    def _switch(self, mask: Tensor, *, happened: bool) -> None:
+        """Set the physics of worlds [W] bool to that before or after their event."""
+        if self.events is None:
+            return
+        mask = mask.cpu() & (self.events.happened != happened)
+        if mask.any():
+            self.sim.set_params(self.events.after if happened else self.events.before, mask)
+            self.events.happened = torch.where(mask, happened, self.events.happened)
+
+    def _heights(self) -> Tensor | None:
+        """The scan of the ground, [W, H]; None where there is none."""
+        if self.family.height_scan == "none":
+            return None
+        place = from_start(self.family.robot.position(self.body), self._origin)
+        below = None if self._surface is None else self._surface(place)
+        return scan(self._scanned, place, yaw_of(quaternion(self.body, self.family.base_qpos)), below)
+
+    def privileged(self) -> Tensor:
+        """What only teachers and critics are told, [N, E, V]: see `Legged.privileged_names`."""
+        state, parts = self.state, [self.state.lin_vel * LIN_VEL_SCALE, self.state.contact.to(self.state.lin_vel)]
+        if self.family.height_scan == "critic":
+            heights = self._heights()
+            assert heights is not None
+            parts.append(heights * SCALES["height"])
+        if self.events is not None:
+            parts.append(self.events.happened[:, None].to(state.lin_vel))
+        return self._per_task(torch.cat(parts, 1))
+
+    def results(self) -> dict[str, Tensor]:
+        """What came of the first episode of each world, [N, E] each: see `envs.legged.outcomes`."""
+        return {name: self._per_task(x) for name, x in self.outcomes.result().items()}
+
+
+def _where(mask: Tensor, new: Carried, old: Carried) -> Carried:
+    """`new` in the worlds of mask [W], `old` in the others."""
+    return Carried(*(torch.where(mask[(..., *(None,) * (n.dim() - 1))], n, o) for n, o in zip(new, old, strict=True)))
