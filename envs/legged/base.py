@@ -66,7 +66,8 @@ def _is_scalar(model: mujoco.MjModel, dof: int) -> bool:
 def quaternion(body: Body, at: int) -> Tensor:
     """Orientation of the base, a unit quaternion [W, 4]; `at` is where its free joint begins in qpos."""
     q = body.qpos[:, at + 3 : at + 7]
-    return q / q.norm(dim=1, keepdim=True)
+    unit: Tensor = q / q.norm(dim=1, keepdim=True)
+    return unit
 
 
 def to_base(q: Tensor, v: Tensor) -> Tensor:

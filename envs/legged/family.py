@@ -111,6 +111,12 @@ class Legged(Locomotion):
         """The touch sensors of the other bodies."""
         return slice(self.touch_soles.stop, self.touch_soles.stop + len(self._others))
 
+    @cached_property
+    def soles_of_others(self) -> Tensor:
+        """Which soles are part of the other bodies that are sensed, [S, bodies] of 0 and 1."""
+        bodies = [foot.body for foot in self.feet for _ in foot.geoms]
+        return (torch.tensor(bodies)[:, None] == torch.tensor(self._others)[None]).double()
+
     def _worlds(self, sim: Simulator, tasks: Tasks, episodes: int) -> LeggedWorlds:
         return LeggedWorlds(self, sim, tasks, episodes)
 

@@ -41,6 +41,7 @@ class Measure:
         self._places, self._touch, self._force = map(body.field, ("geom_xpos", "sensordata", "actuator_force"))
         soles = torch.arange(len(family.soles), device=device)
         self._feet = torch.split(soles, [len(foot.geoms) for foot in family.feet])  # the soles of each foot
+        self._own_soles = family.soles_of_others.to(body.qpos)  # [S, bodies]
 
     def fresh(self, command: Tensor) -> Carried:
         """What robots that have just started carry, given their commands [W, 3]; their feet count as on the ground."""
@@ -95,7 +96,7 @@ class Measure:
             landed=torch.zeros_like(now.contact),
             air_time=now.air_time,
             foot_speed=self._of_feet(sole_speed),
-            collisions=(self._touch[:, self.family.touch_others] > PRESSED).sum(1),
+            collisions=self._collisions(),
             fallen=torch.zeros_like(now.contact[:, 0]),
         )
 
@@ -107,6 +108,11 @@ class Measure:
 
     def _contact(self) -> Tensor:
         return self._of_feet(self._touch[:, self.family.touch_soles]) > PRESSED
+
+    def _collisions(self) -> Tensor:
+        """Bodies that touch something by more than their soles, [W]."""
+        soles = self._touch[:, self.family.touch_soles].to(self._own_soles) @ self._own_soles  # [W, bodies]
+        return (self._touch[:, self.family.touch_others] - soles > PRESSED).sum(1)
 
     def _of_feet(self, x: Tensor) -> Tensor:
         """The largest of the geoms [W, S] of each foot, [W, F]."""

@@ -179,6 +179,7 @@ def _arrays(curve: list[AdaptationResult]) -> dict[str, Any]:
         "greedy": np.stack([_mean_of_repeats(r.greedy) for r in curve]),
         "adapting_ms": tuple(round(1e3 * r.seconds, 3) for r in curve),
         "diverged": float(np.mean([r.diverged for r in curve])),
+        "results": {k: np.stack([_mean_of_repeats(r.results[k]) for r in curve]) for k in curve[0].results},
     }
 
 

@@ -6,6 +6,7 @@ Axes: `N` tasks, `R` repeats of the adaptation to each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ class AdaptationResult(NamedTuple):
     greedy: Tensor  # [N, R] of greedy actions
     seconds: float  # of computation for one adaptation, without simulation
     diverged: float  # fraction of the episodes whose simulation diverged
+    results: Mapping[str, Tensor] = MappingProxyType({})  # [N, R] what came of greedy episodes, such as `success`
 
 
 def rounds_of(episodes: int, batch: int) -> tuple[int, ...]:
@@ -69,7 +71,11 @@ def _evaluate_after(collect: Collect, learner: Learner[Any], rounds: tuple[int, 
     rollouts = [collect(learner, (*rounds, 2), 1, clock) for _ in range(repeats)]
     returns = torch.stack([rounds[-1].returns for rounds in rollouts], 1).cpu()  # [N, R, 2]
     seconds = _computing_seconds(clock) / returns[..., 0].numel()
-    return AdaptationResult(returns[..., 0], returns[..., 1], seconds, _fraction_diverged(sum(rollouts, ())))
+    results = {
+        name: torch.stack([rounds[-1].results[name][:, 1] for rounds in rollouts], 1).cpu()
+        for name in rollouts[0][-1].results
+    }
+    return AdaptationResult(returns[..., 0], returns[..., 1], seconds, _fraction_diverged(sum(rollouts, ())), results)
 
 
 def _evaluate_trials(
@@ -81,7 +87,8 @@ def _evaluate_trials(
     results = {}
     for k in after:
         sampled, greedy = rollouts[k].returns.cpu().chunk(2, 1)
-        results[k] = AdaptationResult(sampled, greedy, k * seconds, _fraction_diverged(rollouts[k : k + 1]))
+        came = {name: x.chunk(2, 1)[1].cpu() for name, x in rollouts[k].results.items()}
+        results[k] = AdaptationResult(sampled, greedy, k * seconds, _fraction_diverged(rollouts[k : k + 1]), came)
     return results
 
 

@@ -6,6 +6,8 @@ Axes: `B` numbers of adaptation episodes, `N` tasks.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -44,10 +46,12 @@ class Evaluation(NamedTuple):
     chosen: str  # which fine-tuning was selected on training tasks; empty where there is none
     protocol: int = PROTOCOL
     simulator: str = "cpu"
+    results: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # [B, N] of greedy actions, such as `success`
 
     def to_json(self) -> dict[str, Any]:
         """JSON in which NaN is null and returns are rounded to three digits."""
-        tables = {"returns": _rows(self.returns), "greedy": _rows(self.greedy)}
+        tables: dict[str, Any] = {"returns": _rows(self.returns), "greedy": _rows(self.greedy)}
+        tables["results"] = {name: _rows(table) for name, table in self.results.items()}
         return {**self._asdict(), **tables}
 
     @classmethod
@@ -56,7 +60,8 @@ class Evaluation(NamedTuple):
         if "trials" in stored:  # its name in version 0.11
             stored = {"repeats" if k == "trials" else k: v for k, v in stored.items()}
         found = checked(StoredEvaluation, stored)
-        tables = {k: np.array(getattr(found, k), dtype=np.float64) for k in ("returns", "greedy")}
+        tables: dict[str, Any] = {k: np.array(getattr(found, k), dtype=np.float64) for k in ("returns", "greedy")}
+        tables["results"] = {k: np.array(table, dtype=np.float64) for k, table in found.results.items()}
         tuples = {k: tuple(getattr(found, k)) for k in ("after", "adapting_ms")}
         return cls(**{**dict(found), **tables, **tuples})
 
@@ -76,7 +81,9 @@ class Evaluation(NamedTuple):
         """The same at some of the numbers of adaptation episodes."""
         rows = [i for i, k in enumerate(self.after) if k in wanted]
         after, adapting_ms = tuple(self.after[i] for i in rows), tuple(self.adapting_ms[i] for i in rows)
-        return self._replace(after=after, adapting_ms=adapting_ms, returns=self.returns[rows], greedy=self.greedy[rows])
+        results = {name: table[rows] for name, table in self.results.items()}
+        chosen = self._replace(after=after, adapting_ms=adapting_ms, results=results)
+        return chosen._replace(returns=self.returns[rows], greedy=self.greedy[rows])
 
 
 class StoredEvaluation(Stored):
@@ -100,11 +107,11 @@ class StoredEvaluation(Stored):
     chosen: Text
     protocol: Count
     simulator: Literal["cpu", "gpu"] = "cpu"
+    results: dict[Text, list[list[Finite | None]]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _shapes(self) -> Self:
-        for name in ("returns", "greedy"):
-            rows = getattr(self, name)
+        for name, rows in (("returns", self.returns), ("greedy", self.greedy), *self.results.items()):
             if [len(row) for row in rows] != [len(self.tasks)] * len(self.after):
                 raise ValueError(f"{name} are not of {len(self.after)} x {len(self.tasks)} numbers")
         if len(self.adapting_ms) != len(self.after):

@@ -18,6 +18,7 @@ def adaptation_table(family: TaskDistribution, evaluation: Evaluation, against: 
     episodes; the runs `against` which it is compared as after their own training."""
     rows = [_row(evaluation, group, against) for group in groups(family, evaluation)]
     rows.append(_greedy_row(evaluation, against))
+    rows += _success_rows(family, evaluation, against)
     title = f"{evaluation.run}, iteration {evaluation.iteration}: {describe_tasks(family, evaluation)}"
     return TextTable(title, _headers(evaluation, against), rows, _notes(evaluation), align="lr")
 
@@ -31,6 +32,10 @@ def summary(family: TaskDistribution, evaluation: Evaluation, against: Sequence[
         row["greedy"] = [mean_interval(r[group.members]).to_json() for r in evaluation.greedy]
         if len(evaluation.returns) > 1:
             row["gain"] = gain(evaluation, group.members).to_json()
+        row["results"] = {
+            name: [mean_interval(r[group.members]).to_json() for r in table]
+            for name, table in evaluation.results.items()
+        }
         row["against"] = {o.run: mean_interval(o.returns[o.adapted, group.members]).to_json() for o in against}
         rows.append(row)
     return {"evaluation": evaluation.to_json(), "against": [o.to_json() for o in against], "summary": rows}
@@ -57,6 +62,23 @@ def _greedy_row(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[s
         estimates.append(mean_interval(evaluation.greedy[evaluation.adapted] - evaluation.greedy[0]))
     estimates += [mean_interval(other.greedy[other.adapted]) for other in against]
     return _cells("all tasks, greedy actions", estimates)
+
+
+def _success_rows(
+    family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]
+) -> list[list[str]]:
+    """Success in percent by greedy actions, where the tasks have one."""
+    rows = []
+    for group in groups(family, evaluation) if "success" in evaluation.results else []:
+        percent = [100 * row[group.members] for row in evaluation.results["success"]]
+        estimates = [mean_interval(row) for row in percent]
+        if len(percent) > 1:
+            estimates.append(mean_interval(percent[evaluation.adapted] - percent[0]))
+        cells = [estimate.to_text("\n") for estimate in estimates]
+        others = [o.results["success"][o.adapted, group.members] if "success" in o.results else None for o in against]
+        cells += ["" if o is None else mean_interval(100 * o).to_text("\n") for o in others]
+        rows.append([f"success in %, greedy, {group.label}", *cells])
+    return rows
 
 
 def _cells(label: str, estimates: list[Estimate]) -> list[str]:

@@ -67,13 +67,19 @@ class PolicySource:
         start = time.perf_counter()
         episode = rollouts.episode
         clock.add("learning", start)
-        return Batch(episode, steps, self._returns(trajectories), diverged)
+        return Batch(episode, steps, self._returns(trajectories) | self._results(trajectories[-1]), diverged)
 
     def _returns(self, trajectories: tuple[Trajectories, ...]) -> Metrics:
         known = torch.stack([torch.stack([t.returns.nansum(), (~t.diverged).sum()]) for t in trajectories]).double()
         sums, counts = self.ranks.all_reduce_sum(known.cpu()).T
         means = (sums / counts).tolist()
         return {"return_before": means[0], **({"return_after": means[-1]} if len(means) > 1 else {})}
+
+    def _results(self, last: Trajectories) -> Metrics:
+        """Means of what came of the episodes after adaptation, such as their success."""
+        known = torch.stack([torch.stack([x.sum(), (x == x).sum()]) for x in last.results.values()] or [torch.zeros(2)])
+        sums, counts = self.ranks.all_reduce_sum(known.double().cpu()).T
+        return dict(zip(last.results, (sums / counts).tolist(), strict=False))
 
 
 class SupervisedSource:
