@@ -27,7 +27,7 @@ WEIGHTS = {
     "termination": 0.0,
 }
 NOISE = {"ang_vel": 0.2, "gravity": 0.05, "joint_pos": 0.01, "joint_vel": 1.5, "height": 0.02}
-NEUTRAL = {"failing_motor": -1.0, "added_payload": 0.0, "later_friction": 1.0}
+NEUTRAL = {"event_motor": -1.0, "event_payload": 0.0, "event_friction": 1.0}
 """Variables that take effect at `event_s`, and what they are before."""
 
 

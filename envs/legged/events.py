@@ -27,7 +27,7 @@ class Events:
     """
 
     def __init__(self, times: Tensor, before: Params, after: Params, control_step: float) -> None:
-        self.steps = (times / control_step).round().long()  # [W]
+        self.steps = (times / control_step).round().long()  # [W], on the CPU
         names = [name for name in after if not torch.equal(after[name], before[name])]
         self.before: Mapping[str, Tensor] = {name: before[name] for name in names}
         self.after: Mapping[str, Tensor] = {name: after[name] for name in names}
@@ -35,4 +35,4 @@ class Events:
 
     def due(self, elapsed: Tensor) -> Tensor:
         """The worlds whose event is now, after so many control steps [W] of their episodes, [W] bool."""
-        return (elapsed >= self.steps) & ~self.happened
+        return (elapsed.cpu() >= self.steps) & ~self.happened

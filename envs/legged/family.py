@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import mujoco
 import torch
@@ -40,6 +40,8 @@ class Legged(Locomotion):
     Raises ValueError for a robot that this does not fit.
     """
 
+    has_events: ClassVar[bool] = True
+
     def __init__(
         self,
         robot: str | type[Robot],
@@ -64,8 +66,8 @@ class Legged(Locomotion):
         check_base(kind)
         names = {v.name for v in variables}
         check_fit(kind, names, own_reward=False)
-        if ("event_s" in names) != bool(names & set(NEUTRAL)):
-            raise ValueError(f"event_s needs one of {', '.join(NEUTRAL)} to change then, and these need event_s")
+        if "event_s" in names and not names & set(NEUTRAL):
+            raise ValueError(f"event_s has no effect on its own: vary one of {', '.join(NEUTRAL)} too")
         self.command, self.positive_reward = command, positive_reward
         self.weights = dict(WEIGHTS if weights is None else weights)
         self.noise, self.sensor_delay, self.push = dict(NOISE if noise is None else noise), sensor_delay, push

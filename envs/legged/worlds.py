@@ -51,7 +51,7 @@ class LeggedWorlds(LocomotionWorlds):
             return super()._params_of(task)
         before, after = super()._params_of(before_event(task)), super()._params_of(task)
         for name in after:  # what is changed later is a parameter of each world from the beginning
-            before[name]
+            before.setdefault(name, before[name])
         self.events = Events(task["event_s"], before, after, self.family.control_step)
         return before
 

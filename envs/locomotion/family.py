@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import mujoco
 import torch
@@ -48,6 +48,8 @@ class Locomotion(Specified, VariableSampler):
     Raises ValueError for variables that do not fit the robot or each other.
     """
 
+    has_events: ClassVar[bool] = False  # whether something may change within an episode
+
     def __init__(
         self,
         robot: str | type[Robot],
@@ -68,6 +70,8 @@ class Locomotion(Specified, VariableSampler):
         self.robot = ROBOTS[robot] if isinstance(robot, str) else robot
         names = {v.name for v in variables}
         check_fit(self.robot, names, own_reward=reward is not None)
+        if not self.has_events and (events := sorted(n for n in names if n.startswith("event_"))):
+            raise ValueError(f"{events[0]} changes within an episode: that is for tasks of kind legged")
         if reward is None:
             goal_of(names)  # raises ValueError
         self.terrain = terrain or make_terrain(names, self.robot)

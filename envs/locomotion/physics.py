@@ -25,7 +25,7 @@ UNUSED = "what it multiplies is 0, or is not used, in this model"
 def prepare(spec: mujoco.MjSpec, variables: Iterable[Variable], robot: type[Robot]) -> None:
     """Add to a model what its variables need, such as the body of a payload."""
     highest = {v.name: max((high for _, high in v.train + v.ood), default=0.0) for v in variables}
-    for name, variation in VARIATIONS.items().items():
+    for name, variation in sorted(VARIATIONS.items().items(), key=lambda item: item[1].kind == "event"):
         if variation.prepare is not None and name in highest:
             variation.prepare(spec, max(highest[name], 0.0), robot)
 
@@ -42,6 +42,7 @@ def apply(params: Params, task: Task, robot: type[Robot]) -> None:
     """Write the physics of each world: first all factors, then what sets values."""
     mentioned = {base_name(name) for name in task}
     variations = [v for name, v in VARIATIONS.items().items() if name in mentioned]
+    variations.sort(key=lambda v: v.kind == "event")  # which change what the others have set
     for variation in variations:
         _multiply(params, task, variation)
     for variation in variations:

@@ -92,8 +92,8 @@ class Settings(RobotTaskSettings):
     def _has_no_goal(self) -> Self:
         if goals := [name for name in self.vary if VARIATIONS[base_name(name)].kind == "goal"]:
             raise ValueError(f"{goals[0]} is a goal: robots of kind legged follow the command instead; leave it out")
-        if ("event_s" in self.vary) != bool(set(self.vary) & set(NEUTRAL)):
-            raise ValueError(f"event_s and what changes then ({', '.join(NEUTRAL)}) need each other")
+        if "event_s" in self.vary and not set(self.vary) & set(NEUTRAL):
+            raise ValueError(f"event_s has no effect on its own: vary one of {', '.join(NEUTRAL)} too")
         return self
 
     def build(self, simulation: Simulation = ON_THREADS) -> Legged:

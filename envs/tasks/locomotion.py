@@ -9,7 +9,7 @@ from pydantic import model_validator
 from envs.settings import NonNegative, Number
 from envs.task_settings import ON_THREADS, Simulation
 from envs.tasks.robot_settings import RobotTaskSettings
-from envs.variations.registry import goal_of
+from envs.variations.registry import VARIATIONS, base_name, goal_of
 
 if TYPE_CHECKING:
     from envs.locomotion.family import Locomotion
@@ -25,6 +25,8 @@ class Settings(RobotTaskSettings):
     @model_validator(mode="after")
     def _has_one_goal(self) -> Self:
         goal_of(self.vary)
+        if events := [name for name in self.vary if VARIATIONS[base_name(name)].kind == "event"]:
+            raise ValueError(f"{events[0]} changes within an episode: that is for tasks of kind legged")
         return self
 
     def build(self, simulation: Simulation = ON_THREADS) -> Locomotion:

@@ -63,11 +63,12 @@ class BoxTerrain:
 
     def __init__(self, name: str, shape: BoxShape, planar: bool) -> None:
         self.name, self.shape, self.planar = name, shape, planar
+        self.count = shape.num_boxes(planar)
 
     def prepare(self, spec: mujoco.MjSpec, site: Site | None) -> None:
         if site is None:
             raise ValueError(f"{self.name} replaces the floor, but the model has none: add a plane")
-        for i in range(self.shape.num_boxes(self.planar)):
+        for i in range(self.count):
             geom = add_geom(
                 spec.worldbody, name=f"{TERRAIN}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
             )
@@ -76,10 +77,14 @@ class BoxTerrain:
         site.lower(HAIR)
         share_exclusions(spec, site.floor)
 
-    def apply(self, params: Params, task: Task) -> None:
+    def boxes(self, task: Task) -> Boxes:
+        """The boxes of every world."""
         difficulty = task[self.name]
         layout = task["layout"] if self.shape.is_random else torch.zeros_like(difficulty)
-        boxes = self.shape.boxes(difficulty, layout, self.planar)
+        return self.shape.boxes(difficulty, layout, self.planar)
+
+    def apply(self, params: Params, task: Task) -> None:
+        boxes = self.boxes(task)
         floor, (x, y, z) = params.anatomy.floor, params.anatomy.start
         assert floor is not None
         first = params.model.geom(f"{TERRAIN}0").id

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envs.simulation.params import Params
     from envs.terrain.terrain import Terrain
 
-Kind = Literal["goal", "terrain", "dynamics"]
+Kind = Literal["goal", "terrain", "dynamics", "event"]
 Element = Literal["body", "axis", "joint", "geom", "coefficient", "motor"]
 Need = Literal["plane", "floor", "legs"]
 
@@ -55,12 +55,13 @@ class Variation:
     full_range: a range has to be the whole of [low, high].
     count: how many things it numbers, for a model and its robot: values are then -1 (none) to count - 1.
 
+    Event: it takes effect within the episode, see `envs.legged.events`.
     Goal: goals: rewards in which it takes part.
     Terrain: terrain: makes the ground with this shape, given whether the robot is planar.
-    Dynamics: fields: model fields that it multiplies, elementwise if `element` is set. scale: does that instead, given
-    the factor of every entry, [W, entries] (`envs.locomotion.elements`). prepare: edits the model before it is
-    compiled, given the largest value of the variable and the robot. apply: writes the parameters of each world, after
-    all factors were multiplied. idle: why it has no effect on a model, or None.
+    Dynamics, event: fields: model fields that it multiplies, elementwise if `element` is set. scale: does that instead,
+        given the factor of every entry, [W, entries] (`envs.locomotion.elements`). prepare: edits the model before it
+        is compiled, given the largest value of the variable and the robot. apply: writes the parameters of each world,
+        after all factors were multiplied. idle: why it has no effect on a model, or None.
     """
 
     name: str

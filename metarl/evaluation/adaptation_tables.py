@@ -64,9 +64,7 @@ def _greedy_row(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[s
     return _cells("all tasks, greedy actions", estimates)
 
 
-def _success_rows(
-    family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]
-) -> list[list[str]]:
+def _success_rows(family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> list[list[str]]:
     """Success in percent by greedy actions, where the tasks have one."""
     rows = []
     for group in groups(family, evaluation) if "success" in evaluation.results else []:
