@@ -149,11 +149,14 @@ class RecurrentLearner(Learner[Policy]):
     memory_reset: when the memory is reset, at the start of every `trial` or of every `episode`.
     trial_unit: whether a trial in training has (`rounds` + 1) times the horizon `steps`, in which one episode follows
         another, or so many `episodes`.
+    informed: the share of worlds in which its input in training holds more: a 1, and behind that what is privileged in
+        the state and the true parameters of the task; other worlds have a 0 and the same. 0: it is never told.
     """
 
     is_recurrent: ClassVar[bool] = True
     memory_reset: str = "trial"
     trial_unit: str = "steps"
+    informed: float = 0.0
 
     @property
     def restarts(self) -> bool:

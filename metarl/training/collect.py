@@ -108,7 +108,9 @@ def collect_rollouts(
     theta = {k: v.detach() for k, v in theta.items()}
     run = Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
     if recurrent := as_recurrent(learner):
-        policy = RecurrentPolicy(recurrent, theta, (len(tasks), plan[-1]), family.space.act, greedy)
+        told = descriptor_of(family, tasks, run.generator.device) if in_training and recurrent.informed else None
+        worlds, space = (len(tasks), plan[-1]), family.space
+        policy = RecurrentPolicy(recurrent, theta, worlds, space.act, greedy, told, space.privileged)
         restarts = in_training and recurrent.restarts
         return _collect_trials(run, policy, plan, advantage, all_reduce_sum, restarts)
     return _collect_rounds(run, learner, theta, plan, advantage, greedy)

@@ -13,6 +13,7 @@ from torch.func import vmap
 from agents.distributions import Policy, log_prob, mode, sample
 from agents.learner import Learner, Params, RecurrentLearner, Transitions, device_of
 from agents.memory.rl2 import select_alive
+from envs import rng
 from envs.core import Action, Trajectories
 
 TrialAdvantages = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -92,12 +93,23 @@ def episodes_a_round(learner: Learner[Any], episodes: int) -> int:
 class RecurrentPolicy:
     """A learner that adapts while it acts, with a memory for each world that lasts from episode to episode.
 
+    descriptor: true parameters of the tasks [N, P], for a learner that is told them in a share of the worlds, with the
+        `privileged` numbers of the state.
     It keeps its inputs, and counts its own seconds.
     """
 
     def __init__(
-        self, learner: RecurrentLearner, theta: Params, worlds: tuple[int, int], act: int, greedy: int = 0
+        self,
+        learner: RecurrentLearner,
+        theta: Params,
+        worlds: tuple[int, int],
+        act: int,
+        greedy: int = 0,
+        descriptor: Tensor | None = None,
+        privileged: int = 0,
     ) -> None:
+        self.privileged = privileged
+        self.descriptor, self.informed = descriptor, torch.empty(*worlds, 0, device=device_of(theta))
         self.learner, self.theta, self.worlds, self.act_dim, self.greedy = learner, theta, worlds, act, greedy
         self.seconds = 0.0
         self.inputs: list[Tensor] = []  # [N, E, I] of every step
@@ -111,20 +123,36 @@ class RecurrentPolicy:
 
     def next_episode(self, last_obs: Tensor) -> None:
         """Every episode is over, by its end or by the horizon; last_obs [N, E, O] is what followed its last step."""
-        self.ends.append(torch.cat([last_obs, self.last], -1))
+        self.ends.append(torch.cat([last_obs, self.last, self.informed], -1))
         self.last = torch.cat([self.last[..., :-1], torch.ones_like(self.last[..., :1])], -1)
         if self.learner.memory_reset == "episode":
             self._reset_memory()
 
     def __call__(self, obs: Tensor, generator: torch.Generator) -> Action:
         start = time.perf_counter()
-        x = torch.cat([obs, self.last], -1)
-        self.moved, out = self.learner.step(self.theta, self.memory, x)
+        obs, told = self._told(obs, generator)
+        x = torch.cat([obs, self.last, self.informed], -1)
+        self.moved, out = self.learner.step(self.theta, self.memory, torch.cat([x, *told], -1))
         self.inputs.append(x)
         action = sampled(out, generator, self.greedy)
         self.act = action.act
         self.seconds += time.perf_counter() - start
         return action
+
+    @property
+    def observes_privileged(self) -> bool:
+        """Whether it is told the state of its worlds beside the observation."""
+        return self.descriptor is not None
+
+    def _told(self, obs: Tensor, generator: torch.Generator) -> tuple[Tensor, list[Tensor]]:
+        """The observation, and of a learner that is told more what is privileged, and the task."""
+        if self.descriptor is None:
+            return obs, []
+        if not self.inputs:  # the worlds of a trial stay the same
+            self.informed = (rng.uniform(self.worlds, generator) < self.learner.informed).float()[..., None]
+        descriptor = self.descriptor[:, None].expand(*obs.shape[:-1], -1)
+        width = obs.shape[-1] - self.privileged
+        return obs[..., :width], [obs[..., width:], descriptor]
 
     def observe_reward(self, rew: Tensor, alive: Tensor, ended: Tensor) -> None:
         """Remember the step just taken; a world that is not alive keeps its memory."""
