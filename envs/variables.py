@@ -76,6 +76,12 @@ def draw_number(values: Tensor) -> Tensor:
     return k
 
 
+def snapped(shares: Tensor) -> Tensor:
+    """Shares [N] in [0, 1] of a range as training draws: whole numbers of 2^30 steps, so that no test draw is met."""
+    even: Tensor = (shares * 2 ** (DRAW_BITS - 1)).round().clamp(max=2 ** (DRAW_BITS - 1) - 1) / 2 ** (DRAW_BITS - 1)
+    return even
+
+
 def hashed_uniforms(seeds: Tensor, count: int) -> Tensor:
     """`count` numbers in [0, 1) for each integer seed [N]: a hash, the same on every platform, [N, count]."""
     x = (seeds[:, None] * 1_000_003 + torch.arange(count)[None]).bitwise_and_(0xFFFFFFFF)

@@ -7,9 +7,9 @@ observation and z; a value function that is told everything. Formed within one t
 adapts while it acts. In training most worlds act on the teacher's z and the rest on the student's; both are trained by
 PPO, the student also by squared error to z, and z towards what the student can tell (eq. 2 of Fu et al.).
 
-Departures: the history is read by a recurrent core, not by a convolution over the last 50 steps, so that it reaches back
-to earlier episodes; the student acts in a fixed share of the worlds, where Fu et al. let it act in every 20th iteration;
-their weight of the second error grows with training, here it is constant.
+Departures: the history is read by a recurrent core, not by a convolution over the last 50 steps, so that it also
+reaches back to earlier episodes; the student acts in a fixed share of the worlds, where Fu et al. let it act in every
+20th iteration; their weight of the second error grows with training, here it is constant.
 
 Axes: as in `agents.memory.rl2`; `Z` latent, `D` what the teacher is told.
 """

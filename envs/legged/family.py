@@ -41,6 +41,7 @@ class Legged(Locomotion):
     """
 
     has_events: ClassVar[bool] = True
+    has_success: ClassVar[bool] = True  # whether rollouts tell `success`
 
     def __init__(
         self,

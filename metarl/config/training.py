@@ -28,6 +28,9 @@ class Advantage(Record):
 class Training(Record):
     """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core).
 
+    curriculum: a variable of the tasks that is walked through from its easy end, at the pace of success
+    (`metarl.training.curriculum`); by default its whole range is drawn from.
+
     video_every: after so many iterations an unseen task is filmed before and after adaptation, the same every time; 0:
     never.
 
@@ -40,6 +43,7 @@ class Training(Record):
     num_tasks: Count = 20
     episodes: Count = 20
     checkpoint_every: Count = 10
+    curriculum: str | None = None
     video_every: Annotated[int, Field(ge=0, le=10**9)] = 0
     num_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     simulator: Literal["auto", "cpu", "gpu"] = "auto"

@@ -15,11 +15,13 @@ from metarl.config.outer_settings import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import DivergedError, UserError
 from metarl.runs import checkpoint
+from metarl.runs.checkpoint.checks import LEVELS
 from metarl.training.activations import check_activations
 from metarl.training.allocation import BoundedNetwork
 from metarl.training.build import build_advantage_estimator, build_family, build_learner, build_outer
 from metarl.training.collect import Clock
 from metarl.training.contract import check_family, check_learner
+from metarl.training.curriculum import Curriculum
 from metarl.training.estimate import check_memory
 from metarl.training.placement import CPU, Placement, set_up
 from metarl.training.sources import Batch, PolicySource, SeedSource, Source, SupervisedSource
@@ -58,6 +60,8 @@ class Trainer:
         check_learner(config, self.learner, self.family)
         self.advantage = build_advantage_estimator(config)
         self.source = self._source()
+        name = config.train.curriculum
+        self.curriculum = Curriculum(self.family, name, config.train.num_tasks) if name else None
         fresh = torch.Generator().manual_seed(config.seed)
         with BoundedNetwork(placement.device):
             theta = self.learner.init(fresh)
@@ -67,7 +71,7 @@ class Trainer:
         # a file has an order of its own, and sums depend on it
         in_order = {k: start.theta[k].to(placement.device) for k in theta}
         self.outer = build_outer(config, self.learner, in_order, self.family, ranks)
-        self.outer.load(start.outer)
+        self._load(start.outer)
         together = getattr(self.outer, "chunk", 0) or own
         check_activations(config, self.learner, theta, self.family, together, placement.device)
         self.skipped = 0  # steps in a row that were not taken, because they were not finite
@@ -100,7 +104,14 @@ class Trainer:
     def state(self) -> checkpoint.State:
         """A copy of everything that a run needs to go on as if it had never stopped."""
         theta = {k: v.clone() for k, v in self.theta.items()}
-        return checkpoint.State(self.iteration, self.env_steps, self.seconds, theta, self.outer.state(), self.generator)
+        outer = self.outer.state() | ({LEVELS: self.curriculum.levels.clone()} if self.curriculum else {})
+        return checkpoint.State(self.iteration, self.env_steps, self.seconds, theta, outer, self.generator)
+
+    def _load(self, state: Params) -> None:
+        """The optimiser's state, and the levels of a curriculum."""
+        self.outer.load({k: v for k, v in state.items() if k != LEVELS})
+        if self.curriculum and LEVELS in state:
+            self.curriculum.load(state[LEVELS])
 
     def iterate(self) -> Metrics:
         """One meta-iteration; returns what to log."""
@@ -108,6 +119,7 @@ class Trainer:
         self.rng_state = self.generator.get_state()
         num_tasks = self.config.train.num_tasks
         tasks = self.family.sample(num_tasks, "train", self.generator)
+        tasks = self.curriculum.placed(tasks) if self.curriculum else tasks
         batch = self.source(self.learner, self.theta, tasks.chosen(self.shard), self.generator, clock)
         if not clock.seconds:
             clock.add("sampling", start)
@@ -115,7 +127,7 @@ class Trainer:
         metrics = self._learn(batch)
         clock.add("learning", learning)
         steps = self.ranks.place(batch.steps, num_tasks)[1]
-        diverged = self._count_diverged(batch, tasks)
+        diverged = self._count_diverged(batch, tasks) | self._follow(batch)
         progress = self._progress(steps, start, metrics)
         seconds = time.perf_counter() - start
         shares = {f"share_{part}": round(spent / seconds, 4) for part, spent in clock.seconds.items()}
@@ -153,6 +165,15 @@ class Trainer:
         diverged = self.ranks.all_reduce_sum(diverged)  # [N] worlds
         self.diverged = tasks.chosen(diverged > 0).to_json()
         return {"diverged": diverged.sum().item()}
+
+    def _follow(self, batch: Batch) -> Metrics:
+        """Levels of the curriculum after an iteration."""
+        if self.curriculum is None or batch.success is None:
+            return {}
+        success = torch.zeros(self.config.train.num_tasks, dtype=torch.float64)
+        success[self.shard] = batch.success.double()
+        self.curriculum.follow(self.ranks.all_reduce_sum(success))
+        return self.curriculum.metrics()
 
     def _progress(self, steps: int, start: float, metrics: Metrics) -> Metrics:
         """Count the iteration; `metrics`, and how far training is."""
@@ -197,7 +218,7 @@ class Trainer:
                 "machines the same versions, and resume"
             )
         self.outer.assign(theta)
-        self.outer.load(first.outer)
+        self._load(first.outer)
 
 
 def _changes(theta: Params, updated: Params) -> Params:
