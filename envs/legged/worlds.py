@@ -65,9 +65,8 @@ class LeggedWorlds(LocomotionWorlds):
         self.carried = _where(started, self.measure.fresh(drawn), self.carried)
         if mask is None or self.rng is None:
             self._begin(generator)
-        assert self.rng is not None
         self.state = self.measure.state(self.carried)
-        return self._per_task(self.sensors.restart(self.state, self._heights(), self.rng, started))
+        return self._per_task(self.sensors.restart(self.state, self._heights(), generator, started))
 
     def _begin(self, generator: torch.Generator) -> None:
         """Forget what came before the first episode of every world."""

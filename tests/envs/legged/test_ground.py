@@ -1,0 +1,86 @@
+"""Grounds of mixed kind, and the scan of what is around a robot."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from envs.core import Tasks, Variable
+from envs.legged.family import Legged
+from envs.legged.scan import AHEAD, ASIDE, scan, scan_surface
+from envs.simulation.params import Params
+from envs.terrain.boxes import BoxTerrain
+from envs.terrain.mixed import SHAPES, MixedTerrain
+from envs.terrain.terrain import Terrain
+from envs.variations.ground import KINDS
+
+KINDS_OF_GROUND = tuple((float(i), float(i)) for i in range(len(KINDS)))
+VARIABLES = (Variable("ground", KINDS_OF_GROUND), Variable("difficulty", ((0.0, 0.6),), ((0.6, 1.0),)))
+NAMES = {0: "stairs_up", 1: "stairs_down", 2: "obstacles", 3: "gaps"}
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_a_ground_of_a_kind_is_that_of_its_own_terrain(kind: int) -> None:
+    mixed, name = Legged("quadruped", VARIABLES), NAMES[kind]
+    own = Legged("quadruped", (Variable(name, ((0.0, 1.0),)),))
+    task = {"ground": float(kind), "difficulty": 0.5, "layout": 0.25, name: 0.5}
+
+    def params(family: Legged, terrain: Terrain) -> Params:
+        found = Params(family.model, 1, family.anatomy)
+        terrain.apply(found, {k: torch.tensor([v], dtype=torch.float64) for k, v in task.items()})
+        return found
+
+    assert isinstance(mixed.terrain, MixedTerrain)
+    assert isinstance(own.terrain, BoxTerrain)
+    one, other, count = params(mixed, mixed.terrain), params(own, own.terrain), own.terrain.count
+    for field in ("geom_pos", "geom_size"):
+        first, same = mixed.model.geom("metarl/terrain_0").id, own.model.geom("metarl/terrain_0").id
+        ours, theirs = one[field][:, first : first + count], other[field][:, same : same + count]
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert (one["geom_pos"][0, first + count : first + mixed.terrain.count, 2] < -10).all()
+    floors = [family.model.geom("floor").id for family in (mixed, own)]
+    assert one["geom_pos"][0, floors[0], 2] == other["geom_pos"][0, floors[1], 2]
+
+
+def test_every_kind_has_a_shape_and_a_name() -> None:
+    assert len(SHAPES) == len(KINDS) == len(NAMES)
+
+
+def test_heights_are_those_of_the_ground_around_the_robot_in_its_heading() -> None:
+    """Stairs of 0.1 m begin 1 m from the start and rise as a ramp of 0.1 / 0.31; at x = 1.5 that is all around."""
+    terrain = Legged("quadruped", (Variable("stairs_up", ((0.0, 1.0),)),)).terrain
+    assert terrain is not None
+    surface = scan_surface(terrain, {"stairs_up": torch.tensor([0.5, 0.5])})
+    place = torch.tensor([[2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
+    below = terrain.surface({"stairs_up": torch.tensor([0.5, 0.5])})
+    assert below is not None
+    heights = scan(surface, place, torch.tensor([0.0, math.pi / 2]), below(place)).view(2, len(AHEAD), len(ASIDE))
+    slope = 0.1 / 0.31
+    expected = slope * torch.tensor(AHEAD, dtype=torch.float64)
+    torch.testing.assert_close(heights[0, :, 2], expected)
+    torch.testing.assert_close(heights[0, :, 0], expected)  # 0.3 m to the side is as high
+    torch.testing.assert_close(heights[1, :, 2], torch.zeros_like(expected))  # it looks along the stairs
+    torch.testing.assert_close(heights[1, 3], -slope * torch.tensor(ASIDE, dtype=torch.float64))
+
+
+def test_the_scan_is_told_to_the_critic_or_the_policy_or_nobody() -> None:
+    widths = {who: Legged("quadruped", VARIABLES, height_scan=who).space for who in ("none", "critic", "policy")}
+    points = len(AHEAD) * len(ASIDE)
+    assert [w.obs for w in widths.values()] == [45, 45, 45 + points]
+    assert [w.privileged for w in widths.values()] == [7, 7 + points, 7]
+    for who in ("critic", "policy"):
+        family = Legged("quadruped", VARIABLES, height_scan=who)
+        worlds = family.worlds(family.sample(3, "train", torch.Generator().manual_seed(0)), 1)
+        assert worlds.reset(torch.Generator().manual_seed(0)).shape == (3, 1, widths[who].obs)
+
+
+def test_tasks_of_a_mixed_ground_are_sampled_and_checked() -> None:
+    family = Legged("quadruped", VARIABLES)
+    tasks = family.sample(40, "ood", torch.Generator().manual_seed(0))
+    assert set(tasks.column("ground").tolist()) == {0.0, 1.0, 2.0, 3.0}
+    assert (tasks.column("difficulty") >= 0.6).all()
+    family.check(tasks)
+    with pytest.raises(ValueError, match="ground=4"):
+        family.check(Tasks(tasks.names, torch.tensor([[4.0, 0.7, 0.1]]).double()))
