@@ -5,6 +5,7 @@ Axes: `T` steps, `N` tasks, `E` episodes of a task, `W` = N * E worlds, `nq` coo
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import mujoco
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.core import Policy, Tasks, Trajectories
+from envs.legged.worlds import LeggedWorlds
 from envs.locomotion.family import Locomotion
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.rollout import rollout
@@ -31,6 +33,17 @@ class Clip(NamedTuple):
     poses: NDArray[np.float64]  # [T + 1, nq]
     rewards: NDArray[np.float64]  # [T]
     world: mujoco.MjModel  # the model of its world, with terrain and payload
+    commands: NDArray[np.float64] | None = None  # [T + 1, 3] in the frame of the base, of robots that follow one
+
+    def numbers_at(self, t: int) -> dict[str, float]:
+        """The numbers of the task, with the command of step t as a speed and a heading."""
+        if self.commands is None:
+            return self.numbers
+        forward, left, _ = self.commands[t]
+        w, x, y, z = self.poses[t, 3:7]
+        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        heading = math.degrees(yaw + math.atan2(left, forward))
+        return self.numbers | {"velocity": math.hypot(forward, left), "heading_deg": heading}
 
 
 class RecordingWorlds:
@@ -39,15 +52,31 @@ class RecordingWorlds:
     def __init__(self, worlds: LocomotionWorlds) -> None:
         self.worlds = worlds
         self.poses: list[Tensor] = []  # [W, nq] of each step
+        self.commands: list[Tensor] = []  # [W, 3] of each step, of legged robots
 
     def reset(self, generator: torch.Generator) -> Tensor:
         obs = self.worlds.reset(generator)
-        self.poses = [self.worlds.sim.qpos.clone()]
+        self.poses, self.commands = [], []
+        self._keep()
         return obs
+
+    def _keep(self) -> None:
+        self.poses.append(self.worlds.sim.qpos.clone())
+        if isinstance(self.worlds, LeggedWorlds):
+            self.commands.append(self.worlds.carried.command.clone())
+
+    def privileged(self) -> Tensor:
+        """What only teachers and oracles are told, of legged robots."""
+        assert isinstance(self.worlds, LeggedWorlds)
+        return self.worlds.privileged()
+
+    def results(self) -> dict[str, Tensor]:
+        """What came of the episodes, of legged robots."""
+        return self.worlds.results() if isinstance(self.worlds, LeggedWorlds) else {}
 
     def step(self, act: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         out = self.worlds.step(act)
-        self.poses.append(self.worlds.sim.qpos.clone())
+        self._keep()
         return out
 
 
@@ -57,6 +86,7 @@ class RecordingFamily:
     def __init__(self, family: Locomotion) -> None:
         self._family = family
         self.rounds: list[Tensor] = []  # [T + 1, W, nq] of each round
+        self.commands: list[Tensor] = []  # [T + 1, W, 3] of each round; empty without commands
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._family, name)
@@ -66,6 +96,8 @@ class RecordingFamily:
         shape = (len(tasks), self._family.horizon, episodes)
         rollouts = rollout(recording, policy, self._family.space, shape, generator)
         self.rounds.append(torch.stack(recording.poses))
+        if recording.commands:
+            self.commands.append(torch.stack(recording.commands))
         return rollouts
 
     def clip(self, title: str, tasks: Tasks, rollouts: Trajectories, k: int, task: int = 0) -> Clip:
@@ -81,4 +113,6 @@ class RecordingFamily:
         numbers = tasks.to_json()[task]
         text = describe(numbers, self._family.descriptor_names)
         ended = length if length < len(rewards) else None
-        return Clip(title, text, numbers, self._family.robot.is_planar(), ended, poses, rewards, model)
+        commands = self.commands[k][:, world].double().cpu().numpy() if self.commands else None
+        planar = self._family.robot.is_planar()
+        return Clip(title, text, numbers, planar, ended, poses, rewards, model, commands)

@@ -67,7 +67,7 @@ def _panel(one: Telemetry, at: float, time: str, stage: Stage, captions: Caption
     pose = clip.poses[t]
     if at > t:
         pose = stage.scene.between(pose, clip.poses[t + 1], at - t)
-    return np.vstack([captions.draw(one.texts(t, time)), stage.draw(clip.world, pose, clip.numbers)])
+    return np.vstack([captions.draw(one.texts(t, time)), stage.draw(clip.world, pose, clip.numbers_at(t))])
 
 
 def write_mp4(frames: Iterable[Frame], path: Path, fps: int) -> None:

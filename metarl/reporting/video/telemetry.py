@@ -34,7 +34,7 @@ class Telemetry(NamedTuple):
 
     def _way(self, t: int) -> str:
         """How far the goal is, or how far it has come: along x for planar robots."""
-        aim, moved = aim_of(self.clip.numbers), self.place[t] - self.place[0]
+        aim, moved = aim_of(self.clip.numbers_at(t)), self.place[t] - self.place[0]
         if aim.place is not None:
             return f"{_rounded(math.dist(self.place[t], aim.place), 1)} m to go"
         if self.clip.is_planar:
@@ -47,9 +47,11 @@ class Telemetry(NamedTuple):
             return f"failed at {_rounded(self.clip.ended * self.control_step, 1)} s"
         before = max(0, t - max(1, round(SPEED_OVER / self.control_step)))
         velocity = (self.place[t] - self.place[before]) / (max(t - before, 1) * self.control_step)
-        aim = aim_of(self.clip.numbers)
+        aim = aim_of(self.clip.numbers_at(t))
         along = aim.direction or ((1.0, 0.0) if self.clip.is_planar else None)
         speed = float(np.linalg.norm(velocity)) if along is None else float(velocity @ np.asarray(along))
+        if self.clip.commands is not None:
+            return f"{_rounded(speed, 1)} of {_rounded(aim.speed or 0.0, 1)} m/s"
         return f"{_rounded(speed, 1)} m/s"
 
 

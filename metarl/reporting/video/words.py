@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from envs.variations.ground import KINDS
 from envs.variations.registry import VARIATIONS, base_name
 
 MAX_PARAMETERS = 4  # of a task, in a caption
@@ -29,6 +30,11 @@ PHRASES: dict[str, Callable[[float], str]] = {
     "slope_heading_deg": lambda v: f"rising towards {number(v)} degrees",
     "crippled_leg": lambda v: "no leg disabled" if v < 0 else f"leg {v:.0f} disabled",
     "crippled_joint": lambda v: "no motor disabled" if v < 0 else f"motor {v:.0f} disabled",
+    "event_s": lambda v: f"at {number(v)} s",
+    "event_motor": lambda v: "no motor fails" if v < 0 else f"motor {v:.0f} fails",
+    "event_payload": lambda v: f"another load of {number(v)} times its mass",
+    "event_friction": lambda v: f"friction times {number(v)}",
+    "ground": lambda v: KINDS[int(v)],
     "payload": lambda v: f"load {number(v)} times its mass",
     "payload_x": _on_side("ahead", "behind"),
     "payload_y": _on_side("left", "right"),
