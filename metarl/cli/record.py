@@ -22,6 +22,7 @@ from metarl.cli.common import (
     writable,
 )
 from metarl.errors import UserError
+from metarl.reporting.film_events import task_of_event
 from metarl.runs.folder import Run
 from metarl.runs.names import name_of_config
 
@@ -61,6 +62,9 @@ class Record:
     """control steps to show, by default a whole episode"""
     speed: float = 1.0
     """of playback: 0.5 is slow motion"""
+    event: str | None = None
+    """of a legged robot, what changes within the episode and when: motor_failure@3s, payload:0.3@3s, friction:0.4@3s;
+    a learner with a memory is filmed with its adaptation switched off and on"""
     seed: int = 0
     """of the tasks and of the episodes"""
     data: Path | None = None
@@ -72,7 +76,7 @@ class Record:
         within("seed", self.seed, 0, 2**31 - 1)
         if not SLOWEST <= self.speed <= FASTEST:
             raise UserError(f"--speed is {self.speed:g}, expected {SLOWEST:g} to {FASTEST:g}: 0.5 is slow motion")
-        given = _task_parameters(overrides)
+        given = _task_parameters(overrides) | (task_of_event(self.event) if self.event else {})
         if self.run is not None and self.tasks is not None:
             raise UserError(f"{self.run} and --tasks exclude each other: a run is filmed on its own tasks")
         if self.run is None and self.tasks is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from agents.learner import Learner, RecurrentLearner
 from envs import named
 from envs.core import Action, Tasks, Trajectories
 from envs.locomotion.family import Locomotion
@@ -17,6 +18,7 @@ from metarl.errors import UserError, nearest
 from metarl.evaluation.adaptation import display_name
 from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded
 from metarl.reporting.video.clips import Clip, RecordingFamily
+from metarl.reporting.video.forgetful import Forgetful
 from metarl.runs.folder import Run
 from metarl.training.build import build_family
 from metarl.training.collect import collect_rollouts
@@ -44,6 +46,8 @@ class RunSource:
         tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
         recording, rollouts = self._collect(tasks, seed)
         episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
+        if "event_s" in given and not grid:
+            return self._with_event(tasks, seed, recording, rollouts)
         learner, adapted = display_name(self.trainer.config), f"after {count_of(episodes, 'episode')}"
         if grid:
             title = adapted if self.rounds else learner
@@ -51,12 +55,25 @@ class RunSource:
         titles = {0: "before adaptation", self.rounds: adapted} if self.rounds else {0: learner}
         return [recording.clip(title, tasks, rollouts[k], k) for k, title in titles.items()]
 
-    def _collect(self, tasks: Tasks, seed: int) -> tuple[RecordingFamily, tuple[Trajectories, ...]]:
+    def _with_event(
+        self, tasks: Tasks, seed: int, recording: RecordingFamily, rollouts: tuple[Trajectories, ...]
+    ) -> list[Clip]:
+        """The last episode; of a learner with a memory beside the same one whose memory is switched off."""
+        name, last = display_name(self.trainer.config), len(rollouts) - 1
+        adapting = recording.clip(name, tasks, rollouts[last], last)
+        if not self.trainer.learner.is_recurrent:
+            return [adapting]
+        without, others = self._collect(tasks, seed, Forgetful(cast(RecurrentLearner, self.trainer.learner)))
+        return [without.clip(f"{name}, adaptation off", tasks, others[last], last), adapting]
+
+    def _collect(
+        self, tasks: Tasks, seed: int, learner: Learner[Any] | None = None
+    ) -> tuple[RecordingFamily, tuple[Trajectories, ...]]:
         generator = seeded(seed)
         sample_tasks(self.family, len(tasks), "train", generator)  # random numbers continue after those of the tasks
         recording = RecordingFamily(self.family)
         rollouts = collect_rollouts(
-            self.trainer.learner,
+            learner or self.trainer.learner,
             self.trainer.theta,
             recording,  # type: ignore[arg-type]  # it has every other attribute of the family
             tasks,

@@ -82,10 +82,8 @@ def test_steps_are_the_sequence() -> None:
 
 def test_the_loss_is_that_of_the_policies_that_acted_and_the_errors_between_teacher_and_student() -> None:
     theta, _, told, data = experience()
-    theta = {k: v.double() for k, v in theta.items()}
-    data = Transitions(*(t.double() if t.is_floating_point() else t for t in data))
     teacher = {k.removeprefix("teacher."): v for k, v in theta.items() if k.startswith("teacher.")}
-    z = LEARNER.teacher(teacher, told.double())
+    z = LEARNER.teacher(teacher, told)
     memory = {k: v.expand(TRIALS, -1) for k, v in LEARNER.initial_state(theta).items()}
     errors, means, log_stds = [], [], []
     student = {k.removeprefix("student."): v for k, v in theta.items() if k.startswith("student.")}
