@@ -72,8 +72,13 @@ def build_family(name: str, **options: Any) -> Family:
     from envs.locomotion.family import Locomotion
 
     robot, kind = _robot_and_kind(name)
+    variables = FAMILIES[kind].variables(ROBOTS[robot])
+    if FAMILIES[kind].commanded:
+        from envs.legged.family import Legged
+
+        return Legged(robot, variables, **({"horizon": HORIZON} | options))
     settings: dict[str, Any] = {"action_scale": 1.0, "horizon": HORIZON} | options
-    return Locomotion(robot, FAMILIES[kind].variables(ROBOTS[robot]), **settings)
+    return Locomotion(robot, variables, **settings)
 
 
 def horizon(name: str) -> int:

@@ -43,8 +43,9 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     A world keeps its task until `reset(options={"task": ...})` changes it: one mapping for all, or one per world.
     Without that option, tasks are sampled from `split` at the first reset, and again at the start of every episode with
     `new_task_each_episode=True`. `observe_task=True` appends the descriptor of the task to the observation, scaled to
-    about [-1, 1], as for an oracle. A world whose simulation diverged is terminated in the same step, with reward 0 and
-    `info["diverged"]`. With `render_mode="rgb_array"`, `render` gives an image of every world.
+    about [-1, 1], as for an oracle, and before that what is privileged in the state of a legged robot. A world whose
+    simulation diverged is terminated in the same step, with reward 0 and `info["diverged"]`. With
+    `render_mode="rgb_array"`, `render` gives an image of every world.
 
     Raises ValueError for num_envs below 1.
     """
@@ -69,7 +70,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self._view, self.render_mode = View(family, render_mode, ("rgb_array",)), render_mode
         self.metadata = self._view.metadata() | {"autoreset_mode": self.autoreset_mode}
-        extra = len(family.descriptor_names) if observe_task else 0
+        extra = len(family.descriptor_names) + family.space.privileged if observe_task else 0
         self.single_observation_space = Box(-LARGEST, LARGEST, (family.space.obs + extra,), np.float64)
         self.single_action_space = Box(-1.0, 1.0, (family.space.act,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -211,7 +212,10 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     def _with_descriptor(self, obs: Floats) -> Floats:
         if not self.observe_task:
             return obs.astype(np.float64)  # a copy
-        return np.concatenate([obs, self.family.descriptor(self._tasks).double().numpy()], 1)
+        parts = [obs, self.family.descriptor(self._tasks).double().numpy()]
+        if self.family.space.privileged:
+            parts.insert(1, self.worlds.privileged()[:, 0].double().cpu().numpy())  # type: ignore[union-attr]  # it has
+        return np.concatenate(parts, 1)
 
     def step_after_end(self) -> None:
         """Let worlds that have ended be stepped."""

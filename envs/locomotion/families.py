@@ -21,11 +21,14 @@ HORIZON = 200  # control steps; chosen: that of the PEARL and VariBAD task sets
 
 
 class FamilyKind(NamedTuple):
-    """One line of text, the variables for a robot, and whether a robot can have this family."""
+    """One line of text, the variables for a robot, whether a robot can have this family, and whether the robot follows
+    commands (`envs.legged`) in place of a goal.
+    """
 
     text: str
     variables: Callable[[type[Robot]], tuple[Variable, ...]]
     fits: Callable[[RobotFacts], bool] = lambda facts: True
+    commanded: bool = False
 
 
 def _slope(robot: type[Robot]) -> tuple[Variable, ...]:
@@ -98,6 +101,16 @@ FAMILIES: dict[str, FamilyKind] = {
     ),
     "Crippled": FamilyKind(
         "one leg disabled, or none; ood: the last leg", _crippled, lambda facts: len(facts.legs) > 1
+    ),
+    "Command": FamilyKind(
+        "follows commands of up to 1 m/s, with unknown friction, load and motors; ood: beyond",
+        lambda r: (
+            Variable("friction", ((0.5, 1.25),), ((0.2, 0.5),)),
+            Variable("payload", ((0.0, 0.2),), ((0.2, 0.5),)),
+            Variable("motor", ((0.8, 1.2),), ((0.5, 0.8),)),
+        ),
+        lambda facts: facts.touches_ground and not facts.is_planar,
+        commanded=True,
     ),
     "Delay": FamilyKind(
         "actions delayed by up to 0.04 s; ood: to 0.08 s",
