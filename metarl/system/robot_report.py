@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from envs.core import Variable
+from envs.legged.base import check_base
+from envs.legged.feet import find_feet
 from envs.locomotion.checks import LACKS, MEETS, check_effects, check_fit
 from envs.locomotion.family import Locomotion
 from envs.robots import ROBOTS
@@ -42,7 +44,10 @@ def report(name: str) -> RobotReport:
     held = robot.control(body, torch.zeros_like(body.act))[0].numpy()  # [nu], also where it has a control of its own
     own = own._replace(pose=own.pose._replace(hold=held))
     return RobotReport(
-        [*_facts(robot, own), ("simulation", _tried(robot))], _actuators(own), _joints(own), _refused(robot)
+        [*_facts(robot, own), ("follows commands", _commanded(robot)), ("simulation", _tried(robot))],
+        _actuators(own),
+        _joints(own),
+        _refused(robot),
     )
 
 
@@ -62,6 +67,15 @@ def picture(name: str, path: Path, width: int = 960, height: int = 540) -> None:
 def _family(robot: type[Robot]) -> Locomotion:
     """A family in which nothing varies."""
     return Locomotion(robot, (), reward=lambda motion, task: motion.velocity[:, 0])
+
+
+def _commanded(robot: type[Robot]) -> str:
+    """The feet of tasks of kind legged by name, or why there are no such tasks for it."""
+    try:
+        check_base(robot)
+        return f"yes, on {', '.join(foot.name for foot in find_feet(robot))}"
+    except ValueError as error:
+        return f"no: {error}"
 
 
 def _facts(robot: type[Robot], own: Understood) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs.core import TaskDistribution, Tasks, Variable
+from envs.core import SupervisedTasks, TaskDistribution, Tasks, Variable
 from envs.variables import snapped
 from metarl.config.outer_settings import Metrics
 from metarl.errors import UserError
@@ -27,8 +27,8 @@ class Curriculum:
     tasks without success.
     """
 
-    def __init__(self, family: TaskDistribution, name: str, num_tasks: int) -> None:
-        variables = {v.name: v for v in family.variables}
+    def __init__(self, family: TaskDistribution | SupervisedTasks, name: str, num_tasks: int) -> None:
+        variables = {v.name: v for v in getattr(family, "variables", ())}
         if name not in variables:
             known = ", ".join(variables) or "none"
             raise UserError(f"train.curriculum is {name!r}, which does not vary here, expected one of {known}")
@@ -73,6 +73,6 @@ class Curriculum:
         """Mean level, and that of every kind of ground."""
         means = {"level": self.levels.mean().item()}
         if self.kinds is not None:
-            for kind in self.kinds.unique().tolist():
+            for kind in sorted(set(self.kinds.tolist())):
                 means[f"level/{KIND}_{kind:g}"] = self.levels[self.kinds == kind].mean().item()
         return means
