@@ -86,7 +86,7 @@ class Evaluate:
         written = [] if run.config.tasks.is_supervised else [run.path / results[0].file_name]
         if written:
             try:
-                written.append(self._plot(run, evaluator.family, results))
+                written += self._plot(run, evaluator.family, results)
             except OSError as error:
                 problems.append(refused_by_system(error))
         if self.json:
@@ -119,11 +119,17 @@ class Evaluate:
             self.lake,
         )
 
-    def _plot(self, run: Run, family: Any, results: list[Any]) -> Path:
-        """Draw the adaptation curves into the run folder."""
+    def _plot(self, run: Run, family: Any, results: list[Any]) -> list[Path]:
+        """Draw the adaptation curves into the run folder, and success by ground where robots have one."""
         from metarl.reporting.plots import plot_adaptation
+        from metarl.reporting.plots.success import difficulty_of, plot_success
 
         kind = ("" if self.split == "ood" else f"_{self.split}") + ("_best" if run.best else "")
         path = self.out or run.path / f"adaptation{kind}.png"
         plot_adaptation(family, results[0], results[1:], path)
-        return path
+        known = [result for result in results if result.tasks == results[0].tasks and result.results]
+        if (name := difficulty_of(results[0])) is None:
+            return [path]
+        beside = path.with_name(f"{path.stem}_success{path.suffix}")
+        plot_success(known, name, beside)
+        return [path, beside]
