@@ -18,6 +18,7 @@ from metarl.reporting.plots.labels import axis_label
 from metarl.reporting.plots.palette import shown
 
 INTERVALS = 5  # of difficulty; chosen
+DARK = 60.0  # percent, above which a cell is dark
 Floats = NDArray[np.float64]
 
 
@@ -43,9 +44,11 @@ def plot_success(evaluations: Sequence[Evaluation], name: str, target: Target) -
     with small_multiples(target, len(evaluations), title) as (_, axes):
         for panel, evaluation in zip(axes, evaluations, strict=False):
             table = success_table(evaluation, name, edges, rows)
-            panel.imshow(table, vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
+            panel.imshow(table, vmin=0, vmax=100, cmap="Blues", aspect="auto")
+            panel.grid(visible=False)
             for (k, d), percent in np.ndenumerate(table):
-                panel.text(d, k, "" if np.isnan(percent) else f"{percent:.0f}", ha="center", va="center", fontsize=7)
+                text, color = "" if np.isnan(percent) else f"{percent:.0f}", "white" if percent > DARK else "black"
+                panel.text(d, k, text, ha="center", va="center", fontsize=7, color=color)
             panel.set_xticks(np.arange(INTERVALS + 1) - 0.5, [f"{edge:.2g}" for edge in edges])
             panel.set_yticks(range(len(rows)), ["all" if row < 0 else KINDS[int(row)] for row in rows])
             panel.set(xlabel=axis_label(name), title=shown(evaluation.learner))
