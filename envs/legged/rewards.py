@@ -1,7 +1,7 @@
 """Reward terms of legged robots; a config gives each a weight.
 
-Terms and weights: legged_gym (Rudin et al. 2022, arXiv 2109.11978, table of rewards). Each is a function of the state
-to one number per world, and is paid per second: the weight is multiplied by the control step.
+Terms and weights: legged_gym (Rudin et al. 2022, arXiv 2109.11978, table of rewards), but for what is marked. Each is a
+function of the state to one number per world, and is paid per second: the weight is multiplied by the control step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Term = Callable[[LeggedState], Tensor]
 """State of W worlds -> [W]."""
 
 WIDTH = 0.25  # (m/s)^2 and (rad/s)^2, of the tracking rewards
-STRIDE = 0.5  # s in the air from which a step is rewarded
+STEP, LONGEST = 0.2, 0.5  # s in the air from which, and up to which, a step is rewarded (mujoco_playground, Go1)
 MOVING = 0.1  # m/s commanded, below which the robot should stand
 PRESSED = 1.0  # N on a foot or a body from which it counts as touching
 
@@ -70,8 +70,8 @@ def action_rate(s: LeggedState) -> Tensor:
 
 
 def air_time(s: LeggedState) -> Tensor:
-    """Time of each completed step in the air beyond 0.5 s, where the robot is to move."""
-    paid: Tensor = ((s.air_time - STRIDE) * s.landed).sum(1)
+    """Time of each completed step in the air beyond 0.2 s, up to 0.5 s, where the robot is to move."""
+    paid: Tensor = ((s.air_time.clamp(max=LONGEST) - STEP) * s.landed).sum(1)
     return paid * is_moving(s.command)
 
 

@@ -26,11 +26,11 @@ WALK, STAND = [1.0, 0.0, 0.0], [0.0, 0.0, 0.5]
         ("torque", {"torque": [[1, 2, 3], [0, 0, 4]]}, [14, 16]),
         ("joint_acceleration", {"joint_acc": [[1, 2, 3], [0, 0, 4]]}, [14, 16]),
         ("action_rate", {"act": [[1, 0, 0], [0, 1, 0]], "last_act": [[0, 0, 0], [0, -1, 0]]}, [1, 4]),
-        # steps of 0.7 s and 0.4 s: 0.2 - 0.1; a robot that is to stand gets nothing
+        # steps of 0.7 s and 0.1 s: 0.3 - 0.1; a robot that is to stand gets nothing
         (
             "air_time",
-            {"command": [WALK, STAND], "air_time": [[0.7, 0.4], [2, 2]], "landed": [[True, True], [True, True]]},
-            [0.1, 0],
+            {"command": [WALK, STAND], "air_time": [[0.7, 0.1], [2, 2]], "landed": [[True, True], [True, True]]},
+            [0.2, 0],
         ),
         ("foot_slip", {"contact": [[True, False], [True, True]], "foot_speed": [[2, 9], [1, 3]]}, [4, 10]),
         ("collision", {"collisions": [2, 0]}, [2, 0]),
