@@ -24,6 +24,7 @@ from envs.core import Tasks
 from envs.gym.copies import rebuilt
 from envs.gym.options import checked_tasks, reset_mask, updated_tasks
 from envs.gym.view import Image, View
+from envs.legged.worlds import LeggedWorlds
 from envs.locomotion.families import HORIZON
 from envs.wording import count_of
 
@@ -212,10 +213,8 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     def _with_descriptor(self, obs: Floats) -> Floats:
         if not self.observe_task:
             return obs.astype(np.float64)  # a copy
-        parts = [obs, self.family.descriptor(self._tasks).double().numpy()]
-        if self.family.space.privileged:
-            parts.insert(1, self.worlds.privileged()[:, 0].double().cpu().numpy())  # type: ignore[union-attr]  # it has
-        return np.concatenate(parts, 1)
+        privileged = [self.worlds.privileged()[:, 0].cpu().numpy()] if isinstance(self.worlds, LeggedWorlds) else []
+        return np.concatenate([obs, *privileged, self.family.descriptor(self._tasks).double().numpy()], 1)
 
     def step_after_end(self) -> None:
         """Let worlds that have ended be stepped."""

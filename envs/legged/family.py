@@ -66,7 +66,7 @@ class Legged(Locomotion):
         kind = ROBOTS[robot] if isinstance(robot, str) else robot
         check_base(kind)
         names = {v.name for v in variables}
-        check_fit(kind, names, own_reward=False)
+        check_fit(kind, names, own_reward=False, events=True)
         if "event_s" in names and not names & set(NEUTRAL):
             raise ValueError(f"event_s has no effect on its own: vary one of {', '.join(NEUTRAL)} too")
         self.command, self.positive_reward = command, positive_reward

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from envs.legged.base import Joints, actuated_joints, quaternion, to_base
 from envs.legged.rewards import PRESSED
+from envs.legged.rules import LeggedRules
 from envs.legged.state import LeggedState
 from envs.robots.body import Body
-
-if TYPE_CHECKING:
-    from envs.legged.family import Legged
 
 UPRIGHT = 0.5  # cosine of the tilt against gravity beyond which a robot has fallen: 60 degrees
 LOW = 0.5  # of its height at the start, below which a robot has fallen; chosen
@@ -34,7 +32,7 @@ class Carried(NamedTuple):
 class Measure:
     """Reads `W` worlds of a robot."""
 
-    def __init__(self, family: Legged, body: Body) -> None:
+    def __init__(self, family: LeggedRules, body: Body) -> None:
         self.family, self.body = family, body
         device = body.qpos.device
         self.joints = Joints(*(x.to(device) for x in actuated_joints(family.robot)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -15,6 +13,7 @@ from envs.legged.events import Events, before_event
 from envs.legged.measure import Carried, Measure
 from envs.legged.outcomes import Outcomes
 from envs.legged.rewards import Rewards
+from envs.legged.rules import LeggedRules
 from envs.legged.scan import scan, scan_surface
 from envs.legged.sensing import SCALES, Sensors
 from envs.locomotion.start import from_start
@@ -22,18 +21,15 @@ from envs.locomotion.worlds import LocomotionWorlds
 from envs.simulation import Simulator
 from envs.simulation.params import Params
 
-if TYPE_CHECKING:
-    from envs.legged.family import Legged
-
 LIN_VEL_SCALE = 2.0  # of what is privileged (legged_gym)
 
 
 class LeggedWorlds(LocomotionWorlds):
     """`N` tasks times `E` episodes; what is drawn within episodes is drawn from a seed that the first reset draws."""
 
-    family: Legged
+    family: LeggedRules
 
-    def __init__(self, family: Legged, sim: Simulator, tasks: Tasks, episodes: int) -> None:
+    def __init__(self, family: LeggedRules, sim: Simulator, tasks: Tasks, episodes: int) -> None:
         self.events: Events | None = None
         super().__init__(family, sim, tasks, episodes)
         self.measure = Measure(family, self.body)

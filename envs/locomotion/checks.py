@@ -32,10 +32,11 @@ LACKS: dict[Need, str] = {
 }
 
 
-def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
+def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool, events: bool = False) -> None:
     """Raise ValueError unless every name is known and has an effect on the robot.
 
-    With a reward of its own a family may have any names, since that reward can use them.
+    events: whether something may change within an episode. With a reward of its own a family may have any names, since
+    that reward can use them.
     """
     variations = VARIATIONS.items()
     if not own_reward:
@@ -48,6 +49,8 @@ def check_fit(robot: type[Robot], names: set[str], *, own_reward: bool) -> None:
             "free joint, slide joints before those that turn, or a reward of your own, or override position"
         )
     given = {name: variations[base_name(name)] for name in sorted(names) if base_name(name) in variations}
+    if not events and (changing := [name for name, v in given.items() if v.kind == "event"]):
+        raise ValueError(f"{changing[0]} changes within an episode: that is for tasks of kind legged")
     if len(shaped := [name for name, v in given.items() if v.terrain is not None]) > 1:
         raise ValueError(f"expected at most one terrain with a shape, but got {', '.join(shaped)}: leave one out")
     floor = robot.understood().anatomy.floor

@@ -69,9 +69,7 @@ class Locomotion(Specified, VariableSampler):
     ) -> None:
         self.robot = ROBOTS[robot] if isinstance(robot, str) else robot
         names = {v.name for v in variables}
-        check_fit(self.robot, names, own_reward=reward is not None)
-        if not self.has_events and (events := sorted(n for n in names if n.startswith("event_"))):
-            raise ValueError(f"{events[0]} changes within an episode: that is for tasks of kind legged")
+        check_fit(self.robot, names, own_reward=reward is not None, events=self.has_events)
         if reward is None:
             goal_of(names)  # raises ValueError
         self.terrain = terrain or make_terrain(names, self.robot)
