@@ -6,7 +6,8 @@ A linear layer maps an embedding of the memory to all weights and biases of the 
 state. It starts by Bias-HyperInit (2022, section 4.2): its weights are zero and its biases are an ordinary initial base
 policy, so that at first all memories give that policy.
 
-Axes: `D` features of the memory, `I` input behind them, `Z` embedding, `P` weights and biases of the base policy.
+Axes: `R` rows, `D` features of the memory, `I` input behind them, `Z` embedding, `P` weights and biases of the base
+policy.
 """
 
 from __future__ import annotations
@@ -60,20 +61,45 @@ class HypernetworkPolicy:
         rows = x.reshape(-1, x.shape[-1])  # [R, D + I]
         memory = rows[:, : self.dim]
         embedding = F.linear(memory, params[f"{EMBED}weight"], params[f"{EMBED}bias"]).tanh()  # [R, Z]
-        weights = F.linear(embedding, params[f"{GENERATED}weight"], params[f"{GENERATED}bias"])  # [R, P]
         state = rows[:, self.dim : self.dim + self.state]
         h = torch.cat([state, memory], -1) if self.observes_memory else state
-        out = self._forward(weights, h).reshape(*x.shape[:-1], -1)
+        out = self._forward(params, h, embedding).reshape(*x.shape[:-1], -1)
         return Categorical(out) if isinstance(self.base, CategoricalMLP) else self.base.distribution(params, out)
 
-    def _forward(self, weights: Tensor, h: Tensor) -> Tensor:
-        """The base network with weights of its own [R, P] for every row of h [R, ...]."""
-        sizes, start = self.net.sizes, 0
-        for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-            matrix = weights[:, start : start + fan_in * fan_out].view(-1, fan_out, fan_in)
-            start += fan_in * fan_out
-            bias = weights[:, start : start + fan_out]
-            start += fan_out
-            h = torch.baddbmm(bias[..., None], matrix, h[..., None])[..., 0]
-            h = h if i == len(sizes) - 2 else self.net.activation(h)
+    def _forward(self, params: Params, h: Tensor, embedding: Tensor) -> Tensor:
+        """The base network with the weights of each row's embedding [R, Z], of h [R, ...]."""
+        by_embedding = with_one(embedding)[:, None]  # [R, 1, Z + 1]
+        layers = self._layers(params)
+        for i, layer in enumerate(layers):
+            h = generated_layer(layer, with_one(h), by_embedding)
+            h = h if i == len(layers) - 1 else self.net.activation(h)
         return h
+
+    def _layers(self, params: Params) -> list[Tensor]:
+        """What generates each layer of the base network, [fan_in + 1, Z + 1, fan_out].
+
+        Its last input is the bias of the layer, and its last embedding the bias of the generating layer.
+        """
+        generating = torch.cat([params[f"{GENERATED}weight"], params[f"{GENERATED}bias"][:, None]], 1)  # [P, Z + 1]
+        layers, start = [], 0
+        for fan_in, fan_out in pairwise(self.net.sizes):
+            middle, end = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
+            weight = generating[start:middle].view(fan_out, fan_in, -1)
+            layers.append(torch.cat([weight, generating[middle:end, None]], 1).permute(1, 2, 0))
+            start = end
+        return layers
+
+
+def generated_layer(layer: Tensor, h: Tensor, by_embedding: Tensor) -> Tensor:
+    """sum_k e_k W_k h, of h [R, I], embeddings e [R, 1, K] and W [I, K, O], [R, O].
+
+    Every W_k sees h, and the outputs are then weighted: one large matrix product, where the weights sum_k e_k W_k of
+    every row would fill I times O numbers each.
+    """
+    of_each = (h @ layer.flatten(1)).view(len(h), *layer.shape[1:])  # [R, K, O]
+    return torch.bmm(by_embedding, of_each)[:, 0]
+
+
+def with_one(x: Tensor) -> Tensor:
+    """x [R, ...] with a 1 behind, which a bias is multiplied with."""
+    return torch.cat([x, x.new_ones(len(x), 1)], -1)

@@ -55,6 +55,51 @@ def test_rows_equal_the_base_policy_with_the_weights_of_each(
             torch.testing.assert_close(out.log_std[i, j], expected.log_std[0])
 
 
+def with_weights_of_each_row(policy: HypernetworkPolicy, params: Params, x: torch.Tensor) -> torch.Tensor:
+    """Means [R, A] of rows x [R, ...], all weights [R, P] formed one after the other."""
+    h, z = x[:, DIM : DIM + STATE], (x[:, :DIM] @ params["embed.weight"].T + params["embed.bias"]).tanh()
+    flat = z @ params["generated.weight"].T + params["generated.bias"]  # [R, P]
+    for i, (fan_in, fan_out) in enumerate([(STATE, 5), (5, 6), (6, ACT)]):
+        weight, bias, flat = flat.tensor_split([fan_in * fan_out, (fan_in + 1) * fan_out], 1)
+        h = torch.einsum("roi,ri->ro", weight.reshape(-1, fan_out, fan_in), h) + bias
+        h = h if i == 2 else h.tanh()
+    return h
+
+
+def test_gradients_are_those_of_weights_formed_for_each_row(generator: torch.Generator) -> None:
+    policy = policy_of()
+    params = {k: v.double().requires_grad_() for k, v in moved(policy, generator).items() if k != "log_std"}
+    x = torch.randn(9, DIM + STATE + REST, generator=generator, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(9, ACT, generator=generator, dtype=torch.float64)
+    leaves = [*params.values(), x]
+    mine = policy(params | {"log_std": torch.zeros(ACT)}, x).mean
+    plain = with_weights_of_each_row(policy, params, x)
+    torch.testing.assert_close(mine, plain, rtol=0, atol=1e-12)
+    for a, b in zip(
+        torch.autograd.grad((weights * mine.square()).sum(), leaves),
+        torch.autograd.grad((weights * plain.square()).sum(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_at_first_actions_do_not_depend_on_the_memory_by_a_single_bit(generator: torch.Generator) -> None:
+    """Weights of zero times any embedding are 0, and nothing is rounded where 0 is added (Bias-HyperInit)."""
+    policy = policy_of()
+    params = policy.init(generator)
+    states = torch.randn(40, STATE, generator=generator)
+    one, other = (torch.cat([torch.randn(40, DIM, generator=generator), states], 1) for _ in range(2))
+    assert torch.equal(policy(params, one).mean, policy(params, other).mean)
+
+
+def test_tasks_of_a_vmap_are_those_of_a_loop(generator: torch.Generator) -> None:
+    policy = policy_of()
+    params = moved(policy, generator)
+    x = torch.randn(3, 4, DIM + STATE + REST, generator=generator)
+    mapped = torch.func.vmap(lambda rows: policy(params, rows).mean)(x)
+    torch.testing.assert_close(mapped, torch.stack([policy(params, rows).mean for rows in x]))
+
+
 def test_gradients_reach_the_memory_through_the_weights(generator: torch.Generator) -> None:
     policy = policy_of()
     x = torch.randn(5, DIM + STATE + REST, generator=generator, requires_grad=True)
