@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from agents.nn.cells import gru_step, init_gru, init_lstm, lstm_step, project
+from agents.nn.gru_sequence import KERNEL, run_gru
 from agents.records import Params
-
-KERNEL = (True, 1, 0.0, True, False, False)  # biases, layers, dropout, training, bidirectional, batch_first
 
 
 class Core(Protocol):
@@ -110,12 +109,10 @@ class GRU(GatedCell):
         return {"h": h}, h
 
     def fused(self, theta: Params, memory: Params, x: Tensor) -> tuple[Params, Tensor]:
-        start = memory["h"].expand(1, x.shape[1], -1).contiguous()
-        bias, new_gate_bias = theta["controller.bias"], theta["controller.recurrent_bias"]
-        recurrent_bias = torch.cat([torch.zeros_like(bias[: 2 * self.hidden]), new_gate_bias])
-        weights = [theta["controller.input"], theta["controller.recurrent"], bias, recurrent_bias]
-        features, h = torch.gru(x, start, weights, *KERNEL)
-        return {"h": h[0]}, features
+        h = memory["h"].expand(x.shape[1], -1)
+        weights = [theta[f"controller.{part}"] for part in ("input", "recurrent", "bias", "recurrent_bias")]
+        features = run_gru(x, h, *weights)
+        return {"h": features[-1]}, features
 
 
 def run(core: Core, theta: Params, memory: Params, x: Tensor, fused: bool = False) -> tuple[Params, Tensor]:
