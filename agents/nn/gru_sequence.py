@@ -85,14 +85,15 @@ def _run(states: Tensor, rz: Tensor, n: Tensor, from_h: Tensor, w_recurrent: Ten
     """
     size = n.shape[-1]
     weight, bias = w_recurrent.T.contiguous(), torch.cat([new_gate_bias.new_zeros(2 * size), new_gate_bias])
+    # what is unbound at once is not indexed at every step
     to_rz, m = from_h[..., : 2 * size].unbind(), from_h[..., 2 * size :].unbind()
     r, z = (part.unbind() for part in rz.chunk(2, -1))
-    before, after = states[:-1].unbind(), states[1:].unbind()
-    for t, (h, now) in enumerate(zip(before, from_h.unbind(), strict=True)):
-        torch.addmm(bias, h, weight, out=now)
-        rz[t].add_(to_rz[t]).sigmoid_()
-        n[t].addcmul_(r[t], m[t]).tanh_()
-        torch.lerp(n[t], h, z[t], out=after[t])
+    both, new, all_from_h, h = rz.unbind(), n.unbind(), from_h.unbind(), states.unbind()
+    for t in range(len(n)):
+        torch.addmm(bias, h[t], weight, out=all_from_h[t])
+        both[t].add_(to_rz[t]).sigmoid_()
+        new[t].addcmul_(r[t], m[t]).tanh_()
+        torch.lerp(new[t], h[t], z[t], out=h[t + 1])
 
 
 def _run_back(
@@ -116,11 +117,10 @@ def _run_back(
     torch.mul(to_new, r, out=factors[:, 2])
     torch.mul(1 - r, m, out=factors[:, 0]).mul_(factors[:, 2])
     torch.mul(h - n, z, out=factors[:, 1]).mul_(1 - z)
-    totals = grad.clone()
-    by_gate = d_gates.view(steps, count, 3, size).transpose(1, 2)
-    for t in reversed(range(steps)):
-        total = totals[t].add_(dh)
-        torch.mul(factors[t], total, out=by_gate[t])
-        torch.mul(total, z[t], out=dh)
-        dh.addmm_(d_gates[t], w_recurrent)
+    totals, by_gate = grad.clone(), d_gates.view(steps, count, 3, size).transpose(1, 2)
+    each = zip(*(part.unbind()[::-1] for part in (totals, factors, by_gate, d_gates, z)), strict=True)
+    for total, factor, gates, flat, kept in each:
+        torch.mul(factor, total.add_(dh), out=gates)
+        torch.mul(total, kept, out=dh)
+        dh.addmm_(flat, w_recurrent)
     torch.mul(totals, to_new, out=d_new)
