@@ -28,6 +28,7 @@ from agents.records import (
     Objective,
     Out,
     Params,
+    StoredState,
     SupervisedTask,
     Transitions,
     device_of,
@@ -149,6 +150,7 @@ class RecurrentLearner(Learner[Policy]):
     memory_reset: when the memory is reset, at the start of every `trial` or of every `episode`.
     trial_unit: whether a trial in training has (`rounds` + 1) times the horizon `steps`, in which one episode follows
         another, or so many `episodes`.
+    bptt_steps: errors are carried back over as many steps of a trial (`metarl.training.chunks`); 0 takes whole trials.
     informed: the share of worlds in which its input in training holds more: a 1, and behind that what is privileged in
         the state and the true parameters of the task; other worlds have a 0 and the same. 0: it is never told.
     """
@@ -156,6 +158,7 @@ class RecurrentLearner(Learner[Policy]):
     is_recurrent: ClassVar[bool] = True
     memory_reset: str = "trial"
     trial_unit: str = "steps"
+    bptt_steps: int = 0
     informed: float = 0.0
 
     @property
@@ -173,8 +176,12 @@ class RecurrentLearner(Learner[Policy]):
         """
         raise NotImplementedError
 
+    def states_before(self, theta: Params, x: Tensor, every: int) -> Tensor:
+        """The state before steps 0, every, 2 every, ... of whole trials [L, B, I], each in a row, [C, B, M]."""
+        raise NotImplementedError
 
-def adapt_rounds(learner: Learner[Any], theta: Params, support: tuple[Data, ...]) -> Params:
+
+def adapt_rounds(learner: Learner[Any], theta: Params, support: tuple[Data | StoredState, ...]) -> Params:
     """phi after adapting on every batch of `support` in turn."""
     phi = learner.initial_state(theta)
     for data in support:

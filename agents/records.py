@@ -59,6 +59,19 @@ class Episode(NamedTuple):
     query: Transitions
 
 
+class StoredState(NamedTuple):
+    """phi at the start of sequences that begin within a trial, in place of the experience that formed it."""
+
+    flat: Tensor  # [1, E, M] all tensors of phi in a row (`flat_state`)
+
+
+class Chunks(NamedTuple):
+    """Parts of trials, and the state that each starts from: an `Episode` of a learner whose errors go back that far."""
+
+    support: tuple[StoredState]
+    query: Transitions
+
+
 class SupervisedTask(NamedTuple):
     """One supervised task: support examples to adapt on, then query examples for the outer objective."""
 
@@ -67,7 +80,7 @@ class SupervisedTask(NamedTuple):
 
 
 Data = Transitions | Examples
-Experience = TypeVar("Experience", Episode, SupervisedTask)
+Experience = TypeVar("Experience", Episode, Chunks, SupervisedTask)
 
 
 def map_tensors(experience: Experience, function: Callable[[Tensor], Tensor]) -> Experience:
@@ -81,6 +94,18 @@ def mean_over_tasks(loss: Callable[[Params, Experience], Tensor], theta: Params,
     if len(tasks.query[0]) == 1:  # faster without vmap
         return loss(theta, map_tensors(tasks, lambda t: t[0]))
     return torch.func.vmap(loss, in_dims=(None, 0))(theta, tasks).mean()
+
+
+def flat_state(phi: Params) -> Tensor:
+    """The states of B sequences, tensors [B, ...], in a row [B, M], in the order of their names."""
+    return torch.cat([phi[name].flatten(1) for name in sorted(phi)], 1)
+
+
+def unflat_state(flat: Tensor, like: Params) -> Params:
+    """What `flat_state` put in a row [B, M]; like: the state of one sequence."""
+    names = sorted(like)
+    parts = torch.split(flat, [like[name].numel() for name in names], 1)
+    return {name: part.reshape(-1, *like[name].shape) for name, part in zip(names, parts, strict=True)}
 
 
 def device_of(params: Params) -> torch.device:

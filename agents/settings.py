@@ -28,7 +28,7 @@ TestSteps = Annotated[int, Field(ge=1, le=1000)]
 MemorySize = Annotated[int, Field(ge=1, le=10_000)]
 Heads = Annotated[int, Field(ge=1, le=100)]
 
-TRIALS = ("rounds", "memory_reset", "trial_unit")  # settings of what a trial is
+TRIALS = ("rounds", "memory_reset", "trial_unit", "bptt_steps")  # settings of what a trial is
 ONE_SUPPORT = "a supervised task has one support: learner.rounds is 1"
 
 
@@ -123,17 +123,23 @@ class MemorySettings(LearnerSettings):
     rounds: episodes of a trial before its last. memory_reset: when the memory is reset, at every `trial` or `episode`.
     trial_unit: a trial in training has as many `steps` as these episodes have at most, and where a robot falls another
     episode follows at once; or it has so many `episodes`, and a fallen robot waits for the next. A memory that is reset
-    at every episode is trained on `episodes`.
+    at every episode is trained on `episodes`. bptt_steps: backpropagation through time is truncated after as many
+    steps; 0 takes whole trials.
     """
 
     rounds: Annotated[int, Field(ge=0, le=100)] = 1
     memory_reset: Literal["trial", "episode"] = "trial"
     trial_unit: Literal["steps", "episodes"] = "steps"
+    bptt_steps: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     outers: ClassVar[tuple[str, ...]] = ("ppo",)
     only: ClassVar[Only] = {
         "rounds": (("actions",), ONE_SUPPORT),
         "memory_reset": (("actions",), "learner.memory_reset is for policies: supervised tasks have no episodes"),
         "trial_unit": (("actions",), "learner.trial_unit is for policies: supervised tasks have no episodes"),
+        "bptt_steps": (
+            ("actions",),
+            "learner.bptt_steps is for policies: supervised tasks are learned from as a whole",
+        ),
     }
     counts: ClassVar[str] = "trials"
     predicts_value: ClassVar[bool] = True

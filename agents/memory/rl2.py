@@ -23,11 +23,21 @@ from torch import Tensor
 
 from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
-from agents.learner import Network, Objective, RecurrentLearner
+from agents.learner import Network, Objective, RecurrentLearner, adapt_rounds
 from agents.nn.cores import Core, run
 from agents.nn.critic import Critic
 from agents.nn.statistics import initial_stats, merged_stats, normalize_input
-from agents.records import Episode, Params, Transitions, select_prefix, with_prefix
+from agents.records import (
+    Chunks,
+    Episode,
+    Params,
+    StoredState,
+    Transitions,
+    flat_state,
+    select_prefix,
+    unflat_state,
+    with_prefix,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class RL2(RecurrentLearner):
     """core: of inputs I. inputs: I. policy, critic: of inputs core.dim + I. outer: the policy's objective.
 
     rounds: episodes of a trial before its last. memory_reset: when the memory is reset, at every `trial` or at every
-    `episode` (the baseline that cannot learn from one episode to the next). trial_unit: that of `RecurrentLearner`.
+    `episode` (the baseline that cannot learn from one episode to the next). trial_unit, bptt_steps: those of
+    `RecurrentLearner`.
     """
 
     core: Core
@@ -47,6 +58,7 @@ class RL2(RecurrentLearner):
     rounds: int = 1
     memory_reset: str = "trial"
     trial_unit: str = "steps"
+    bptt_steps: int = 0
 
     def init(self, generator: torch.Generator) -> Params:
         learned = self.core.init(generator) | with_prefix("policy.", self.policy.init(generator))
@@ -78,8 +90,18 @@ class RL2(RecurrentLearner):
     def _action_distribution(self, theta: Params, features: Tensor) -> Policy:
         return self.policy(select_prefix("policy.", theta), features)
 
-    def adapt(self, theta: Params, phi: Params, support: Transitions) -> Params:
-        """The memory after an episode; it does not change at steps that are not alive."""
+    def states_before(self, theta: Params, x: Tensor, every: int) -> Tensor:
+        phi = {k: v.expand(x.shape[1], *v.shape) for k, v in self.initial_state(theta).items()}
+        states = []
+        for piece in torch.split(normalize_input(theta, x[..., : self.inputs]), every):
+            states.append(flat_state(phi))
+            phi = run(self.core, theta, phi, piece, fused=True)[0]
+        return torch.stack(states)
+
+    def adapt(self, theta: Params, phi: Params, support: Transitions | StoredState) -> Params:
+        """The memory after an episode, or the stored one; it does not change at steps that are not alive."""
+        if isinstance(support, StoredState):
+            return unflat_state(support.flat[0], self.initial_state(theta))
         for x, alive in zip(support.x, support.alive, strict=True):
             phi = select_alive(self.step(theta, phi, x)[0], phi, alive)
         return phi
@@ -88,10 +110,11 @@ class RL2(RecurrentLearner):
         """Action distributions at every step of a sequence x [L, ..., I] that starts from the memory `phi`."""
         return self._action_distribution(theta, self._features(theta, phi, x))
 
-    def loss(self, theta: Params, episode: Episode) -> Tensor:
+    def loss(self, theta: Params, episode: Episode | Chunks) -> Tensor:
         """The policy's objective plus value_coef / 2 times the squared value error, in units of the return's std."""
         data = episode.query
-        out, value = self.forward_sequence(theta, self.initial_state(theta), data.x, data.descriptor)
+        phi = adapt_rounds(self, theta, episode.support)
+        out, value = self.forward_sequence(theta, phi, data.x, data.descriptor)
         return self.outer(out, data) + self.value_coef * self.critic.loss(theta, value, data)
 
     def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:

@@ -23,12 +23,13 @@ from torch import Tensor
 
 from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
+from agents.learner import adapt_rounds
 from agents.memory.rl2 import RL2
 from agents.nn.cores import run
 from agents.nn.perceptrons import MLP
 from agents.nn.statistics import normalize_input
 from agents.objectives import mean_alive
-from agents.records import Episode, Params, Transitions, select_prefix, with_prefix
+from agents.records import Chunks, Episode, Params, Transitions, select_prefix, with_prefix
 
 REGULARISATION = 0.2  # of the teacher's z towards the student's, relative to the student's error; chosen
 
@@ -71,10 +72,10 @@ class RMA(RL2):
     def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
         return super().update_input_stats(theta, data._replace(x=data.x[..., : self.inputs]), all_reduce_sum)
 
-    def loss(self, theta: Params, episode: Episode) -> Tensor:
+    def loss(self, theta: Params, episode: Episode | Chunks) -> Tensor:
         """PPO, and the squared errors between teacher and student, each of which moves one of them."""
         data = episode.query
-        seen, guess = self._remember(theta, self.initial_state(theta), data.x)
+        seen, guess = self._remember(theta, adapt_rounds(self, theta, episode.support), data.x)
         z = self._teach(theta, data.descriptor)
         used = torch.where(self._is_informed(data.x), z, guess.detach())
         errors = (guess - z.detach()).square().sum(-1) + REGULARISATION * (z - guess.detach()).square().sum(-1)

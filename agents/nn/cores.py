@@ -79,7 +79,7 @@ class LSTM(GatedCell):
         return init_lstm("controller", self.inputs, self.hidden, generator)
 
     def initial_state(self, theta: Params) -> Params:
-        zero = torch.zeros(self.hidden, device=theta["controller.bias"].device)
+        zero = theta["controller.bias"].new_zeros(self.hidden)
         return {"h": zero, "c": zero}
 
     def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
@@ -102,7 +102,7 @@ class GRU(GatedCell):
         return init_gru("controller", self.inputs, self.hidden, generator)
 
     def initial_state(self, theta: Params) -> Params:
-        return {"h": torch.zeros(self.hidden, device=theta["controller.bias"].device)}
+        return {"h": theta["controller.bias"].new_zeros(self.hidden)}
 
     def step(self, theta: Params, memory: Params, projected: Tensor) -> tuple[Params, Tensor]:
         h = gru_step(theta, "controller", projected, memory["h"])

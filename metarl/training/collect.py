@@ -15,8 +15,10 @@ from torch.func import vmap
 from agents.advantages import AllReduceSum, advantages, fit_linear_baseline, no_reduce, trial_advantages
 from agents.learner import Episode, Learner, Params, Transitions, device_of
 from agents.linear_prior import LinearPrior, fit_with_prior
+from agents.records import Chunks
 from envs.core import TaskDistribution, Tasks, Trajectories
 from envs.rng import on_device
+from metarl.training.chunks import in_chunks
 from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurrent
 
 
@@ -59,11 +61,11 @@ class Rollouts:
     """Trajectories round by round, and an episode to learn from, which is made when it is first used."""
 
     trajectories: tuple[Trajectories, ...]  # rounds of support, then the query
-    make_episode: Callable[[], Episode]
+    make_episode: Callable[[], Episode | Chunks]
 
     @cached_property
     @torch.no_grad()
-    def episode(self) -> Episode:
+    def episode(self) -> Episode | Chunks:
         """Every tensor [N, ...]; of a recurrent learner one task of all trials [1, ...]."""
         return self.make_episode()
 
@@ -188,10 +190,11 @@ def _collect_trials(
         trajectories.append(run.segments(policy, count) if restarts else run.episodes(policy, count))
         policy.next_episode(trajectories[-1].last_obs)
 
-    def episode() -> Episode:
-        return Episode(
-            (), policy.trials(trajectories, descriptor_of(run.family, run.tasks, run.generator.device), of_trials)
-        )
+    def episode() -> Episode | Chunks:
+        descriptor = descriptor_of(run.family, run.tasks, run.generator.device)
+        data = policy.trials(trajectories, descriptor, of_trials)
+        episodes = len(plan) if policy.learner.memory_reset == "trial" else 1
+        return in_chunks(policy.learner, policy.theta, data, episodes * trajectories[0].rew.shape[1])
 
     def of_trials(rew: Tensor, value: Tensor, alive: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
         cut = cut & advantage.bootstrap

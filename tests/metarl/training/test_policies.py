@@ -195,7 +195,7 @@ def test_only_a_memory_profits_from_the_first_guess(kind: str) -> None:
             "policy": {"hidden": [16], "init_std": 0.5},
             "learner": {"kind": kind, "hidden": 16, "memory_reset": memory_reset}
             | ({} if kind == "gru" else {"locations": 4}),
-            "outer": {"kind": "ppo", "outer_lr": 0.01, "num_epochs": 4},
+            "outer": {"kind": "ppo", "outer_lr": 0.01, "num_epochs": 4, "max_grad_norm": 0.5},
             "advantage": {"bootstrap": False},  # there are two guesses
             "train": {"iterations": 60, "num_tasks": 64, "episodes": 2, "num_threads": 1},
         }
