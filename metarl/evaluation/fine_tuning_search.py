@@ -86,5 +86,7 @@ def collect(family: TaskDistribution, tasks: Tasks, policy: AdaptedPolicy, count
 
 def first_episodes(batch: Trajectories, count: int) -> Trajectories:
     """The first `count` episodes of every task."""
-    axes = {name: 1 if name in ("diverged", "last_obs") else 2 for name in batch._fields}
-    return batch._replace(**{name: getattr(batch, name).narrow(axis, 0, count) for name, axis in axes.items()})
+    tensors = [name for name in batch._fields if name != "results"]
+    axes = {name: 1 if name in ("diverged", "last_obs", "last_privileged") else 2 for name in tensors}
+    first = {name: getattr(batch, name).narrow(axis, 0, count) for name, axis in axes.items()}
+    return batch._replace(**first, results={name: x[:, :count] for name, x in batch.results.items()})

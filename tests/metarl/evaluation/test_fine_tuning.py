@@ -60,8 +60,12 @@ def test_the_first_episodes_are_the_first_of_every_field(small: Callable[..., Co
         return Action(act, act[..., 0], act, act)
 
     batch = family.experience(family.sample(2, "train", generator), policy, 5, generator)
-    for name, whole, first in zip(batch._fields, batch, first_episodes(batch, 3), strict=True):
-        assert torch.equal(first, whole[:, :3] if name in ("diverged", "last_obs") else whole[:, :, :3]), name
+    batch = batch._replace(results={"success": torch.arange(10.0).view(2, 5)})
+    found = first_episodes(batch, 3)
+    assert torch.equal(found.results["success"], torch.tensor([[0.0, 1, 2], [5, 6, 7]]))
+    for name, whole, first in zip(batch._fields[:-1], batch[:-1], found[:-1], strict=True):
+        per_world = name in ("diverged", "last_obs", "last_privileged")
+        assert torch.equal(first, whole[:, :3] if per_world else whole[:, :, :3]), name
 
 
 def test_the_rate_is_the_best_on_training_tasks(
