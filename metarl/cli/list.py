@@ -19,16 +19,21 @@ from envs.variations.registry import VARIATIONS
 from envs.wording import millions
 from metarl.cli.common import console, no_overrides
 from metarl.config import files as settings
+from metarl.config.loggers import LOGGERS
 from metarl.config.outer_settings import OUTERS
 from metarl.runs.folder import Run
+
+What = Literal["configs", "tasks", "kinds", "robots", "variables", "learners", "outers", "loggers", "runs"]
 
 
 @dataclass
 class List:
-    """What there is: configs, distributions and kinds of tasks, robots, variables, learners, outer steps, or runs."""
+    """What there is: configs, distributions, kinds of tasks, robots, variables, learners, outers, loggers, or runs."""
 
     what: Annotated[
-        Positional[Literal["configs", "tasks", "kinds", "robots", "variables", "learners", "outers", "runs"]],
+        Positional[
+            Literal["configs", "tasks", "kinds", "robots", "variables", "learners", "outers", "loggers", "runs"]
+        ],
         arg(help="kinds: of tasks, as in tasks.kind; outers: outer steps, as in outer.kind"),
     ]
     json: bool = False
@@ -46,6 +51,7 @@ class List:
             "variables": VARIATIONS.describe,
             "learners": LEARNERS.describe,
             "outers": OUTERS.describe,
+            "loggers": LOGGERS.describe,
             "runs": lambda: {r.name: _progress_of(r) for r in runs.every()},
         }
         rows = listings[self.what]()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from metarl.cli.common import RUN, images_from, no_overrides
-from metarl.cli.training import choose_renderer, resume
+from metarl.cli.training import prepare, resume
 from metarl.config import files as settings
 from metarl.errors import UserError
 
@@ -40,6 +40,6 @@ class Resume:
             found = str(runs.find(self.run).path) if ranks.is_first else ""
             run = runs.Run(Path(ranks.broadcast(found.encode()).decode()))
             images_from(self.data, run.config)
-            choose_renderer(run.config)
+            prepare(run.config)
             config = settings.load(run.path / "config.yaml", overrides) if overrides else run.config
             return resume(run, config, ranks)

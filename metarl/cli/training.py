@@ -10,6 +10,7 @@ from metarl import __version__
 from metarl.cli.common import INTERRUPTED, console
 from metarl.config import files as settings
 from metarl.config.experiment import Config
+from metarl.config.loggers import check_installed
 from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import DivergedError, UserError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # torch takes a second
 
 def start(name: str, config: Config, command: str) -> int:
     """Train a new run, or resume the one that these processes are started again for; the exit code."""
-    choose_renderer(config)
+    prepare(config)
     with console.status("starting"):
         from metarl.distributed.process_group import process_group
         from metarl.runs import folder as runs
@@ -46,9 +47,12 @@ def start(name: str, config: Config, command: str) -> int:
         return 0 if train(run, trainer, console, _video(run, config)) else INTERRUPTED
 
 
-def choose_renderer(config: Config) -> None:
-    """Before mujoco is imported, if there will be videos; UserError where there is none."""
-    if config.train.video_every and not is_secondary_rank():
+def prepare(config: Config) -> None:
+    """Before mujoco is imported: the renderer of videos, and whether loggers are installed; UserError where not."""
+    if is_secondary_rank():
+        return
+    check_installed(config.train.logger)
+    if config.train.video_every:
         from metarl.system import rendering
 
         rendering.choose()

@@ -95,10 +95,10 @@ def config_class(tasks: type[TaskSettings], learner: type[LearnerSettings], oute
 
 
 def without_placement(config: Config) -> str:
-    """What runs have in common that differ only in where they are computed and when they save."""
+    """What runs have in common that differ only in where they are computed, when they save, and what shows them."""
     where = {"num_threads": 0, "checkpoint_every": 1, "simulator": "auto", "device": "auto", "deterministic": False}
     train = config.train.model_copy(update=where)
-    return config.model_copy(update={"train": train}).model_dump_json()
+    return config.model_copy(update={"train": train}).model_dump_json(exclude={"train": {"logger"}})
 
 
 def without_seed(config: Config) -> str:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from envs.registry import Registry, kind_of
 from envs.settings import Record
+from metarl.config.loggers import Metrics
 from metarl.config.training import Advantage
 
 if TYPE_CHECKING:
     from agents.learner import Learner, Objective, Params
-
-Metrics = dict[str, float]
 
 
 class Outer(Protocol):

@@ -17,6 +17,7 @@ from envs.robots import mjcf
 from envs.robots.registry import ROBOTS
 from envs.task_registry import TASKS
 from envs.variations.registry import VARIATIONS
+from metarl.config.loggers import LOGGERS
 from metarl.config.outer_settings import OUTERS
 from metarl.errors import UserError
 
@@ -40,11 +41,11 @@ def load_plugins(modules: list[str]) -> None:
             what = f"{type(error).__name__}: {error}"
             raise UserError(f"--plugin {name} could not be imported as a module: {what}") from None
         try:
-            taken = [registry.add(module) for registry in (LEARNERS, TASKS, OUTERS, ROBOTS, VARIATIONS, named)]
+            taken = [registry.add(module) for registry in (LEARNERS, TASKS, OUTERS, LOGGERS, ROBOTS, VARIATIONS, named)]
         except ValueError as error:
             raise UserError(f"--plugin {name}: {error}") from None
         if not any(taken):
-            offers = "Settings of a learner or of tasks, a Robot, VARIATIONS or DEFINITIONS"
+            offers = "Settings of a learner or of tasks, a Robot, VARIATIONS, DEFINITIONS or a LOGGER"
             raise UserError(f"--plugin {name} offers nothing: expected {offers}")
         if name not in _loaded:
             _loaded.append(name)

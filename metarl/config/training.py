@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from envs.registry import nearest
 from envs.settings import Count, Fraction, Record
+from metarl.config.loggers import LOGGERS
 
 
 class Advantage(Record):
@@ -37,6 +39,7 @@ class Training(Record):
     simulator: `cpu` or `gpu` simulates robots; `auto` takes the GPU where there is one and there are enough worlds for
     it. device: where networks are; `auto` puts them beside the simulator, and those that see images on a GPU.
     deterministic: sums on a GPU are taken in the same order every time, so that two runs are equal to the bit; slower.
+    logger: what shows a training besides (`metarl.config.loggers`): a name, or several with commas between them.
     """
 
     iterations: Count
@@ -49,3 +52,17 @@ class Training(Record):
     simulator: Literal["auto", "cpu", "gpu"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     deterministic: bool = False
+    logger: tuple[str, ...] = ()
+
+    @field_validator("logger", mode="before")
+    @classmethod
+    def _several_in_one_word(cls, value: Any) -> Any:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator("logger")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in LOGGERS:
+                raise ValueError(f"there is no logger named {name!r}: {nearest(name, LOGGERS.names())}")
+        return tuple(dict.fromkeys(names))

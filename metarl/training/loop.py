@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from envs.wording import count_of
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics, check_installed
 from metarl.config.plugins import resume_command
 from metarl.errors import DivergedError, UserError
 from metarl.runs.folder import Run
@@ -26,10 +26,13 @@ def train(run: Run | None, trainer: Trainer, console: Console, video: Video | No
     video: films every `train.video_every` iterations; UserError where the config asks for that and there is none.
 
     Of several processes all stop where one gets the request, and only the first has a `run` to write to. Where
-    something cannot be written, training goes on with a warning; UserError where that is so at the end.
+    something cannot be written, training goes on with a warning; UserError where that is so at the end, and where a
+    logger's package is not installed.
     """
     if run and trainer.config.train.video_every and video is None:
         raise UserError("train.video_every asks for videos: give `train` a metarl.reporting.video.TrainingVideo")
+    if run:
+        check_installed(trainer.config.train.logger)
     total = trainer.config.train.iterations
     start = saved = trainer.iteration
     metrics: Metrics = {}
@@ -37,8 +40,8 @@ def train(run: Run | None, trainer: Trainer, console: Console, video: Video | No
         run.held() if run else nullcontext(),
         _stop_requests() as stop,
         TrainingDisplay(run.name if run else "", total, start, console) as display,
+        _recorder(run, trainer, console, video) as recorder,
     ):
-        recorder = Recorder(run, trainer, console, video) if run else None
         while trainer.iteration < total and not trainer.ranks.any(bool(stop)):
             metrics = _iterate(run, trainer)
             if recorder:
@@ -54,6 +57,17 @@ def train(run: Run | None, trainer: Trainer, console: Console, video: Video | No
     if run is not None:
         _conclude(run, trainer, metrics, finished, console)
     return finished
+
+
+@contextmanager
+def _recorder(run: Run | None, trainer: Trainer, console: Console, video: Video | None) -> Iterator[Recorder | None]:
+    """Closed at the end, however that comes; None where there is no run to write to."""
+    recorder = Recorder(run, trainer, console, video) if run else None
+    try:
+        yield recorder
+    finally:
+        if recorder:
+            recorder.close()
 
 
 def _iterate(run: Run | None, trainer: Trainer) -> Metrics:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents.learner import Learner, OnPolicyLearner, Params, map_tensors, mean_over_tasks, post_adaptation_objective
 from agents.objectives import kl_to_sampling
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.training.minibatches import Minibatches
 from metarl.training.optimizer_state import load_optimizer, optimizer_state

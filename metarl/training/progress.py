@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from envs.wording import count_of, millions
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics
 from metarl.system.published import publish
 
 EVERY = 1.0  # s between two lines in a pipe

@@ -11,11 +11,12 @@ from typing import Protocol
 from rich.console import Console
 
 from agents.learner import Params
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics
 from metarl.config.plugins import resume_command
 from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs.folder import Run
+from metarl.training.logged import Loggers
 from metarl.training.trainer import Trainer
 
 MAX_LOGGED_DIVERGED = 20  # tasks an iteration; chosen
@@ -33,7 +34,7 @@ class Recorder:
 
     `metrics.jsonl`: a line an iteration. `checkpoints/`. `skipped/`: the state at the start of the first iteration in a
     row whose step was not finite. `diverged.jsonl`: the tasks of worlds whose simulation diverged. `videos/`: clips,
-    every `train.video_every` iterations, where there is a `video`.
+    every `train.video_every` iterations, where there is a `video`. The loggers of `train.logger` get the same.
     """
 
     def __init__(self, run: Run, trainer: Trainer, console: Console, video: Video | None = None) -> None:
@@ -41,6 +42,7 @@ class Recorder:
         self.scores: list[float] = []  # since the latest checkpoint
         self.half_a_line = False
         self.warned: set[str] = set()
+        self.loggers = Loggers(run, trainer.config, trainer.iteration, self._warn)
         with suppress(OSError):
             checkpoint.sweep(run.checkpoints, trainer.iteration)
         with suppress(OSError):
@@ -51,6 +53,7 @@ class Recorder:
         score = metrics.get("return_after", metrics.get("return_before", -metrics.get("loss", math.inf)))
         self.scores.append(score)
         self._append("metrics.jsonl", metrics)
+        self.loggers.log(metrics)
         if self.trainer.diverged:
             tasks = self.trainer.diverged[:MAX_LOGGED_DIVERGED]
             self._append("diverged.jsonl", {"iteration": metrics["iteration"], "tasks": tasks})
@@ -61,9 +64,15 @@ class Recorder:
 
     def _film(self, video: Video) -> None:
         try:
-            video.film(self.trainer.iteration, self.trainer.theta)
+            path = video.film(self.trainer.iteration, self.trainer.theta)
         except (OSError, RuntimeError) as error:
             self._warn("videos", f"no video of iteration {self.trainer.iteration} could be made: {error}")
+            return
+        self.loggers.film(self.trainer.iteration, path)
+
+    def close(self) -> None:
+        """Nothing more is logged."""
+        self.loggers.close()
 
     def _warn(self, name: str, problem: str) -> None:
         """Once of everything that cannot be written."""

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from agents.baselines.sb3_ppo import Sb3PPO
 from agents.learner import Params
-from metarl.config.outer_settings import Metrics, OuterContext
+from metarl.config.loggers import Metrics
+from metarl.config.outer_settings import OuterContext
 from metarl.errors import UserError
 from metarl.training.optimizer_state import load_optimizer, optimizer_state
 from metarl.training.sb3_worlds import FirstEpisodes, training_worlds

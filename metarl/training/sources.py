@@ -10,7 +10,7 @@ from torch import Tensor
 
 from agents.learner import Learner, OnPolicyLearner, Params, SupervisedTask, map_tensors
 from envs.core import SupervisedTasks, TaskDistribution, Tasks, Trajectories
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics
 from metarl.distributed.process_group import Ranks
 from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
 from metarl.training.segments import collect_segments

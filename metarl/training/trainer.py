@@ -11,7 +11,7 @@ from agents.learner import Learner, Params
 from envs.core import SupervisedTasks, TaskDistribution, Tasks
 from envs.rng import shard_generator
 from metarl.config.experiment import Config
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 from metarl.errors import DivergedError, UserError
 from metarl.runs import checkpoint

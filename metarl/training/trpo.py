@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.distributions import Policy
 from agents.learner import Episode, Learner, Objective, Params, post_adaptation_objective
 from agents.objectives import kl_to_sampling, policy_gradient
-from metarl.config.outer_settings import Metrics
+from metarl.config.loggers import Metrics
 from metarl.distributed.process_group import SINGLE_PROCESS, Ranks
 
 
