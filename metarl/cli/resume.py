@@ -13,16 +13,17 @@ from metarl.cli.training import prepare, resume
 from metarl.config import files as settings
 from metarl.errors import UserError
 
-ITERATIONS = "train.iterations"  # the one setting that may change
+CHANGEABLE = ("train.iterations", "train.logger")  # what may change: nothing of it changes what was learned
 
 
 @dataclass
 class Resume:
     """Go on with a run that was stopped, from its newest checkpoint, or from the start where there is none.
 
-    The number of iterations is the one setting that may change, also of a run that is finished:
+    The number of iterations may change, also of a run that is finished, and the loggers; all else is as it was:
 
         metarl resume maml_point --train.iterations 200     up to 200 iterations in all
+        metarl resume maml_point --train.logger []          without the loggers that it was started with
     """
 
     run: Annotated[Positional[str], arg(help=RUN, metavar="RUN")]
@@ -30,7 +31,7 @@ class Resume:
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        no_overrides({key: value for key, value in overrides.items() if key != ITERATIONS})
+        no_overrides({key: value for key, value in overrides.items() if key not in CHANGEABLE})
         from metarl.distributed.process_group import process_group
         from metarl.runs import folder as runs
 
@@ -40,6 +41,6 @@ class Resume:
             found = str(runs.find(self.run).path) if ranks.is_first else ""
             run = runs.Run(Path(ranks.broadcast(found.encode()).decode()))
             images_from(self.data, run.config)
-            prepare(run.config)
             config = settings.load(run.path / "config.yaml", overrides) if overrides else run.config
+            prepare(config)
             return resume(run, config, ranks)

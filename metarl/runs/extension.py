@@ -1,9 +1,10 @@
-"""A run that is to have more iterations than it was started for."""
+"""A run that goes on with more iterations than it was started for, or with other loggers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from envs.wording import count_of
 from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.config.plugins import resume_command
@@ -25,25 +26,27 @@ def check_not_shorter(config: Config, done: int) -> None:
 
 def finished(done: int, path: Path) -> str:
     """That a run is finished, and how to extend it."""
-    return f"{path} is finished, it has done all of its {done} iterations; to extend it: {_command(path, 2 * done)}"
+    command = f"{resume_command(path)} --train.iterations {2 * done}"
+    return f"{path} is finished after {count_of(done, 'iteration')}; to extend it: {command}"
 
 
 def extend(run: Run, config: Config) -> None:
-    """Store the new number of iterations with the settings of a run, and the command that asked for it.
+    """Store the new number of iterations, or new loggers, with a run, and the command that asked for them.
 
     Raises UserError where the folder cannot be written.
     """
-    command = _command(run.path, config.train.iterations)
+    now, before = config.train, run.config.train
+    changes = {"iterations": str(now.iterations), "logger": ",".join(now.logger) or "[]"}
+    changed = [
+        f" --train.{name} {value}" for name, value in changes.items() if getattr(now, name) != getattr(before, name)
+    ]
+    command = resume_command(run.path) + "".join(changed)
     try:
         run.write("command.txt", f"{_commands(run)}{command}\n")
         run.write("config.yaml", settings.dump(config))
     except OSError as error:
         raise UserError(f"{run.path} could not be written: {error.strerror}") from None
     vars(run).pop("config", None)  # which it keeps once it has read it
-
-
-def _command(path: Path, iterations: int) -> str:
-    return f"{resume_command(path)} --train.iterations {iterations}"
 
 
 def _commands(run: Run) -> str:

@@ -12,7 +12,7 @@ from metarl.config.loggers import LoggedRun, Logger, Metrics
 class Trackio(Logger):
     """A run of the project `metarl`, or of TRACKIO_PROJECT, with the whole config; `trackio show` shows it."""
 
-    name, package, extra = "trackio", "trackio", "trackio"
+    name, package = "trackio", "trackio"  # no extra installs it: it needs a pillow below the one that is pinned
 
     def __init__(self, run: LoggedRun) -> None:
         import trackio

@@ -29,6 +29,7 @@ class WandB(Logger):
     name, package, extra = "wandb", "wandb", "wandb"
 
     def __init__(self, run: LoggedRun) -> None:
+        os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # it takes the package `agents` for one of OpenAI's
         import wandb
 
         self.module: Any = wandb

@@ -29,7 +29,7 @@ def test_a_finished_run_says_so_and_how_to_extend_it(workdir: Path, capsys: pyte
     for words in ([], iterations(2)):
         code, out, err = command(["resume", str(run.path), *words], capsys)
         assert code == 0, err
-        assert f"{run.path} is finished, it has done all of its 2 iterations" in out
+        assert f"{run.path} is finished after 2 iterations" in out
         assert f"metarl resume {run.path} --train.iterations 4" in out
         assert files(run) == before
 
