@@ -1,7 +1,12 @@
-"""TensorBoard: event files in the run's folder `tensorboard/`."""
+"""TensorBoard: event files in the run's folder `tensorboard/`.
+
+They are written here and now, by its own records: its writer has a thread whose failures are learned of later.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,7 @@ from metarl.system.folders import Folder
 from metarl.training.animation import gif_of
 
 FOLDER = "tensorboard"
-FLUSH = 10  # s after which what is logged is on the disk; chosen
+VERSION = "brain.Event:2"  # of the format, in the first record of a file
 
 
 class TensorBoard(Logger):
@@ -23,42 +28,43 @@ class TensorBoard(Logger):
     name, package, extra = "tensorboard", "tensorboard", "tensorboard"
 
     def __init__(self, run: LoggedRun) -> None:
-        from torch.utils.tensorboard import SummaryWriter
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+        from tensorboard.plugins.text.summary_v2 import text_pb
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        with Folder.opened(run.path / FOLDER, own=2, make=True):  # which is no link, and neither is the run's
-            pass
-        purge = run.iteration + 1 if run.iteration else None
-        self.writer: Any = SummaryWriter(str(run.path / FOLDER), purge_step=purge, flush_secs=FLUSH)
-        self.config = flattened(run.config)
-        text = "".join(f"    {line}\n" for line in plain_yaml.dump(run.config).splitlines())  # code, in Markdown
-        self.writer.add_text("config", text, run.iteration)
+        with Folder.opened(run.path / FOLDER, own=2, make=True) as folder:  # which is no link, and neither is the run's
+            self.file = folder.create(f"events.out.tfevents.{time.time():.6f}.metarl.{os.getpid()}")
+        self.records = RecordWriter(self.file)
+        self._write(0, file_version=VERSION)
+        if run.iteration:
+            self._write(run.iteration + 1, session_log=SessionLog(status=SessionLog.START))
+        code = "".join(f"    {line}\n" for line in plain_yaml.dump(run.config).splitlines())  # in Markdown
+        self._write(run.iteration, summary=text_pb("config", code))
+        self._write(run.iteration, summary=hparams_pb(flattened(run.config)))
 
     def log(self, metrics: Metrics) -> None:
-        if self.config:
-            self._describe(metrics)
-        step = int(metrics["iteration"])
-        for name, value in metrics.items():
-            if name != "iteration":
-                self.writer.add_scalar(name, value, step)
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
-    def _describe(self, metrics: Metrics) -> None:
-        """Hyper-parameters, and which scalars depend on them; in the same file, so that a run stays one run."""
-        from torch.utils.tensorboard import summary as summaries
-
-        described: Any = summaries
-        for summary in described.hparams(self.config, dict.fromkeys(metrics, 0.0)):
-            self.writer.file_writer.add_summary(summary)
-        self.config = {}
+        values = [Summary.Value(tag=name, simple_value=x) for name, x in metrics.items() if name != "iteration"]
+        self._write(int(metrics["iteration"]), summary=Summary(value=values))
 
     def film(self, iteration: int, path: Path) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         gif, height, width = gif_of(path)
         image = Summary.Image(encoded_image_string=gif, height=height, width=width, colorspace=3)
-        self.writer.file_writer.add_summary(Summary(value=[Summary.Value(tag="video", image=image)]), iteration)
+        self._write(iteration, summary=Summary(value=[Summary.Value(tag="video", image=image)]))
 
     def close(self) -> None:
-        self.writer.close()
+        self.file.close()
+
+    def _write(self, iteration: int, **content: Any) -> None:
+        """A record; TensorBoard sees it at once."""
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self.records.write(Event(wall_time=time.time(), step=iteration, **content).SerializeToString())
+        self.file.flush()
 
 
 LOGGER = TensorBoard
