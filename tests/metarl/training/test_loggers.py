@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -207,22 +208,28 @@ def leveldb_records(content: bytes) -> Iterator[bytes]:
             whole = b""
 
 
+def history_in(path: Path) -> list[dict[str, float]]:
+    """The rows that W&B has written of a run."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    records = map(Record.FromString, leveldb_records(path.read_bytes()))
+    rows = [r.history.item for r in records if r.WhichOneof("record_type") == "history"]
+    return [{".".join(i.nested_key) or i.key: float(i.value_json) for i in row} for row in rows]
+
+
 def test_wandb_offline_holds_what_metrics_jsonl_holds(
     small: Small, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("wandb", reason="needs the extra wandb, which is too large for the extra dev")
-    from wandb.proto.wandb_internal_pb2 import Record
-
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = runs.create("logged", small("maml_point", train__logger="wandb"), "")
     console = quiet()
     train(run, make_trainer(run.config), console)
     assert "is off" not in said_by(console)
     (path,) = run.path.glob("wandb/offline-run-*/*.wandb")
-    logged = []
-    for record in map(Record.FromString, leveldb_records(path.read_bytes())):
-        if record.WhichOneof("record_type") == "history":
-            logged.append({".".join(i.nested_key) or i.key: float(i.value_json) for i in record.history.item})
+    give_up = time.monotonic() + 30  # a process of its own writes the file
+    while len(logged := history_in(path)) < 2 and time.monotonic() < give_up:
+        time.sleep(0.1)
     wanted = [dict(record) for record in run.records()]
     assert [{k: row[k] for k in wanted[0]} for row in logged] == wanted
 
