@@ -26,6 +26,7 @@ from metarl.cli.resume import Resume
 from metarl.cli.study import Study
 from metarl.cli.submit import Submit
 from metarl.cli.train import Train
+from metarl.cli.tune import Tune
 from metarl.config import files as settings
 from metarl.config import plugins
 from metarl.config.lists import joined_lists
@@ -40,6 +41,7 @@ COMMANDS: dict[str, type] = {
     "evaluate": Evaluate,
     "compare": Compare,
     "study": Study,
+    "tune": Tune,
     "submit": Submit,
     "record": Record,
     "plot": Plot,
@@ -64,7 +66,13 @@ TOO_LARGE = (
     "the memory of this machine does not suffice: lower train.num_tasks, train.episodes, or widths of the networks"
 )
 FILMING = ("train", "resume", "record", "compare", "quickstart")  # what may render
-CONFIGURED = ("train", "submit", "study", "quickstart")  # what takes settings of a config; train and submit take one
+CONFIGURED = (
+    "train",
+    "submit",
+    "study",
+    "tune",
+    "quickstart",
+)  # what takes settings of a config; train and submit take one
 
 
 def main(words: list[str] | None = None) -> None:

@@ -99,6 +99,14 @@ class AccuracyEvaluator(SupervisedEvaluator[AccuracyResult]):
             run.name, trainer.iteration, options.split, options.seed, tasks.data_name, results, presentations
         )
 
+    def search_options(self, split: str, seed: int) -> Options:
+        tasks: Any = self.config.tasks
+        return Options(split, seed=seed, ways=(tasks.way,), shots=(tasks.shot,))
+
+    def score(self, result: AccuracyResult) -> float:
+        """The mean accuracy."""
+        return sum(r.mean for r in result.results) / len(result.results)
+
     def find_stored(self, run: Run, options: Options) -> AccuracyResult | None:
         learner = with_statistics(classification.learner_of(run.config), options.bn)
         shapes = _shapes(learner, run.config, options)

@@ -125,6 +125,15 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             simulator=options.placement.simulator,
         )
 
+    def search_options(self, split: str, seed: int) -> Options:
+        """Only after as many adaptation episodes as in training, which `evaluate` adds."""
+        return Options(split, seed=seed, after=(0,))
+
+    def score(self, result: Evaluation) -> float:
+        """The mean return after as many adaptation episodes as in training, of sampled actions."""
+        returns = result.returns[result.adapted]
+        return float("nan") if np.isnan(returns).all() else float(np.nanmean(returns))
+
     def find_stored(self, run: Run, options: Options) -> Evaluation | None:
         """A stored result that has at least the wanted numbers of adaptation episodes, cut down to these.
 

@@ -111,6 +111,14 @@ class Evaluator(ABC, Generic[R]):
         Raises UserError for a split that the tasks do not have.
         """
 
+    def search_options(self, split: str, seed: int) -> Options:
+        """How a candidate of a search of hyper-parameters is evaluated: as it was trained."""
+        return Options(split, seed=seed)
+
+    @abstractmethod
+    def score(self, result: R) -> float:
+        """A result in one number, larger for a better learner; NaN where there is none."""
+
     @abstractmethod
     def find_stored(self, run: Run, options: Options) -> R | None:
         """The result of the same evaluation of the same checkpoint, where it was stored before."""

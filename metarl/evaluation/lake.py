@@ -106,6 +106,9 @@ class LakeEvaluator(SupervisedEvaluator[OneShot]):
         correct = count_correct(learner, theta, trials, advance)
         return OneShot(run.name, trainer.iteration, learner.bn, options.seed, correct)
 
+    def score(self, result: OneShot) -> float:
+        return result.percent.value
+
     def find_stored(self, run: Run, options: Options) -> OneShot | None:
         learner = with_statistics(learner_of(run.config), options.bn)
         name = _file_name(checkpoint.selected_iteration(run), learner.bn, options.seed)

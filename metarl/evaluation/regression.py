@@ -70,6 +70,10 @@ class RegressionEvaluator(SupervisedEvaluator[RegressionResult]):
             advance(1 / len(SHOTS))
         return RegressionResult(run.name, trainer.iteration, options.split, options.seed, count, errors)
 
+    def score(self, result: RegressionResult) -> float:
+        """The negative squared error after one step, or one reading, the mean over numbers of points shown."""
+        return -sum(row[1].value for row in result.errors.values()) / len(result.errors)
+
     def find_stored(self, run: Run, options: Options) -> RegressionResult | None:
         iteration, count = checkpoint.selected_iteration(run), self.count(options)
         wanted = RegressionResult(run.name, iteration, options.split, options.seed, count, {})

@@ -12,6 +12,8 @@ from metarl.errors import UserError
 SEED = 1_000_003  # chosen: far from the seeds of training, so that no evaluation repeats the draws of one
 FINE_TUNING_SEED = 2_000_003  # chosen: far from those of training and of evaluation
 
+SEARCH_SEED = 3_000_003  # chosen: of the tasks that a search of hyper-parameters scores by, likewise
+
 
 class Splits(Protocol):
     """A distribution of tasks that has splits."""

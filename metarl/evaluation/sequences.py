@@ -81,6 +81,10 @@ class SequencesEvaluator(SupervisedEvaluator[CopyResult]):
             advance(length / sum(all_lengths))
         return self._result(run, options, trainer.iteration)._replace(lengths=lengths)
 
+    def score(self, result: CopyResult) -> float:
+        """The negative cross entropy of the longest sequences of training, bits."""
+        return -next(errors.cost.value for errors in result.lengths if errors.length == result.trained_length)
+
     def find_stored(self, run: Run, options: Options) -> CopyResult | None:
         wanted = self._result(run, options, checkpoint.selected_iteration(run))
 

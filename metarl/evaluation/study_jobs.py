@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import NamedTuple, Self
 
 from rich.console import Console
 
-from metarl.config import plugins
 from metarl.errors import DivergedError, UserError
+from metarl.evaluation.processes import Process, interruptible, start_process, stop_all
 from metarl.evaluation.progress import ProgressDisplay
 from metarl.evaluation.study import PlannedRun
 from metarl.evaluation.study_evaluation import StudyEvaluation
@@ -35,7 +30,7 @@ class Job(NamedTuple):
 
     planned: PlannedRun
     run: Run
-    process: subprocess.Popen[bytes]
+    process: Process
     evaluates: bool
     progress: Path  # see `metarl.system.published`
     tunes: bool = False  # before it evaluates
@@ -58,7 +53,7 @@ def run_study(
     """
     queue = StudyQueue(planned, evaluation)
     with (
-        _interruptible(),
+        interruptible(),
         TemporaryDirectory() as folder,
         ProgressDisplay(console) as display,
         _Study(queue, command, Path(folder)).stopped_at_the_end() as study,
@@ -143,25 +138,7 @@ class _Study:
         try:
             yield self
         finally:
-            for job in self.jobs.values():
-                job.process.send_signal(signal.SIGTERM)
-            for job in self.jobs.values():
-                job.process.wait()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does."""
-    before = {s: signal.signal(s, _interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+            stop_all(job.process for job in self.jobs.values())
 
 
 def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool, progress: Path) -> Job:
@@ -173,9 +150,7 @@ def start_job(planned: PlannedRun, run: Run, words: list[str], evaluates: bool, 
         with run.locked():
             pass
     with run.appended(LOG) as log:
-        command = [sys.executable, "-m", "metarl", *words, *plugins.as_options()]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", VARIABLE: str(progress)}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        process = start_process(words, log, **{VARIABLE: str(progress)})
     return Job(planned, run, process, evaluates, progress)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 
@@ -20,10 +20,17 @@ from metarl.training.recorder import Recorder, Video
 from metarl.training.trainer import Trainer
 
 
-def train(run: Run | None, trainer: Trainer, console: Console, video: Video | None = None) -> bool:
+def train(
+    run: Run | None,
+    trainer: Trainer,
+    console: Console,
+    video: Video | None = None,
+    gives_up: Callable[[Metrics], bool] = lambda metrics: False,
+) -> bool:
     """Train to the end of the config, or until a stop request; True at the end.
 
     video: films every `train.video_every` iterations; UserError where the config asks for that and there is none.
+    gives_up: is told every iteration, and says whether training stops there, as at a request.
 
     Of several processes all stop where one gets the request, and only the first has a `run` to write to. Where
     something cannot be written, training goes on with a warning; UserError where that is so at the end, and where a
@@ -47,6 +54,8 @@ def train(run: Run | None, trainer: Trainer, console: Console, video: Video | No
             if recorder:
                 recorder.log(metrics)
             display.update(metrics)
+            if gives_up(metrics):
+                stop.append(0)
             if trainer.iteration % trainer.config.train.checkpoint_every == 0:
                 trainer.synchronize()
                 if not recorder or recorder.save():

@@ -29,6 +29,11 @@ class Video(Protocol):
         """Write a clip. OSError or RuntimeError where that fails."""
 
 
+def score_of(metrics: Metrics) -> float:
+    """By what a training is judged while it runs, larger for better: return, else the loss; -inf of a skipped step."""
+    return metrics.get("return_after", metrics.get("return_before", -metrics.get("loss", math.inf)))
+
+
 class Recorder:
     """Writes beside a training, and lets it go on where writing fails.
 
@@ -50,8 +55,7 @@ class Recorder:
 
     def log(self, metrics: Metrics) -> None:
         """One iteration."""
-        score = metrics.get("return_after", metrics.get("return_before", -metrics.get("loss", math.inf)))
-        self.scores.append(score)
+        self.scores.append(score_of(metrics))
         self._append("metrics.jsonl", metrics)
         self.loggers.log(metrics)
         if self.trainer.diverged:
