@@ -26,6 +26,7 @@ InnerSteps = Annotated[int, Field(ge=1, le=100)]
 Rounds = Annotated[int, Field(ge=1, le=20)]
 TestSteps = Annotated[int, Field(ge=1, le=1000)]
 MemorySize = Annotated[int, Field(ge=1, le=10_000)]
+PastSteps = Annotated[int, Field(ge=2, le=10_000)]  # whose keys and values are stored
 Heads = Annotated[int, Field(ge=1, le=100)]
 
 TRIALS = ("rounds", "memory_reset", "trial_unit", "bptt_steps")  # settings of what a trial is
@@ -155,8 +156,12 @@ class MemorySettings(LearnerSettings):
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.memory.assemble import build_with_core
 
-        trials = {name: getattr(self, name) for name in TRIALS}
-        return build_with_core(self.build_core, trials, problem)
+        return build_with_core(self.build_core, self.trial_options, problem)
+
+    @property
+    def trial_options(self) -> dict[str, Any]:
+        """What a trial is, as options of a recurrent policy."""
+        return self.model_dump(include=set(TRIALS))
 
     def core_options(self) -> dict[str, Any]:
         """The settings that are options of the core."""

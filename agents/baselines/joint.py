@@ -12,17 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
 from agents.learner import Network, Objective, OnPolicyLearner
-from agents.nn.critic import Critic
-from agents.nn.statistics import initial_stats, merged_stats, normalize_input
+from agents.nn.critic import Critic, RunningStatistics
+from agents.nn.statistics import initial_stats, normalize_input
 from agents.optimization.descent import descend
 from agents.records import Episode, Params, Transitions, select_prefix, with_prefix
 
 
 @dataclass(frozen=True)
-class Joint(OnPolicyLearner):
+class Joint(RunningStatistics, OnPolicyLearner):
     """One policy for all tasks, trained on their mixture; `adapt` returns phi unchanged.
 
     network, critic: of inputs, the observation. outer: the policy's objective. value_coef: weight of the critic's.
@@ -59,12 +58,6 @@ class Joint(OnPolicyLearner):
         data = episode.query
         out, value = self.apply(theta, self.initial_state(theta), data.x), self.value(theta, data.x, data.descriptor)
         return self.outer(out, data) + self.value_coef * self.critic.loss(theta, value, data)
-
-    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
-        return theta | merged_stats(theta, "seen", data.x[data.alive], all_reduce_sum)
-
-    def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
-        return self.critic.update_return_stats(theta, data, all_reduce_sum)
 
 
 @dataclass(frozen=True)

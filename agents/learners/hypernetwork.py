@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import TRIALS, Look, MemorySettings
+from agents.settings import Look, MemorySettings
 from envs.settings import Count
 from envs.task_settings import Answers
 
@@ -42,5 +42,4 @@ class Settings(MemorySettings):
             base = problem.policy.build(state + core.dim * self.head_observes_memory, problem.space)
             return HypernetworkPolicy(base, core.dim, state, self.embedding, self.head_observes_memory)
 
-        trials = {name: getattr(self, name) for name in TRIALS}
-        return build_with_core(self.build_core, trials, problem, policy)
+        return build_with_core(self.build_core, self.trial_options, problem, policy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from agents.network_settings import Widths
-from agents.settings import TRIALS, Look, MemorySettings
+from agents.settings import Look, MemorySettings
 from envs.settings import Count, Positive
 from envs.task_settings import Answers
 
@@ -49,7 +49,7 @@ class Settings(MemorySettings):
             problem.policy.build_critic(inputs, told),
             problem.penalized_objective(),
             problem.value_coef,
-            **{name: getattr(self, name) for name in TRIALS},
+            **self.trial_options,
             teacher=MLP(told, *self.teacher, self.latent, activation=problem.policy.activation),
             student=MLP(core.dim, self.latent),
             latent_coef=self.latent_coef,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from agents.settings import Look, MemorySettings
+from agents.settings import Look, MemorySettings, PastSteps
 from envs.settings import Count
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Settings(MemorySettings):
     filters: Count = 32
     keys: Count = 32
     blocks: Annotated[int, Field(ge=1, le=10)] = 1
-    length: Annotated[int, Field(ge=2, le=10_000)] = 256
+    length: PastSteps = 256
 
     def build_core(self, inputs: int) -> Core:
         from agents.memory.snail import SNAIL

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.settings import Heads, Look, MemorySettings
+from agents.settings import Heads, Look, MemorySettings, PastSteps
 from envs.settings import Count
 from envs.task_settings import Answers
 
@@ -26,7 +26,7 @@ class Settings(MemorySettings):
     hidden: Count = 64
     heads: Heads = 4
     layers: Annotated[int, Field(ge=1, le=100)] = 2
-    length: Annotated[int, Field(ge=2, le=10_000)] = 256
+    length: PastSteps = 256
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:

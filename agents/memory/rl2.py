@@ -21,12 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.advantages import AllReduceSum, no_reduce
 from agents.distributions import Policy
 from agents.learner import Network, Objective, RecurrentLearner, adapt_rounds
 from agents.nn.cores import Core, run
-from agents.nn.critic import Critic
-from agents.nn.statistics import initial_stats, merged_stats, normalize_input
+from agents.nn.critic import Critic, RunningStatistics
+from agents.nn.statistics import initial_stats, normalize_input
 from agents.records import (
     Chunks,
     Episode,
@@ -41,7 +40,7 @@ from agents.records import (
 
 
 @dataclass(frozen=True)
-class RL2(RecurrentLearner):
+class RL2(RunningStatistics, RecurrentLearner):
     """core: of inputs I. inputs: I. policy, critic: of inputs core.dim + I. outer: the policy's objective.
 
     rounds: episodes of a trial before its last. memory_reset: when the memory is reset, at every `trial` or at every
@@ -116,14 +115,6 @@ class RL2(RecurrentLearner):
         phi = adapt_rounds(self, theta, episode.support)
         out, value = self.forward_sequence(theta, phi, data.x, data.descriptor)
         return self.outer(out, data) + self.value_coef * self.critic.loss(theta, value, data)
-
-    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
-        """theta with the running statistics of inputs updated."""
-        return theta | merged_stats(theta, "seen", data.x[data.alive], all_reduce_sum)
-
-    def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
-        """theta with those of returns updated; predictions do not change."""
-        return self.critic.update_return_stats(theta, data, all_reduce_sum)
 
 
 def select_alive(new: Params, old: Params, alive: Tensor) -> Params:

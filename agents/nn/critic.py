@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.advantages import AllReduceSum
+from agents.advantages import AllReduceSum, no_reduce
 from agents.nn.perceptrons import MLP
 from agents.nn.statistics import initial_stats, merged_stats, std_of
 from agents.objectives import mean_alive
@@ -46,3 +46,17 @@ class Critic:
         weight, bias = (f"value.{name}" for name in self.net.head)
         shifted = (before * theta[bias] + theta["ret.mean"] - new["ret.mean"]) / after
         return new | {weight: theta[weight] * before / after, bias: shifted}
+
+
+class RunningStatistics:
+    """Of a learner with a critic, whose inputs are normalised: what it carries of inputs and returns."""
+
+    critic: Critic
+
+    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
+        """theta with the running statistics of inputs updated."""
+        return theta | merged_stats(theta, "seen", data.x[data.alive], all_reduce_sum)
+
+    def update_return_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
+        """theta with those of returns updated; predictions do not change."""
+        return self.critic.update_return_stats(theta, data, all_reduce_sum)

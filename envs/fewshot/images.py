@@ -52,3 +52,6 @@ class ImageSet(NamedTuple):
             )
         if not 1 <= self.levels <= 255:
             raise ValueError(f"levels is {self.levels}, expected the value of full ink, 1 to 255")
+        if int(pixels.max()) > self.levels:
+            most = int(pixels.max())
+            raise ValueError(f"pixels go up to {most}, but full ink is levels = {self.levels}: give levels=255")

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from rich.console import Group
 from rich.table import Table
 
 from metarl.benchmarks.device import PARTS, Device, Measured
+from metarl.evaluation.text_table import titled
 from metarl.reporting.plots import plot_rates
 from metarl.training.placement import usable_cores
 
@@ -27,18 +29,18 @@ def title_of(device: Device, threads: int, repeats: int) -> str:
     return f"{name} beside {threads or usable_cores()} threads, median of {repeats}"
 
 
-def table(rows: Sequence[Measured], title: str) -> Table:
+def table(rows: Sequence[Measured], title: str) -> Group:
     """Thousands of control steps per second, ratios to bare stepping, milliseconds of a step of our worlds, memory."""
     names = [name for name in PHASES if any(name in row.rates for row in rows)]
     parts = list(PARTS.values()) if any(row.shares for row in rows) else []
     caption = "; ".join(f"{name}: {PHASES[name]}" for name in names)
-    out = Table(title=f"thousand control steps/s, {title}", caption=caption)
+    out = Table()
     shares = [f"% {', '.join(parts)}"] if parts else []
     for header in ("robot", "worlds", "tasks", *names, "ours/bare", "policy/bare", "ms a step", "GiB", *shares):
         out.add_column(header, justify="left" if header == "robot" else "right")
     for row in rows:
         out.add_row(*_cells(row, names, bool(parts)))
-    return out
+    return titled(out, f"thousand control steps/s, {title}", caption)
 
 
 def _cells(row: Measured, names: list[str], with_shares: bool) -> list[str]:

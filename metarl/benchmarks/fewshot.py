@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from rich.console import Group
 from rich.table import Table
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from envs.core import Examples
 from envs.fewshot import glyphs
 from envs.fewshot.episodes import FewShotImages
 from metarl.benchmarks.timing import Phase, median_seconds
+from metarl.evaluation.text_table import titled
 from metarl.training.outer import Gradient
 from metarl.training.outers.gradient import tasks_at_once
 from metarl.training.placement import usable_cores
@@ -122,16 +124,16 @@ def _medians(phases: dict[str, Phase], repeats: int) -> dict[str, float]:
     return median_seconds(phases, repeats)
 
 
-def tables(found: dict[str, list[Row]], threads: int, repeats: int) -> list[Table]:
+def tables(found: dict[str, list[Row]], threads: int, repeats: int) -> list[Group]:
     """The results as tables for a terminal."""
     machine = f"{threads or usable_cores()} threads, median of {repeats}"
-    maml = Table(title=f"MAML, second order, {TASKS} tasks of {WAY} ways and {SHOT} shot: {machine}")
+    maml = Table()
     for column in ("network", "queries a class", "inner steps", "ours, s", "loop, s", "loop/ours"):
         maml.add_column(column, justify="left" if column == "network" else "right")
     for r in found["maml"]:
         cells = (str(r["query"]), str(r["steps"]), f"{r['ours']:.3f}", f"{r['loop']:.3f}")
         maml.add_row(r["network"], *cells, f"{r['loop'] / r['ours']:.2f}")
-    proto = Table(title="prototypical networks, 5 ways, 1 shot, 15 queries")
+    proto = Table()
     for column in ("network", "ours, ms", "bare network, ms", "ours/bare", "sampling/ours"):
         proto.add_column(column, justify="left" if column == "network" else "right")
     for r in found["prototypical"]:
@@ -139,4 +141,5 @@ def tables(found: dict[str, list[Row]], threads: int, repeats: int) -> list[Tabl
         proto.add_row(
             r["network"], f"{1e3 * r['ours']:.1f}", f"{1e3 * r['bare']:.1f}", f"{r['ours'] / r['bare']:.2f}", share
         )
-    return [maml, proto]
+    title = f"MAML, second order, {TASKS} tasks of {WAY} ways and {SHOT} shot: {machine}"
+    return [titled(maml, title), titled(proto, "prototypical networks, 5 ways, 1 shot, 15 queries")]

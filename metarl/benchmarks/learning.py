@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import torch
+from rich.console import Group
 from rich.table import Table
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
@@ -15,6 +16,7 @@ from envs.gym.vector import TaskVectorEnv
 from metarl.benchmarks.simulation import bare_stepping, checked_robot
 from metarl.benchmarks.timing import Phase, median_rates
 from metarl.config import files as settings
+from metarl.evaluation.text_table import titled
 from metarl.training.placement import usable_cores
 from metarl.training.trainer import Trainer
 
@@ -121,18 +123,19 @@ def _recurrent_ppo(env: VecEnv) -> Phase:
     return learn
 
 
-def tables(found: dict[str, Any], threads: int, repeats: int) -> list[Table]:
+def tables(found: dict[str, Any], threads: int, repeats: int) -> list[Group]:
     """The results as tables for a terminal."""
     how = f"{threads or usable_cores()} threads, median of {repeats}"
-    iterations = Table(title=f"a meta-iteration of MAML on half-cheetah, {how}")
+    iterations = Table()
     for header in ("outer step", "control steps", "bare simulation, s", "whole iteration, s", "ratio"):
         iterations.add_column(header, justify="left" if header == "outer step" else "right")
     for name, row in found["iterations"].items():
         cells = [f"{row['steps']:,}", *(f"{row[k]:.2f}" for k in ("bare", "whole", "ratio"))]
         iterations.add_row(name, *cells)
-    recurrent = Table(title=f"half-cheetah, {ENVS} worlds, {STEPS} steps, {EPOCHS} epochs, LSTM of {UNITS}, {how}")
+    recurrent = Table()
     recurrent.add_column("learner")
     recurrent.add_column("control steps/s", justify="right")
     for name, rate in found["recurrent"].items():
         recurrent.add_row(name, f"{rate:,}")
-    return [iterations, recurrent]
+    title = f"half-cheetah, {ENVS} worlds, {STEPS} steps, {EPOCHS} epochs, LSTM of {UNITS}, {how}"
+    return [titled(iterations, f"a meta-iteration of MAML on half-cheetah, {how}"), titled(recurrent, title)]

@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 import torch
 from mujoco.batch import Batch
+from rich.console import Group
 from rich.table import Table
 
 from agents.learner import Params
@@ -27,6 +28,7 @@ from metarl.benchmarks.third_party import stepping, vectorized
 from metarl.benchmarks.timing import Phase, median_rates
 from metarl.config.experiment import Config
 from metarl.errors import UserError
+from metarl.evaluation.text_table import titled
 from metarl.training.build import build_family, build_learner
 from metarl.training.placement import usable_cores
 from metarl.training.policies import AdaptedPolicy
@@ -171,14 +173,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def table(rows: list[dict[str, Any]], threads: int, repeats: int) -> Table:
+def table(rows: list[dict[str, Any]], threads: int, repeats: int) -> Group:
     """Thousands of control steps per second, and the ratio of our worlds to bare physics."""
     names = list(dict.fromkeys(name for row in rows for name in row["steps_per_second"]))
-    out = Table(title=f"thousand control steps/s, {threads or usable_cores()} threads, median of {repeats}")
+    out = Table()
     for column in ("robot", "physics", "worlds", *names, "ours/bare"):
         out.add_column(column, justify="left" if column in ("robot", "physics") else "right")
     for row in rows:
         rates = row["steps_per_second"]
         cells = [f"{rates[n] / 1000:.1f}" if n in rates else "" for n in names]
         out.add_row(row["robot"], row["physics"], str(row["worlds"]), *cells, f"{rates['ours'] / rates['bare']:.2f}")
-    return out
+    return titled(out, f"thousand control steps/s, {threads or usable_cores()} threads, median of {repeats}")

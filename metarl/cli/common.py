@@ -52,6 +52,7 @@ RUN = "a run folder, or a config's name for its newest run"
 RUN_OR_BEST = f"{RUN}; with @best after it, its best checkpoint in place of its newest"
 RunArg = Annotated[Positional[str], arg(help=RUN_OR_BEST, metavar="RUN")]
 Split = Literal["train", "validation", "test", "ood"]
+ActingSplit = Literal["train", "test", "ood"]  # of learners that act
 
 
 def as_options(overrides: dict[str, Any]) -> list[str]:

@@ -46,6 +46,15 @@ class Doctor:
             _show(None, [(_mark(ok, "missing"), name, found) for name, ok, found in rows])
         return 0 if all(ok for _, ok, _ in rows) else 1
 
+    @staticmethod
+    def advice(word: str) -> str:
+        """On a word without an option, which may be a robot."""
+        from envs.robots.registry import ROBOTS
+
+        if word in ROBOTS or word.endswith(".xml"):
+            return f"a robot is shown by --robot {word}"
+        return f"--robot shows a robot, an MJCF file or one of {', '.join(ROBOTS.names())}"
+
     def _examine(self, robot: str) -> int:
         if self.picture is not None:
             self._choose_renderer(self.picture)

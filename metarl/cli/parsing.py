@@ -50,7 +50,7 @@ def parse(name: str, command: type, words: Sequence[str], settings: Callable[[],
     except SystemExit as end:
         if not end.code:
             raise
-        raise UserError(_sentence(said.getvalue(), prog, words)) from None
+        raise UserError(_sentence(said.getvalue(), prog, words, getattr(command, "advice", lambda word: ""))) from None
     if hasattr(command, "given"):
         chosen.given = frozenset(name.removeprefix("no-") for name in map(_name_of, words) if name)
     return chosen
@@ -107,12 +107,12 @@ def _unwrapped(said: io.StringIO) -> Iterator[None]:
         os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
 
 
-def _sentence(box: str, prog: str, words: Sequence[str]) -> str:
-    """What tyro says in a box, in one sentence that says what is right."""
+def _sentence(box: str, prog: str, words: Sequence[str], advice: Callable[[str], str] = lambda word: "") -> str:
+    """What tyro says in a box, in one sentence that says what is right; advice: on a word that is too many."""
     lines = [line.strip("│| ") for line in box.splitlines()[1:]]  # without its title
     text = _RULE.split(" ".join(lines).strip("─- "))[0].strip()
     if found := re.match(r"Unrecognized options: (\S+?),?(?: |$)", text):
-        return f"{prog} does not know what to do with {found[1]!r}: see {prog} --help"
+        return f"{prog} does not know what to do with {found[1]!r}: {advice(found[1]) or f'see {prog} --help'}"
     if found := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*?),?\)\.", text):
         value, name, choices = found.groups()
         known = [choice for choice in choices.replace("'", "").split(", ") if choice != "None"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import INTERRUPTED, Split, console, within, writable
+from metarl.cli.common import INTERRUPTED, ActingSplit, console, within, writable
 from metarl.cli.compare import Compare, check_baselines, compare_policies
 from metarl.errors import UserError
 from metarl.evaluation.defaults import ACTING_TASKS, REPORT_AT, Baselines
@@ -39,7 +39,7 @@ class Study:
     """trainings side by side, each on one core; 0: as many as there are cores"""
     out: Path = Path("study.html")
     """the report"""
-    split: Split = "test"
+    split: ActingSplit = "test"
     """train, test (same ranges, other draws) or ood (outside the ranges)"""
     num_tasks: int = ACTING_TASKS
     """how many unseen tasks"""

@@ -69,12 +69,18 @@ def _nearest_key(model: type[BaseModel], location: list[int | str], option: str)
     own = _known_keys(model, location[:-1])
     dashes, prefix = ("--" if option.startswith("--") else ""), ".".join([*section, ""])
     inner = option.removeprefix("--").removeprefix(prefix + last) if dashes else ""  # within a misspelt section
-    elsewhere = {f"{name}.{key}": key for name in model.model_fields for key in _known_keys(model, [name])}
+    elsewhere = {f"{name}.{key}": key for name in _sections(model) for key in _known_keys(model, [name])}
     for names in ([key for key in elsewhere if elsewhere[key] == last], get_close_matches(last, own, n=1)):
         if names:
             whole = names[0] if names[0] in elsewhere else f"{prefix}{names[0]}{inner}"
             return f"did you mean {dashes}{whole}?"
     return nearest(last, own)
+
+
+def _sections(model: type[BaseModel]) -> list[str]:
+    """The keys that hold settings of their own, which the seed does not."""
+    fields = model.model_fields.items()
+    return [name for name, field in fields if any(issubclass(c, BaseModel) for c in _classes(field.annotation))]
 
 
 def _known_keys(model: type[BaseModel], section: list[int | str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from envs.registry import Registry, kind_of
 from envs.settings import Record
-from metarl.config.loggers import Metrics
+from metarl.config.loggers import Metrics as Metrics
 from metarl.config.training import Advantage
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import time
 from collections.abc import Mapping
 
 from metarl.errors import UserError
@@ -15,6 +17,7 @@ JOBS = ("METARL_JOB", "SLURM_JOB_ID")  # names
 _ADDRESS = re.compile(r"(?=.*\w)[\w.:%-]{1,255}", re.ASCII)
 MAX_NAME = 200  # characters of one; chosen
 PORTS = 2**16
+ADDRESS_WAIT, PAUSE = 20.0, 0.5  # s; chosen
 
 
 def check_environment(environment: Mapping[str, str] = os.environ) -> None:
@@ -49,6 +52,25 @@ def check_rendezvous(environment: Mapping[str, str] = os.environ) -> None:
         raise UserError(f"MASTER_ADDR is {address[:80]!r}, expected the name or the number of a machine")
     if not int(port):
         raise UserError("MASTER_PORT is 0, expected the port at which the first process listens: start with torchrun")
+
+
+def check_address(address: str, wait: float = ADDRESS_WAIT) -> None:
+    """Raise UserError for the name of a machine that nobody knows, which torch would wait ten minutes for.
+
+    wait: s; on a cluster names may become known a moment after processes have started.
+    """
+    give_up = time.monotonic() + wait
+    while True:
+        try:
+            socket.getaddrinfo(address, None)
+            return
+        except (OSError, UnicodeError) as error:
+            if time.monotonic() >= give_up:
+                raise UserError(
+                    f"MASTER_ADDR is {address!r}, and no machine of that name is found ({error}): give the name or the "
+                    "number of the machine of the first process"
+                ) from None
+        time.sleep(PAUSE)
 
 
 def _number(environment: Mapping[str, str], name: str, least: int) -> int:

@@ -8,6 +8,7 @@ every process takes the same step. Only the first process writes.
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from metarl.distributed.launch import check_environment, check_rendezvous, local_rank, rank_and_size
+from metarl.distributed.launch import check_address, check_environment, check_rendezvous, local_rank, rank_and_size
 from metarl.errors import UserError
 
 LINGER = 0.1  # s for gloo's threads to free the last tensors, which needs a running interpreter
@@ -129,6 +130,7 @@ def process_group() -> Iterator[Ranks]:
         yield SINGLE_PROCESS
         return
     check_rendezvous()
+    check_address(os.environ["MASTER_ADDR"])
     ranks = Ranks(*launched)
     if gpus := torch.cuda.device_count():
         torch.cuda.set_device(local_rank() % gpus)

@@ -28,8 +28,7 @@ class TextTable(NamedTuple):
 
         Title and notes are as wide as the terminal, however narrow the table is.
         """
-        title, notes = Text(self.title, "table.title"), [Text(note, "table.caption") for note in self.notes]
-        return Group(title, self._grid(), *notes)
+        return titled(self._grid(), self.title, *self.notes)
 
     def _grid(self) -> Table:
         out = Table()
@@ -49,3 +48,8 @@ class TextTable(NamedTuple):
 
     def _justify(self, column: int) -> Literal["left", "right"]:
         return "right" if self.align[min(column, len(self.align) - 1)] == "r" else "left"
+
+
+def titled(table: Table, title: str, *notes: str) -> Group:
+    """A table of rich under its title and above its notes, which are as wide as the terminal, however narrow it is."""
+    return Group(Text(title, "table.title"), table, *(Text(note, "table.caption") for note in notes))

@@ -13,7 +13,14 @@ from envs.core import TaskDistribution
 from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.statistics import mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, everything, parts
-from metarl.reporting.plots.figures import Target, plot_band, plot_level, scale_episodes, small_multiples
+from metarl.reporting.plots.figures import (
+    Target,
+    interval_label,
+    plot_band,
+    plot_level,
+    scale_episodes,
+    small_multiples,
+)
 from metarl.reporting.plots.labels import axis_label, group_label
 from metarl.reporting.plots.palette import Style, shown, styles_of
 
@@ -61,7 +68,8 @@ def _plot_curve(
     estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
     plot_band(axes, evaluation.after, estimates, styles[0], shown(evaluation.learner))
     scale_episodes(axes, evaluation.after)
-    axes.set(ylabel="mean return, 95 % CI", title=f"{group_label(group.label)} ({group.members.sum()})")
+    ylabel = interval_label("mean return", estimates)
+    axes.set(ylabel=ylabel, title=f"{group_label(group.label)} ({group.members.sum()})")
 
 
 def _plot_returns(

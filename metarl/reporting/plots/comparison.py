@@ -15,6 +15,7 @@ from metarl.evaluation.comparison_scores import ComparisonRow
 from metarl.reporting.plots.figures import (
     COLUMN,
     Target,
+    interval_label,
     plot_band,
     plot_level,
     saved_figure,
@@ -65,6 +66,7 @@ def plot_curves(comparison: Comparison, target: Target) -> None:
     """Return by adaptation episodes with 95 % bands: a panel for each learner that adapts, the baselines in all."""
     styles = _styles(comparison)
     main, references = _split(comparison)
+    estimates = [estimate for row in comparison.rows for estimate in row.curve.values()]
     with small_multiples(target, max(len(main), 1), _title(comparison), sharey=True) as (_, axes):
         for i, panel in enumerate(axes):
             for j in references:
@@ -74,7 +76,7 @@ def plot_curves(comparison: Comparison, target: Target) -> None:
                 plot_band(panel, list(curve), list(curve.values()), styles[j], "")
                 panel.set_title(shown(comparison.rows[j].entry.learner))
             scale_episodes(panel, comparison.after)
-            panel.set_ylabel("return: IQM, 95 % CI")
+            panel.set_ylabel(interval_label("return: IQM", estimates))
 
 
 def plot_scores(comparison: Comparison, target: Target) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -183,6 +183,11 @@ def plot_band(
     low, high = [e.low for e in estimates], [e.high for e in estimates]
     axes.plot(x, [e.value for e in estimates], label=label, **style.options())
     axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0)
+
+
+def interval_label(what: str, estimates: Iterable[Estimate]) -> str:
+    """The label of an axis on which these are drawn: with what their bands are, where any has one."""
+    return f"{what}, 95 % CI" if any(not np.isnan(e.low) for e in estimates) else what
 
 
 def plot_level(axes: Axes, level: Estimate, style: Style, label: str, band: bool = True) -> None:

@@ -36,7 +36,7 @@ def numbered() -> ImageSet:
     pixels = torch.zeros(40, 20, 8, 8, dtype=torch.uint8)
     pixels[..., 0, 0] = torch.arange(40)[:, None].to(torch.uint8) + 1
     pixels[..., 0, 1] = torch.arange(20)[None].to(torch.uint8) + 1
-    return ImageSet(pixels, torch.tensor([0, 1, 2, 2]).repeat(10), torch.arange(40) // 4, levels=1)
+    return ImageSet(pixels, torch.tensor([0, 1, 2, 2]).repeat(10), torch.arange(40) // 4, levels=255)
 
 
 def test_glyphs_are_reproducible_and_alphabets_lie_in_one_split(sampled: ImageSet) -> None:
@@ -54,7 +54,7 @@ def test_support_and_query_share_no_drawing_and_labels_are_the_classes(generator
     for task in range(30):
         seen = {}
         for part in (support, query):
-            pairs = part.x[task, :, 0, 0, :2].long().tolist()
+            pairs = (255 * part.x[task, :, 0, 0, :2]).round().long().tolist()
             assert len({tuple(p) for p in pairs}) == len(pairs)
             for (character, _), label in zip(pairs, part.y[task].tolist(), strict=True):
                 assert seen.setdefault(label, character) == character
@@ -88,7 +88,7 @@ def test_rotated_characters_are_separate_classes(generator: torch.Generator) -> 
     assert all(len(set(row)) == 5 for row in classes.tolist())
     support, _ = family.examples(tasks)
     corners = (
-        support.x[..., [0, 0, -1, -1], [0, -1, 0, -1]][:, :, 0] > 2
+        255 * support.x[..., [0, 0, -1, -1], [0, -1, 0, -1]][:, :, 0] > 2
     )  # drawing numbers are at most 20, classes more
     assert corners.any(1).any(0).all()
 
@@ -173,6 +173,7 @@ def test_class_4c_plus_q_is_character_c_rotated_counterclockwise_by_q_quarters()
         ({"split": torch.full((40,), 3)}, "split has numbers from 3 to 3, expected 0 to 2"),
         ({"alphabet": torch.zeros(40)}, "alphabet is a float32 tensor"),
         ({"levels": 256}, "levels is 256, expected the value of full ink"),
+        ({"levels": 1}, "pixels go up to 40, but full ink is levels = 1: give levels=255"),
     ],
 )
 def test_images_of_another_shape_are_refused_at_construction(change: dict[str, object], sentence: str) -> None:

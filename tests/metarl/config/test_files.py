@@ -37,6 +37,7 @@ def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
     ("words", "sentence"),
     [
         ("--learner.inner_lrr 3", "--learner.inner_lrr is not a setting; did you mean --learner.inner_lr?"),
+        ("--train.tasks 3", "--train.tasks is not a setting; did you mean --train.num_tasks?"),
         ("--trian.iterations 3", "--trian.iterations is not a setting; did you mean --train.iterations?"),
         ("--learner.inner_lr -1", "--learner.inner_lr is -1; input should be greater than 0"),
         ("--learner.inner_lr 1e308", "--learner.inner_lr is 1e+308; input should be less than or equal to 1000000"),

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from metarl.distributed.launch import check_environment, check_rendezvous
+from metarl.distributed.launch import check_address, check_environment, check_rendezvous
 from metarl.errors import UserError
 
 LAUNCHED = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
@@ -57,3 +57,11 @@ def test_a_wrong_variable_ends_every_command_in_a_sentence() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: the environment variable RANK is 'a'")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_machine_that_nobody_knows_is_named() -> None:
+    """`.invalid` is reserved for names that do not exist (RFC 2606)."""
+    with pytest.raises(UserError, match=r"MASTER_ADDR is 'nowhere\.invalid', and no machine of that name is found"):
+        check_address("nowhere.invalid", wait=0.0)
+    check_address("127.0.0.1", wait=0.0)
+    check_address("localhost", wait=0.0)

@@ -72,7 +72,7 @@ def quiet() -> Console:
         ("outer.outer_lr: 3", "outer.outer_lr is 3, expected {low: ..., high: ...} or {choices: [...]}"),
         ("outer.num_epochs: {low: 1, high: 2.5}", "is a whole number: low is 1 and high is 2.5"),
         ("policy.activation: {low: 1, high: 2}", "is no number (tanh or elu): give choices"),
-        ("policy.activation: {choices: [tanh, relu]}", "the choice 'relu' is 'relu'; expected one of elu, tanh"),
+        ("policy.activation: {choices: [tanh, relu]}", "the choice 'relu' is 'relu'; did you mean elu?"),
         ("policy.activation: {choices: [tanh]}", "expects choices alone, a list of two or more"),
         ("train.iterations: {low: 1, high: 2}", "every candidate gets the same budget"),
         ("tasks.horizon: {low: 1, high: 2}", "it would change the problem, not the solution"),

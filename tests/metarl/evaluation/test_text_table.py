@@ -7,6 +7,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
+from metarl.benchmarks import simulation
 from metarl.evaluation.text_table import TextTable
 
 TABLE = TextTable("of [b]runs[/b]", ["run", "mean", "n"], [["a[1]", "1.0\n[0.5, 1.5]", "3"]], ["a note"], align="lr")
@@ -45,3 +46,10 @@ def test_title_and_notes_are_as_wide_as_the_terminal() -> None:
     Console(file=out, width=80).print(TextTable(title, ["a"], [["1"]], [note]).to_terminal())
     assert out.getvalue().splitlines()[0].strip() == title
     assert out.getvalue().splitlines()[-1].strip() == note
+
+
+def test_a_title_is_as_wide_as_the_terminal_however_narrow_the_table_is() -> None:
+    rows = [{"robot": "ant", "physics": "fast", "worlds": 8, "steps_per_second": {"ours": 2.0, "bare": 4.0}}]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(simulation.table(rows, 2, 5))
+    assert console.export_text().startswith("thousand control steps/s, 2 threads, median of 5\n")

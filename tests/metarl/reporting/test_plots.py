@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 
 from metarl.config.experiment import Config
 from metarl.errors import UserError
+from metarl.evaluation.statistics import Estimate
 from metarl.reporting.plots import figures, plot_rates, plot_training
 from metarl.runs import folder
 from tests.metarl.reporting.figure_checks import Catch, check_readable, drawn, lines_of
@@ -114,3 +115,10 @@ def test_pictures_need_no_backend_that_the_environment_names() -> None:
     code = "from metarl.reporting.plots import figures; figures.plt.figure()"
     environment = os.environ | {"MPLBACKEND": "nonsense"}
     assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=120).returncode == 0
+
+
+def test_an_axis_names_its_intervals_where_there_are_any() -> None:
+    """Fewer than ten tasks have none."""
+    nan = float("nan")
+    assert figures.interval_label("return", [Estimate(1.0, nan, nan)]) == "return"
+    assert figures.interval_label("return", [Estimate(1.0, nan, nan), Estimate(1.0, 0.0, 2.0)]) == "return, 95 % CI"
