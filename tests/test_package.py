@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
@@ -36,3 +38,24 @@ def test_constraints_pin_what_the_project_asks_for() -> None:
     asked = "torch mujoco gymnasium stable-baselines3 numpy scipy pydantic pyyaml tyro rich safetensors av matplotlib"
     assert set(asked.split()) <= names
     assert "+" not in pins["torch"]
+
+
+def test_the_image_holds_what_the_package_is_built_from() -> None:
+    """Everything that the Dockerfile copies exists, and `.dockerignore` lets it through."""
+    lines = (HOME / "Dockerfile").read_text().splitlines()
+    copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
+    assert all((HOME / name).exists() for name in copied)
+    let_through = {line[1:] for line in (HOME / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied <= let_through
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*wheel["packages"], *wheel["force-include"], project["project"]["readme"], "pyproject.toml"} <= copied
+    assert {line for line in lines if line.startswith("USER")} == {"USER metarl"}
+
+
+def test_extras_are_pinned_too() -> None:
+    """Except those that an extra of the project names in turn."""
+    pins = {line.split("==")[0].lower().replace("_", "-") for line in (HOME / "constraints.txt").read_text().split()}
+    extras = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = {re.split(r"[\[<>=]", need)[0].lower() for needs in extras.values() for need in needs}
+    assert asked - {"metarl-suite"} <= pins
