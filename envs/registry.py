@@ -1,7 +1,8 @@
 """A folder is a registry: adding a file to it is all it takes to add an item.
 
-Every module of the folder offers its items under a fixed attribute, for example `Settings`. These modules import
-neither torch nor mujoco, so that items can be listed and checked quickly; they import heavy libraries when they build.
+Every module of the folder of a `Registry` offers its items under a fixed attribute, for example `Settings`. These
+modules import neither torch nor mujoco, so that items can be listed and checked quickly; they import heavy libraries
+when they build. Folders whose modules are heavy are listed by reading their source (`envs.listing`).
 
 Other packages take part in two ways: by an entry point of the group that names a module, or by `add` (`--plugin MODULE`
 on the command line). A run folder never names code to import.
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 MAX_WORD = 100  # characters that are compared with known names; chosen
@@ -58,12 +60,88 @@ def kind_of(settings: Any) -> str:
     return kind
 
 
-class Registry(Generic[Item]):
-    """Items by name, from the modules of `package`, from entry points and from plugins.
+class Entry(NamedTuple, Generic[Item]):
+    """A listed item: one line of text on it, and how to import it."""
 
-    what: what one item is called in error messages. attribute: the name under which a module offers one item, or a
-    tuple of them. name_of: the name of an item. group: the group of entry points. base: the class of which items are
-    instances or subclasses; anything else under that name is ignored.
+    text: str
+    load: Callable[[], Item]
+
+    @classmethod
+    def of(cls, text: str, item: Item) -> Entry[Item]:
+        """The entry of an item that is imported already."""
+        return cls(text, lambda: item)
+
+
+class Entries(ABC, Generic[Item]):
+    """Items by name: those of `package`, of entry points of `group`, and of plugins that were added.
+
+    what: what one item is called in error messages.
+    """
+
+    def __init__(self, what: str, package: str, group: str) -> None:
+        self.what, self.package, self.group = what, package, group
+        self._entries: dict[str, Entry[Item]] | None = None
+        self._plugins: list[ModuleType] = []
+
+    @abstractmethod
+    def own_entries(self) -> dict[str, Entry[Item]]:
+        """The items of the package."""
+
+    @abstractmethod
+    def offered_by(self, module: ModuleType) -> dict[str, Entry[Item]]:
+        """The items that an imported module defines."""
+
+    def names(self) -> list[str]:
+        """All names."""
+        return list(self._all())
+
+    def describe(self) -> dict[str, str]:
+        """One line of text on each item."""
+        return {name: self._all()[name].text for name in self.names()}
+
+    def add(self, module: ModuleType) -> bool:
+        """Register the items of a plugin; False if it has none. Raises PluginError for a name that is taken."""
+        offered = self.offered_by(module)
+        if module not in self._plugins and offered:
+            self._merge(self._all(), offered, module)
+            self._plugins.append(module)
+        return bool(offered)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all()
+
+    def __getitem__(self, name: str) -> Item:
+        """Raises ValueError, with the nearest name, for an unknown one."""
+        self.check(name)
+        return self._all()[name].load()
+
+    def check(self, name: str) -> None:
+        """Raise ValueError, with the nearest name, for an unknown one."""
+        if name not in self:
+            raise ValueError(f"there is no {self.what} named {name!r}: {nearest(name, self.names())}")
+
+    def _all(self) -> dict[str, Entry[Item]]:
+        if self._entries is None:
+            entries = self.own_entries()
+            for point in entry_points(group=self.group):
+                module = load_entry_point(point)
+                self._merge(entries, self.offered_by(module), module)
+            self._entries = entries
+        return self._entries
+
+    def _merge(self, entries: dict[str, Entry[Item]], new: dict[str, Entry[Item]], module: ModuleType) -> None:
+        """Add new entries, of which none may have the name of another item."""
+        for name in sorted(entries.keys() & new.keys()):
+            if entries[name].load() is not new[name].load():
+                raise PluginError(f"{module.__name__} offers the {self.what} {name!r}, a name that is taken: rename it")
+        entries.update(new)
+
+
+class Registry(Entries[Item]):
+    """Items of imported modules: everything of the folder is imported to list it, and has to be light.
+
+    attribute: the name under which a module offers one item, or a tuple of them. name_of: the name of an item. base:
+    the class of which items are instances or subclasses; anything else under that name is ignored.
     """
 
     def __init__(
@@ -75,74 +153,31 @@ class Registry(Generic[Item]):
         group: str,
         base: type | None = None,
     ) -> None:
-        self.what, self.package, self.attribute, self.name_of, self.group = what, package, attribute, name_of, group
-        self.base = base or object
-        self._items: dict[str, Item] | None = None
-        self._plugins: list[ModuleType] = []
+        super().__init__(what, package, group)
+        self.attribute, self.name_of, self.base = attribute, name_of, base or object
 
-    def items(self) -> dict[str, Item]:
-        """All items by name, in alphabetical order."""
-        if self._items is None:
-            found: dict[str, Item] = {}
-            for module in (*self._own_modules(), *self._entry_points(), *self._plugins):
-                self._take(module, found)
-            self._items = found
-        return dict(sorted(self._items.items()))
+    def own_entries(self) -> dict[str, Entry[Item]]:
+        entries: dict[str, Entry[Item]] = {}
+        for info in pkgutil.iter_modules(importlib.import_module(self.package).__path__, f"{self.package}."):
+            module = importlib.import_module(info.name)
+            self._merge(entries, self.offered_by(module), module)
+        return entries
+
+    def offered_by(self, module: ModuleType) -> dict[str, Entry[Item]]:
+        offered: Any = getattr(module, self.attribute, ())
+        entries: dict[str, Entry[Item]] = {}
+        for item in offered if isinstance(offered, tuple) else (offered,):
+            if _is_one(item, self.base):
+                self._merge(entries, {self.name_of(item): Entry.of(first_line(item), item)}, module)
+        return entries
 
     def names(self) -> list[str]:
         """All names, in alphabetical order."""
-        return list(self.items())
+        return sorted(super().names())
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.items()
-
-    def __getitem__(self, name: str) -> Item:
-        """Raises ValueError, with the nearest name, for an unknown one."""
-        items = self.items()
-        if name not in items:
-            raise ValueError(f"there is no {self.what} named {name!r}: {nearest(name, items)}")
-        return items[name]
-
-    def describe(self) -> dict[str, str]:
-        """Each name with the first line of its docstring."""
-        return {name: first_line(item) for name, item in self.items().items()}
-
-    def add(self, module: ModuleType) -> bool:
-        """Register the items of a plugin's module; False if it has none.
-
-        Raises PluginError for a name that is taken.
-        """
-        if not self._offered(module):
-            return False
-        if module not in self._plugins:
-            items = self.items()
-            self._take(module, items)
-            self._items = items
-            self._plugins.append(module)
-        return True
-
-    def _own_modules(self) -> Iterator[ModuleType]:
-        package = importlib.import_module(self.package)
-        for info in pkgutil.iter_modules(package.__path__, f"{self.package}."):
-            yield importlib.import_module(info.name)
-
-    def _entry_points(self) -> Iterator[ModuleType]:
-        for point in entry_points(group=self.group):
-            yield load_entry_point(point)
-
-    def _offered(self, module: ModuleType) -> list[Item]:
-        """The items of a module."""
-        offered: Any = getattr(module, self.attribute, ())
-        several: tuple[Any, ...] = offered if isinstance(offered, tuple) else (offered,)
-        return [x for x in several if _is_one(x, self.base)]
-
-    def _take(self, module: ModuleType, items: dict[str, Item]) -> None:
-        for item in self._offered(module):
-            name = self.name_of(item)
-            known = items.get(name)
-            if known is not None and known is not item:
-                raise PluginError(f"{module.__name__} offers the {self.what} {name!r}, a name that is taken: rename it")
-            items[name] = item
+    def items(self) -> dict[str, Item]:
+        """All items by name, in alphabetical order."""
+        return {name: self[name] for name in self.names()}
 
 
 def _is_one(item: Any, base: type) -> bool:

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
-from envs.listing import Entry, SourceRegistry, assignments, read_source
+from envs.listing import SourceRegistry, assignments, read_source
+from envs.registry import Entry
 
 if TYPE_CHECKING:
     from envs.classic.definition import Definition, PointDefinition

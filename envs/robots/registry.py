@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from envs.listing import Entry, SourceRegistry, assignments, read_source
-from envs.registry import first_line
+from envs.listing import SourceRegistry, assignments, read_source
+from envs.registry import Entry, first_line
 
 if TYPE_CHECKING:
     from envs.robots.robot import Robot

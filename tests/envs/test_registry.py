@@ -230,9 +230,10 @@ def test_entry_points_take_part(load: Load, monkeypatch: pytest.MonkeyPatch) -> 
         "metarl.robots": [EntryPoint(load("installed_robots", ROBOT))],
         "metarl.tasks": [EntryPoint(load("installed_variations", VARIATION)), EntryPoint(load("tasks", DEFINITION))],
     }
-    for user in ("envs.listing", "envs.registry"):
-        monkeypatch.setattr(f"{user}.entry_points", lambda group: points[group])
-    assert "ice_cheetah" in RobotRegistry()
+    monkeypatch.setattr("envs.registry.entry_points", lambda group: points[group])
+    robots = RobotRegistry()
+    assert "ice_cheetah" in robots
+    assert robots.add(points["metarl.robots"][0].module), "named on the command line too"
     assert "own-hopper-vel" in ClassicRegistry()
     variations = VariationRegistry()
     assert {"wind", "mass"} <= set(variations.names())

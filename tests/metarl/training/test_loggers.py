@@ -269,7 +269,7 @@ def failing() -> Iterator[type[Logger]]:
     LOGGERS.add(module)
     yield Failing
     LOGGERS._plugins.remove(module)
-    LOGGERS._items = None
+    LOGGERS._entries = None
 
 
 @pytest.mark.parametrize(
