@@ -109,15 +109,23 @@ def _draw(variable: Variable, n: int, split: str, generator: torch.Generator, st
 
 def _centred(variable: Variable, values: Tensor) -> Tensor:
     """Values [N] centred and divided by half the training range, in the spacing of the variable."""
-    to, _ = _SPACINGS[variable.spacing]
-    ends = to(torch.tensor(variable.train, dtype=torch.float64))
-    low, high = ends.min(), ends.max()
-    centred: Tensor = (to(values) - (low + high) / 2) / ((high - low) / 2 if high > low else 1.0)
+    to, middle, half = centring(variable)
+    centred: Tensor = (to(values) - middle) / half
     return centred
 
 
-_Map = Callable[[Tensor], Tensor]
-_SPACINGS: dict[Spacing, tuple[_Map, _Map]] = {  # from the variable to what is uniform, and back
+Map = Callable[[Tensor], Tensor]
+
+
+def centring(variable: Variable) -> tuple[Map, Tensor, Tensor]:
+    """A map, and the middle and half width of the training range under it: a descriptor is (map(x) - middle) / half."""
+    to, _ = _SPACINGS[variable.spacing]
+    ends = to(torch.tensor(variable.train, dtype=torch.float64))
+    low, high = ends.min(), ends.max()
+    return to, (low + high) / 2, (high - low) / 2 if high > low else torch.ones_like(high)
+
+
+_SPACINGS: dict[Spacing, tuple[Map, Map]] = {  # from the variable to what is uniform, and back
     "uniform": (torch.clone, torch.clone),
     "log": (torch.log, torch.exp),
     "area": (torch.square, torch.sqrt),

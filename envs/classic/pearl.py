@@ -26,6 +26,7 @@ from envs.point import distance, inside
 from envs.robots.half_cheetah import HalfCheetah
 from envs.robots.hopper import Hopper
 from envs.robots.robot import Body, Physics, Robot
+from envs.robots.signals import Signal, stock_signals
 from envs.robots.walker2d import Walker2d
 
 TORSO = 1
@@ -38,6 +39,11 @@ class PearlCheetah(HalfCheetah):
     @classmethod
     def observe(cls, body: Body) -> Tensor:
         return cat(super().observe(body), body.field("xpos")[:, TORSO])
+
+    @classmethod
+    def signals(cls, model: mujoco.MjModel) -> tuple[Signal, ...]:
+        place = tuple(Signal(f"torso frame {axis}, as of the last substep", "m") for axis in "xyz")
+        return (*stock_signals(model, cls.anatomy(model)), *place)
 
 
 class RandParams(Robot):

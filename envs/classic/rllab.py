@@ -16,6 +16,7 @@ from envs.locomotion.families import BOTH_WAYS
 from envs.robots.ant import Ant
 from envs.robots.half_cheetah import HalfCheetah
 from envs.robots.robot import Body, Physics, Robot, add_sensor
+from envs.robots.signals import Signal, stock_signals
 from envs.variations.goal_position import position_reward
 from envs.variations.velocity import velocity_reward
 
@@ -53,6 +54,11 @@ class RllabCheetah(CentreOfMass, HalfCheetah):
     @classmethod
     def observe(cls, body: Body) -> Tensor:
         return cat(super().observe(body), body.field("subtree_com")[:, TORSO])
+
+    @classmethod
+    def signals(cls, model: mujoco.MjModel) -> tuple[Signal, ...]:
+        place = tuple(Signal(f"centre of mass {axis}, as of the last substep", "m") for axis in "xyz")
+        return (*stock_signals(model, cls.anatomy(model)), *place)
 
 
 class RllabAnt(CentreOfMass, Ant):

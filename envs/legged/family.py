@@ -16,12 +16,14 @@ from envs.legged.base import actuated_joints, check_base, free_joint
 from envs.legged.defaults import COMMAND, NEUTRAL, NOISE, PUSH, WEIGHTS, Command, HeightScan, Push
 from envs.legged.feet import TOUCH, add_touch, find_feet, other_bodies
 from envs.legged.scan import POINTS
+from envs.legged.signals import signals_of
 from envs.legged.worlds import LeggedWorlds
 from envs.locomotion.checks import check_fit
 from envs.locomotion.family import Locomotion
 from envs.robots import ROBOTS
 from envs.robots.models import Physics
 from envs.robots.robot import Robot
+from envs.robots.signals import Signal
 from envs.simulation import Simulator
 from envs.variations.variation import Motion
 
@@ -97,6 +99,10 @@ class Legged(Locomotion):
         spec = super().spec(physics)
         add_touch(spec, self.robot, self.feet, self._others)
         return spec
+
+    def signals(self) -> tuple[Signal, ...]:
+        """What each number of an observation is."""
+        return signals_of(self.model, self.robot, scans=self.height_scan == "policy")
 
     @cached_property
     def soles(self) -> Tensor:

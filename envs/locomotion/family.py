@@ -14,6 +14,7 @@ from envs.locomotion.start import origin_of, rewarded_from_start
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
 from envs.robots.robot import Physics, Robot, compile_quietly
+from envs.robots.signals import Signal
 from envs.rollout import rollout
 from envs.simulation import BatchSimulator, Simulator
 from envs.specified import Specified
@@ -103,6 +104,10 @@ class Locomotion(Specified, VariableSampler):
 
     def _worlds(self, sim: Simulator, tasks: Tasks, episodes: int) -> LocomotionWorlds:
         return LocomotionWorlds(self, sim, tasks, episodes)
+
+    def signals(self) -> tuple[Signal, ...]:
+        """What each number of an observation is; none where the robot does not say."""
+        return self.robot.signals(self.model)
 
     @property
     def full_action(self) -> float:

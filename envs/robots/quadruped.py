@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from envs.robots.robot import Body, Physics, Robot
+from envs.robots.signals import Signal, positions, velocities
 
 STAND = (0.0, 0.84, -1.64) * 4  # rad: hip, thigh, calf of each leg
 REACH = (0.4, 0.8, 0.8) * 4  # rad from STAND for an action of 1; chosen: wide enough to walk, too narrow to fold up
@@ -66,6 +67,18 @@ class Quadruped(Robot):
             body.act.nan_to_num(0.0),
         )
         return torch.cat(parts, 1)
+
+    @classmethod
+    def signals(cls, model: mujoco.MjModel) -> tuple[Signal, ...]:
+        """What each number of `observe` is."""
+        turning, angles, speeds = velocities(model)[3:6], positions(model)[7:], velocities(model)[6:]
+        return (
+            *(s._replace(scale=0.25) for s in turning),
+            *(Signal(f"direction of gravity {axis}, in the trunk's frame") for axis in "xyz"),
+            *(s._replace(offset=stand) for s, stand in zip(angles, STAND, strict=True)),
+            *(s._replace(scale=0.05) for s in speeds),
+            *(Signal(f"latest action {model.actuator(i).name}") for i in range(model.nu)),
+        )
 
     @classmethod
     def gravity(cls, body: Body) -> Tensor:

@@ -19,6 +19,7 @@ from envs.anatomy.anatomy import Anatomy, understand
 from envs.robots.body import Body
 from envs.robots.mjcf import checked
 from envs.robots.models import Physics, add_sensor, compile_quietly, load, replaced_options, stamp, use_fast_physics
+from envs.robots.signals import Signal, stock_signals
 from envs.robots.understood import Understood, stated, work_out
 from envs.simulation import Simulator
 from envs.terrain.terrain import Site
@@ -83,6 +84,12 @@ class Robot:
             qpos[:, body.anatomy.height] -= body.ground
         parts = [*(qpos[:, piece] for piece in body.anatomy.observed), velocity]
         return torch.cat([*parts, body.sim.activation] if body.sim.model.na else parts, 1)
+
+    @classmethod
+    def signals(cls, model: mujoco.MjModel) -> tuple[Signal, ...]:
+        """What each number of `observe` is; none, if a subclass observes something else and does not say what."""
+        is_stock = getattr(cls.observe, "__func__", None) is Robot.observe.__func__  # type: ignore[attr-defined]
+        return stock_signals(model, cls.anatomy(model)) if is_stock else ()
 
     @classmethod
     def height(cls, body: Body) -> Tensor:
