@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,3 +27,17 @@ for _floor in ("envs", "agents"):
             print(f"error: {_sentence}", file=sys.stderr)
             sys.exit(2)
         raise ImportError(_sentence)
+
+
+def load(run: "str | os.PathLike[str]", *, env: object = None, seed: int = 0) -> object:
+    """The policy of a run, ready to act: an `Agent` (`metarl.deploy`), which is imported when this is called.
+
+        agent = metarl.load("gru_point")           # a run's folder, a config's name for its newest run, NAME@best
+        agent.adapt(env, episodes=3)               # a Gymnasium environment or vector environment
+        action = agent.act(obs)
+        agent.observe(reward, terminated, truncated)
+
+    env: the environment that it acts in, which decides the units of its actions. seed: of the actions that are sampled.
+    Raises `metarl.errors.UserError`, in one sentence, for what is no policy and for an environment that does not fit.
+    """
+    return import_module("metarl.deploy").load(run, env=env, seed=seed)

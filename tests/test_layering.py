@@ -15,7 +15,7 @@ HOME = Path(__file__).resolve().parent.parent
 FLOORS = ("envs", "agents", "metarl")  # lowest first
 ROOMS = (  # of metarl, lowest first
     *("errors", "config", "distributed", "system", "runs", "training"),
-    *("evaluation", "analysis", "reporting", "benchmarks", "cli"),
+    *("evaluation", "analysis", "reporting", "deploy", "benchmarks", "cli"),
 )
 RECORDS = {  # what agents take from envs: records, settings, random numbers, and nothing that simulates
     *("envs.core", "envs.rng", "envs.settings", "envs.task_settings", "envs.registry"),

@@ -1,0 +1,6 @@
+"""A trained policy outside of training: it acts in environments of one's own, and is exported."""
+
+from metarl.deploy.agent import Agent
+from metarl.deploy.loading import load
+
+__all__ = ["Agent", "load"]
