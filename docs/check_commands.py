@@ -109,6 +109,8 @@ def _made_small(command: Command) -> list[str]:
             return [*words, *(["--steps", "3"] if command.verb == "record" and _acts(subject) else [])]
         case "record":
             return [*words, "--steps", "3"]
+        case "export":
+            _train_if_missing(subject)
         case "plot" | "compare":
             for name in _names(words):
                 _train_if_missing(name)

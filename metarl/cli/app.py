@@ -18,6 +18,7 @@ from metarl.cli.compare import Compare
 from metarl.cli.data import Data
 from metarl.cli.doctor import Doctor
 from metarl.cli.evaluate import Evaluate
+from metarl.cli.export import Export
 from metarl.cli.list import List
 from metarl.cli.plot import Plot
 from metarl.cli.quickstart import Quickstart
@@ -44,6 +45,7 @@ COMMANDS: dict[str, type] = {
     "tune": Tune,
     "submit": Submit,
     "record": Record,
+    "export": Export,
     "plot": Plot,
     "list": List,
     "bench": Bench,

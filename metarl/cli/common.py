@@ -93,6 +93,20 @@ def no_overrides(overrides: dict[str, Any]) -> None:
         raise UserError(f"--{next(iter(overrides))} is not an option of this command; see --help")
 
 
+def task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
+    """The numbers of `--task.NAME VALUE`. Raises UserError for other overrides, and for what is no number."""
+    given = {}
+    for key, value in overrides.items():
+        section, _, name = key.partition(".")
+        if section != "task" or not name:
+            no_overrides({key: value})
+        try:
+            given[name] = float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"--{key} is {value!r}, expected a number") from None
+    return given
+
+
 def positive(**numbers: int) -> None:
     for name, value in numbers.items():
         if value < 1:

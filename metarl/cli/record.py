@@ -15,8 +15,8 @@ from metarl.cli.common import (
     Split,
     console,
     images_from,
-    no_overrides,
     positive,
+    task_parameters,
     unused,
     within,
     writable,
@@ -76,7 +76,7 @@ class Record:
         within("seed", self.seed, 0, 2**31 - 1)
         if not SLOWEST <= self.speed <= FASTEST:
             raise UserError(f"--speed is {self.speed:g}, expected {SLOWEST:g} to {FASTEST:g}: 0.5 is slow motion")
-        given = _task_parameters(overrides) | (task_of_event(self.event) if self.event else {})
+        given = task_parameters(overrides) | (task_of_event(self.event) if self.event else {})
         if self.run is not None and self.tasks is not None:
             raise UserError(f"{self.run} and --tasks exclude each other: a run is filmed on its own tasks")
         if self.run is None and self.tasks is None:
@@ -126,19 +126,6 @@ class Record:
         right = pictures.draw_run(run, self.split or "test", self.seed, out)
         console.print(f"wrote {out}: {100 * right:.0f} % right", soft_wrap=True, highlight=False)
         return 0
-
-
-def _task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
-    given = {}
-    for key, value in overrides.items():
-        section, _, name = key.partition(".")
-        if section != "task" or not name:
-            no_overrides({key: value})
-        try:
-            given[name] = float(value)
-        except (TypeError, ValueError):
-            raise UserError(f"--{key} is {value!r}, expected a number") from None
-    return given
 
 
 def _returns(clips: Sequence[Clip]) -> str:

@@ -2,5 +2,6 @@
 
 from metarl.deploy.agent import Agent
 from metarl.deploy.loading import load
+from metarl.deploy.writing import export
 
-__all__ = ["Agent", "load"]
+__all__ = ["Agent", "export", "load"]

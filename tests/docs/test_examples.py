@@ -95,6 +95,7 @@ def test_every_example_is_run_by_a_test() -> None:
         "lines.py",
         "extend_run.py",
         "own_images.py",
+        "deploy_onnx.py",
     }  # imported by the others, or run by a test of its own
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
     assert scripts == set(CHANGES) | {f"{name}.py" for name in PLUGINS} | helpers
