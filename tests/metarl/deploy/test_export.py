@@ -25,6 +25,8 @@ from metarl.training.collect import collect_rollouts
 
 SmallRun = Callable[[str], Run]
 TASK = Tasks(("goal_x", "goal_y"), torch.tensor([[0.3, -0.2]]).double())
+QUICK = ("gru", "transformer", "maml", "snail", "metanet")  # the others are slow tests
+SCRIPTED = ("gru, reset each episode", "snail", "ntm", "cavia", "lstm_meta_learner", "metanet", "sb3_ppo", "oracle")
 NAMES = ("gru", "transformer", "hypernetwork", "mann", "maml", "joint", "oracle")
 
 
@@ -53,7 +55,7 @@ def with_onnx() -> None:
 
 
 @pytest.mark.usefixtures("with_onnx")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
 def test_an_onnx_file_acts_as_its_policy(name: str, small_run: SmallRun, tmp_path: Path) -> None:
     agent = ready(small_run(name))
     export(agent, tmp_path / "policy.onnx")
@@ -66,9 +68,7 @@ def test_an_onnx_file_acts_as_its_policy(name: str, small_run: SmallRun, tmp_pat
     assert len(np.unique(recorded.action.round(4))) > 10 or name in ("joint", "oracle")
 
 
-@pytest.mark.parametrize(
-    "name", ["gru, reset each episode", "snail", "ntm", "cavia", "lstm_meta_learner", "metanet", "sb3_ppo", "oracle"]
-)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SCRIPTED])
 def test_a_torchscript_file_acts_as_its_policy(name: str, small_run: SmallRun, tmp_path: Path) -> None:
     agent = ready(small_run(name))
     description = export(agent, tmp_path / "policy.pt")

@@ -175,6 +175,7 @@ def test_no_candidate_is_chosen_by_test_tasks(name: str, split: str, small: Any)
     assert split_of(small(name)) == split
 
 
+@pytest.mark.slow
 def test_images_are_scored_on_validation_classes(workdir: Path, small: Any) -> None:
     overrides = {"tasks.data": "glyphs", "tasks.way": 3, "tasks.query": 2, "train.num_tasks": 2, "train.num_threads": 1}
     rate = Variable("outer.outer_lr", 1e-4, 1e-2, log=True)
@@ -289,6 +290,7 @@ def test_the_command_writes_a_config_that_trains(workdir: Path, capsys: pytest.C
     assert 1e-4 <= getattr(trained.outer, "outer_lr") <= 1e-1  # noqa: B009
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_search(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("space.yaml").write_text(SPACE)
     tiny = [f"--{key}={json.dumps(value)}" for key, value in TINY.items() if key != "train.num_threads"]
