@@ -12,6 +12,7 @@ import torch
 from agents.advantages import no_reduce
 from agents.linear_prior import initial_prior, updated
 from metarl.config import load
+from metarl.evaluation.fine_tuning_search import first_episodes
 from metarl.training.build import build_family, build_learner
 from metarl.training.collect import AdvantageEstimator
 from metarl.training.policies import SharedPolicy
@@ -31,10 +32,7 @@ prior = updated(initial_prior(family.space.obs), others.x, others.ret, others.al
 reference = advantage(data).adv
 
 for episodes in (1, 3, 12):
-    few = data._replace(
-        **{k: v[:, :, :episodes] for k, v in data._asdict().items() if k not in ("diverged", "last_obs")}
-    )
-    few = few._replace(diverged=data.diverged[:, :episodes])
+    few = first_episodes(data, episodes)
     alive, found = few.alive, []
     for given in (None, prior):
         pair = torch.stack([advantage(few, given).adv[alive], reference[:, :, :episodes][alive]])

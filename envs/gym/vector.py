@@ -139,7 +139,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         if options.get("task") is not None:
             self.set_tasks(updated_tasks(self._tasks, options["task"], mask))
         self._sampled = True
-        return self._restart(mask), self._infos(mask)
+        return self._restart(mask, anew=bool(mask.all())), self._infos(mask)
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
         """Tasks and reset noise have separate generators, so that sampling tasks never changes the noise."""
@@ -198,8 +198,8 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
             self._sample_tasks(mask)
         return self._restart(mask)
 
-    def _restart(self, mask: Bools) -> Floats:
-        obs = self.worlds.reset(self._noise_rng, torch.from_numpy(mask)[:, None])[:, 0].cpu().numpy()
+    def _restart(self, mask: Bools, anew: bool = False) -> Floats:
+        obs = self.worlds.reset(self._noise_rng, None if anew else torch.from_numpy(mask)[:, None])[:, 0].cpu().numpy()
         self._elapsed[mask] = 0
         self._ended[mask] = False
         return self._with_descriptor(obs)

@@ -78,7 +78,7 @@ def _train(run: Run, watch: Watch) -> bool:
         return True
     run.save_placement(trainer.placement.simulator, trainer.placement.kind)
     run.keep_records_until(trainer.iteration)
-    return train(run, trainer, Console(quiet=True), gives_up=watch)
+    return train(run, trainer, Console(quiet=True, markup=False), gives_up=watch)
 
 
 def _score(run: Run) -> float:

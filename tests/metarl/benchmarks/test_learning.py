@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from metarl.benchmarks import learning
 from metarl.config import files as settings
@@ -32,7 +34,9 @@ def test_bench_learn_reports_ratios(
     assert row["ratio"] > 1
     assert "RL^2 with an LSTM" in found["recurrent"]
     for table in learning.tables(found, 1, 1):
-        assert table.row_count >= 1
+        shown = io.StringIO()
+        Console(file=shown, width=120).print(table)
+        assert "control steps" in shown.getvalue()
     code, _, err = run(["bench", "learn", "--config", "quickstart"], capsys)
     assert (code, "tasks of its own" in err) == (2, True)
 
