@@ -72,8 +72,9 @@ class Legged(Locomotion):
         if "event_s" in names and not names & set(NEUTRAL):
             raise ValueError(f"event_s has no effect on its own: vary one of {', '.join(NEUTRAL)} too")
         self.command, self.positive_reward = command, positive_reward
-        self.weights = dict(WEIGHTS if weights is None else weights)
-        self.noise, self.sensor_delay, self.push = dict(NOISE if noise is None else noise), sensor_delay, push
+        self.weights: Mapping[str, float] = dict(WEIGHTS if weights is None else weights)
+        self.noise: Mapping[str, float] = dict(NOISE if noise is None else noise)
+        self.sensor_delay, self.push = sensor_delay, push
         self.height_scan = height_scan
         self.feet = find_feet(kind)
         self._others = other_bodies(kind, self.feet)

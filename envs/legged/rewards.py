@@ -6,7 +6,7 @@ function of the state to one number per world, and is paid per second: the weigh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -128,7 +128,7 @@ class Rewards:
     robot that cannot walk yet does not end its episode on purpose; falling is charged after that.
     """
 
-    def __init__(self, weights: dict[str, float], seconds: float, *, positive: bool) -> None:
+    def __init__(self, weights: Mapping[str, float], seconds: float, *, positive: bool) -> None:
         self.weights = {name: weight for name, weight in weights.items() if weight}
         self.seconds, self.positive = seconds, positive
 
