@@ -44,6 +44,7 @@ class GRUSequence(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, h: Tensor, w_input: Tensor, w_recurrent: Tensor, bias: Tensor, new_gate_bias: Tensor
     ) -> Tensor:
+        """The states after every step, [T, B, H]."""
         (steps, count, _), size = x.shape, h.shape[1]
         gates = [_projected(x, w_input[part], bias[part]) for part in (slice(2 * size), slice(2 * size, None))]
         kept = steps if any(ctx.needs_input_grad) else 1  # what comes from the state is needed for gradients alone
@@ -57,6 +58,7 @@ class GRUSequence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of all arguments, given that of the states."""
         x, rz, n, from_h, states, w_input, w_recurrent = ctx.saved_tensors
         steps, count, size = n.shape
         d_gates = x.new_empty(steps, count, 3 * size)  # with dm in place of dn

@@ -49,6 +49,7 @@ class Constants(nn.Module):
             self.register_buffer(f"value{i}", value.detach().clone())
 
     def forward(self) -> Params:
+        """The tensors by name."""
         return {key: getattr(self, f"value{i}") for i, key in enumerate(self.keys)}
 
 
@@ -64,6 +65,7 @@ class Reactive(nn.Module):
         self.register_buffer("told", told.clone())
 
     def forward(self, obs: Tensor) -> Tensor:
+        """obs [1, O] -> action [1, A]."""
         out = self.learner.apply(self.theta(), self.phi(), torch.cat([obs, self.told], -1))
         return unit_action(out, self.full)
 
@@ -88,6 +90,7 @@ class TaskObserving(nn.Module):
         return ((torch.stack(columns, -1) - self.middle) / self.half_width).float()
 
     def forward(self, obs: Tensor, task: Tensor) -> Tensor:
+        """obs [1, O], task [1, P] -> action [1, A]."""
         x = torch.cat([obs, self.descriptor(task)], -1)
         return unit_action(self.learner.apply(self.theta(), self.phi(), x), self.full)
 
@@ -108,6 +111,7 @@ class Recurrent(nn.Module):
     def forward(
         self, obs: Tensor, last_action: Tensor, last_reward: Tensor, ended: Tensor, new_task: Tensor, *memory: Tensor
     ) -> tuple[Tensor, ...]:
+        """The action [1, A], and the memory after it."""
         begins = new_task > 0.5
         if self.learner.memory_reset == "episode":
             begins = begins | (ended > 0.5)
