@@ -61,8 +61,8 @@ class LeggedWorlds(LocomotionWorlds):
         self.carried = _where(started, self.measure.fresh(drawn), self.carried)
         if mask is None or self.rng is None:
             self._begin(generator)
-        self.state = self.measure.state(self.carried)
-        return self._per_task(self.sensors.restart(self.state, self._heights(), generator, started))
+        self.state, self.heights = self.measure.state(self.carried), self._heights()
+        return self._per_task(self.sensors.restart(self.state, self.heights, generator, started))
 
     def _begin(self, generator: torch.Generator) -> None:
         """Forget what came before the first episode of every world."""
@@ -85,7 +85,8 @@ class LeggedWorlds(LocomotionWorlds):
         rew, each = self.rewards(self.state)
         self.outcomes.add(self.state, each, diverged)
         self._command_anew()
-        obs = self.sensors.observe(self.state, self._heights(), self.rng)
+        self.heights = self._heights()
+        obs = self.sensors.observe(self.state, self.heights, self.rng)
         return tuple(map(self._per_task, (obs, rew, self.state.fallen, diverged)))  # type: ignore[return-value]  # four
 
     def _disturb(self) -> None:
@@ -131,10 +132,8 @@ class LeggedWorlds(LocomotionWorlds):
     def privileged(self) -> Tensor:
         """What only teachers and critics are told, [N, E, V]: see `Legged.privileged_names`."""
         state, parts = self.state, [self.state.lin_vel * LIN_VEL_SCALE, self.state.contact.to(self.state.lin_vel)]
-        if self.family.height_scan == "critic":
-            heights = self._heights()
-            assert heights is not None
-            parts.append(heights * SCALES["height"])
+        if self.family.height_scan == "critic" and self.heights is not None:
+            parts.append(self.heights * SCALES["height"])
         if self.events is not None:
             parts.append(self.events.happened[:, None].to(state.lin_vel))
         return self._per_task(torch.cat(parts, 1))

@@ -75,18 +75,12 @@ class Settings(RobotTaskSettings):
     @field_validator("reward")
     @classmethod
     def _are_terms(cls, reward: dict[str, float]) -> dict[str, float]:
-        for name in reward:
-            if name not in WEIGHTS:
-                raise ValueError(f"{name!r} is not a reward term; {nearest(name, WEIGHTS)}")
-        return reward
+        return _known(reward, WEIGHTS, "a reward term")
 
     @field_validator("noise")
     @classmethod
     def _are_channels(cls, noise: dict[str, float]) -> dict[str, float]:
-        for name in noise:
-            if name not in NOISE:
-                raise ValueError(f"{name!r} is not a channel of the sensors; {nearest(name, NOISE)}")
-        return noise
+        return _known(noise, NOISE, "a channel of the sensors")
 
     @model_validator(mode="after")
     def _has_no_goal(self) -> Self:
@@ -114,3 +108,11 @@ class Settings(RobotTaskSettings):
             action_scale=self.action_scale,
             **simulation.options(),
         )
+
+
+def _known(given: dict[str, float], known: dict[str, float], what: str) -> dict[str, float]:
+    """The same numbers. Raises ValueError for a name that is not known."""
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{name!r} is not {what}; {nearest(name, known)}")
+    return given
