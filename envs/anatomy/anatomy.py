@@ -57,7 +57,7 @@ def understand(
     qpos: the pose in which it starts, [nq]; by default the model's own.
     Raises ValueError, in one sentence, for a model that is not understood.
     """
-    data = _posed(model, None)
+    data = posed(model, None)
     actuators = find_actuators(model)
     top = _top_body(model, data, actuators) if root is None else _body(model, root)
     bodies = _tree(model, _outermost(model, data, top))
@@ -65,14 +65,15 @@ def understand(
     base, position, height = _base(model, data, body)
     mine = np.isin(model.geom_bodyid, bodies)
     touched = possible_contacts(model)[mine].any(0) & ~mine
-    started = _posed(model, qpos)
+    started = posed(model, qpos)
     ground = find_floor(model, started, touched, body, floor) or find_floor(model, data, touched, body, floor)
     x, y = (float(c) for c in started.xpos[body, :2])
     start = (x, y, ground.height if ground else 0.0)
     return Anatomy(body, bodies, base, position, height, _others(model.nq, position), actuators, ground, start, touched)
 
 
-def _posed(model: mujoco.MjModel, qpos: NDArray[np.float64] | None) -> mujoco.MjData:
+def posed(model: mujoco.MjModel, qpos: NDArray[np.float64] | None) -> mujoco.MjData:
+    """The places of all bodies in the pose qpos [nq], by default the model's own."""
     data = mujoco.MjData(model)
     if qpos is not None:
         data.qpos[:] = qpos

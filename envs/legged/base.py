@@ -70,14 +70,6 @@ def quaternion(body: Body, at: int) -> Tensor:
     return unit
 
 
-def to_base(q: Tensor, v: Tensor) -> Tensor:
-    """Vectors of the world [W, 3] in the frame of the base, whose orientation is q [W, 4]."""
-    w, u = q[:, :1], -q[:, 1:]  # the inverse rotation
-    crossed = torch.linalg.cross(u, v)
-    rotated: Tensor = v + 2 * (w * crossed + torch.linalg.cross(u, crossed))
-    return rotated
-
-
 def yaw_of(q: Tensor) -> Tensor:
     """Heading of the base about the vertical, rad, [W]."""
     w, x, y, z = q.T

@@ -10,6 +10,7 @@ import mujoco
 import torch
 from torch import Tensor
 
+from envs.anatomy.anatomy import posed
 from envs.anatomy.names import PREFIX
 from envs.core import Space, Task, Tasks, Variable
 from envs.legged.base import actuated_joints, check_base, free_joint
@@ -153,10 +154,7 @@ def _none(motion: Motion, task: Task) -> Tensor:
 def _standing_height(robot: type[Robot]) -> float:
     """Height of the base over the ground at the start, m."""
     own = robot.understood()
-    data = mujoco.MjData(own.model)
-    if own.pose.qpos is not None:
-        data.qpos[:] = own.pose.qpos
-    mujoco.mj_kinematics(own.model, data)
+    data = posed(own.model, own.pose.qpos)
     return float(data.xpos[own.anatomy.root, 2]) - own.anatomy.start[2]
 
 

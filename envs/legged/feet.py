@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.anatomy.added import original
+from envs.anatomy.anatomy import posed
 from envs.anatomy.contacts import possible_contacts
 from envs.anatomy.names import PREFIX
 from envs.robots.robot import Robot
@@ -35,10 +36,7 @@ class Foot(NamedTuple):
 def find_feet(robot: type[Robot]) -> tuple[Foot, ...]:
     """The feet of a robot, in the order of its bodies. Raises ValueError for a robot without any."""
     own = robot.understood()
-    model, data = own.model, mujoco.MjData(own.model)
-    if own.pose.qpos is not None:
-        data.qpos[:] = own.pose.qpos
-    mujoco.mj_kinematics(model, data)
+    model, data = own.model, posed(own.model, own.pose.qpos)
     feet = [_foot(model, data, body) for body in _ends(model, own.anatomy.bodies)]
     if not feet:
         raise ValueError(f"{robot.__name__} has no feet: no end of its limbs can touch its floor")

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from envs.legged.base import Joints, actuated_joints, quaternion, to_base
+from envs.legged.base import Joints, actuated_joints, quaternion
 from envs.legged.rewards import PRESSED
 from envs.legged.rules import LeggedRules
 from envs.legged.state import LeggedState
-from envs.robots.body import Body
+from envs.robots.body import Body, to_base
 
 UPRIGHT = 0.5  # cosine of the tilt against gravity beyond which a robot has fallen: 60 degrees
 LOW = 0.5  # of its height at the start, below which a robot has fallen; chosen

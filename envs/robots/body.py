@@ -60,3 +60,11 @@ class Body:
             return centred
         controls: Tensor = self.rest + act.clamp(min=0) * self.above + act.clamp(max=0) * self.below
         return controls
+
+
+def to_base(q: Tensor, v: Tensor) -> Tensor:
+    """Vectors of the world [W, 3] in the frame of a base, whose orientation is the unit quaternion q [W, 4]."""
+    w, u = q[:, :1], -q[:, 1:]  # the inverse rotation
+    crossed = torch.linalg.cross(u, v)
+    rotated: Tensor = v + 2 * (w * crossed + torch.linalg.cross(u, crossed))
+    return rotated

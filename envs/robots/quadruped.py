@@ -14,6 +14,7 @@ import mujoco
 import torch
 from torch import Tensor
 
+from envs.robots.body import to_base
 from envs.robots.robot import Body, Physics, Robot
 from envs.robots.signals import Signal, positions, velocities
 
@@ -84,10 +85,7 @@ class Quadruped(Robot):
     def gravity(cls, body: Body) -> Tensor:
         """Direction of gravity in the trunk's frame, [W, 3]: down rotated by the inverse of the trunk's orientation."""
         q = body.qpos[:, 3:7] / body.qpos[:, 3:7].norm(dim=1, keepdim=True)
-        w, v = q[:, :1], -q[:, 1:]
-        crossed = torch.linalg.cross(v, body.down)
-        direction: Tensor = body.down + 2 * (w * crossed + torch.linalg.cross(v, crossed))
-        return direction
+        return to_base(q, body.down)
 
     @classmethod
     def control(cls, body: Body, act: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from envs.anatomy.actuators import OWN_RANGE, UNIT
-from envs.anatomy.anatomy import Anatomy, understand
+from envs.anatomy.anatomy import Anatomy, posed, understand
 from envs.anatomy.names import check_names
 from envs.anatomy.pose import GIVEN, Floats, Pose, find_pose, lifted
 from envs.robots.attributes import check_attributes
@@ -65,10 +65,7 @@ def stated(robot: Any, anatomy: Anatomy) -> Anatomy:
 
 def _started(robot: Any, model: mujoco.MjModel, anatomy: Anatomy, pose: Pose) -> Anatomy:
     """An anatomy with the place of the root at the start of an episode, and what qpos lacks of it."""
-    data = mujoco.MjData(model)
-    if pose.qpos is not None:
-        data.qpos[:] = pose.qpos
-    mujoco.mj_kinematics(model, data)
+    data = posed(model, pose.qpos)
     x, y, z = (float(c) for c in data.xpos[anatomy.root].round(9))
     told = [data.qpos[i] for i in anatomy.position]
     height = z if anatomy.height is None or robot.gymnasium_id or robot.height_index != "auto" else None

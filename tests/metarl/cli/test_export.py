@@ -15,21 +15,14 @@ import pytest
 import torch
 
 import metarl
-from metarl.cli import app as cli
 from metarl.config.experiment import Config
 from metarl.deploy.recording import adapt_in
 from metarl.evaluation.sampling import complete_tasks, seeded
+from tests.metarl.cli.test_app import run
 from tests.metarl.deploy.small_runs import config_of, save
 
 HOME = Path(__file__).resolve().parents[3]
 EXAMPLE = HOME / "docs" / "examples" / "deploy_onnx.py"
-
-
-def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    out = capsys.readouterr()
-    return int(caught.value.code or 0), out.out, out.err
 
 
 @pytest.fixture
