@@ -59,6 +59,7 @@ class Legged(Locomotion):
         height_scan: HeightScan = "none",
         push: Push = PUSH,
         physics: Physics = "fast",
+        substeps: int = 1,
         horizon: int = 1000,
         action_scale: float = 1.0,
         num_threads: int = 0,
@@ -75,8 +76,7 @@ class Legged(Locomotion):
         self.command, self.positive_reward = command, positive_reward
         self.weights: Mapping[str, float] = dict(WEIGHTS if weights is None else weights)
         self.noise: Mapping[str, float] = dict(NOISE if noise is None else noise)
-        self.sensor_delay, self.push = sensor_delay, push
-        self.height_scan = height_scan
+        self.sensor_delay, self.push, self.height_scan = sensor_delay, push, height_scan
         self.feet = find_feet(kind)
         self._others = other_bodies(kind, self.feet)
         self.base_qpos, self.base_dof = free_joint(kind)
@@ -86,6 +86,7 @@ class Legged(Locomotion):
             variables,
             reward=_none,
             physics=physics,
+            substeps=substeps,
             horizon=horizon,
             action_scale=action_scale,
             num_threads=num_threads,
@@ -138,12 +139,16 @@ class Legged(Locomotion):
 
     def _privileged_names(self) -> tuple[str, ...]:
         """Velocity of the base and contacts of the feet; the ground where it is scanned for the critic; whether the
-        event has happened.
+        event has happened, and which motor has failed.
         """
         names = ["lin_vel_x", "lin_vel_y", "lin_vel_z", *(f"contact_{foot.name}" for foot in self.feet)]
         if self.height_scan == "critic":
             names += [f"height_{i}" for i in range(POINTS)]
-        return (*names, *["event"] * ("event_s" in self.names))
+        if "event_s" in self.names:
+            names.append("event")
+        if "event_motor" in self.names:
+            names += [f"failed_{self.model.actuator(i).name or i}" for i in range(self.model.nu)]
+        return tuple(names)
 
 
 def _none(motion: Motion, task: Task) -> Tensor:

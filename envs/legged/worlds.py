@@ -136,7 +136,17 @@ class LeggedWorlds(LocomotionWorlds):
             parts.append(self.heights * SCALES["height"])
         if self.events is not None:
             parts.append(self.events.happened[:, None].to(state.lin_vel))
+            if "event_motor" in self._task:
+                parts.append(self._failed().to(state.lin_vel))
         return self._per_task(torch.cat(parts, 1))
+
+    def _failed(self) -> Tensor:
+        """Which motors have failed, [W, A] bool."""
+        assert self.events is not None
+        motors = torch.arange(self.sim.model.nu, device=self.sim.qpos.device)
+        happened: Tensor = self.events.happened.to(motors.device)
+        failed: Tensor = (self._task["event_motor"][:, None] == motors) & happened[:, None]
+        return failed
 
     def results(self) -> dict[str, Tensor]:
         """What came of the first episode of each world, [N, E] each: see `envs.legged.outcomes`."""

@@ -13,6 +13,7 @@ from envs.locomotion.physics import make_terrain, prepare, split_elements
 from envs.locomotion.start import origin_of, rewarded_from_start
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
+from envs.robots.models import use_default_physics
 from envs.robots.robot import Physics, Robot, compile_quietly
 from envs.robots.signals import Signal
 from envs.rollout import rollout
@@ -34,7 +35,9 @@ class Locomotion(Specified, VariableSampler):
         a shape. A random terrain gets a `layout` if none is given.
     reward: replaces the goal: how the robots moved and the numbers of their tasks, [W] each -> [W]. With it, variables
         may have any name.
-    physics: `fast`, or `gymnasium` for the stock model, bit for bit. Scores are not comparable between the two.
+    physics: `fast`; `gymnasium` for the stock model, bit for bit; or `default` for MuJoCo's default integrator, cone
+        and solver. Scores are not comparable between them.
+    substeps: divides the physics step, for the same control step; to judge a policy with a finer simulation.
     horizon: control steps of an episode.
     action_scale: policy units of full torque. 10 as in ProMP (Rothfuss et al. 2019), so that a Gaussian of standard
         deviation 1 explores with a tenth of the torque and an inner step with learning rate 0.1 is a small one.
@@ -58,6 +61,7 @@ class Locomotion(Specified, VariableSampler):
         *,
         reward: Reward | None = None,
         physics: Physics = "fast",
+        substeps: int = 1,
         horizon: int = 100,
         action_scale: float = 10.0,
         ctrl_cost: float | None = None,
@@ -75,7 +79,7 @@ class Locomotion(Specified, VariableSampler):
             goal_of(names)  # raises ValueError
         self.terrain = terrain or make_terrain(names, self.robot)
         variables = _with_layout(variables)
-        self._given = variables
+        self._given, self.substeps = variables, substeps
         self.model = compile_quietly(self.spec(physics))
         self.anatomy = self.robot.anatomy(self.model)
         own = origin_of(self.robot, self.anatomy)
@@ -85,8 +89,7 @@ class Locomotion(Specified, VariableSampler):
         split = split_elements(self.model, self.anatomy, variables, published=published)
         check_effects(split, self.model, self.anatomy, {v.name for v in variables})
         super().__init__(split)
-        self.physics = physics
-        self.horizon = horizon
+        self.physics, self.horizon = physics, horizon
         self.action_scale = action_scale
         self.ctrl_cost = self.robot.ctrl_cost if ctrl_cost is None else ctrl_cost
         self.alive_bonus = self.robot.alive_bonus if alive_bonus is None else alive_bonus
@@ -117,7 +120,12 @@ class Locomotion(Specified, VariableSampler):
     @property
     def control_step(self) -> float:
         """Seconds between two actions."""
-        return self.robot.frame_skip * float(self.model.opt.timestep)
+        return self.physics_steps * float(self.model.opt.timestep)
+
+    @property
+    def physics_steps(self) -> int:
+        """Physics steps of a control step."""
+        return self.robot.frame_skip * self.substeps
 
     @property
     def world_bytes(self) -> float:
@@ -159,7 +167,10 @@ class Locomotion(Specified, VariableSampler):
 
     def spec(self, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model: the robot's own, and what its terrain and dynamics need."""
-        spec = self.robot.spec(physics)
+        spec = self.robot.spec("fast" if physics == "default" else physics)
+        if physics == "default":
+            use_default_physics(spec)
+        spec.option.timestep /= self.substeps
         site = self.robot.site(spec)
         prepare(spec, self._given, self.robot)
         if self.terrain is not None:

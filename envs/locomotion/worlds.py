@@ -34,6 +34,10 @@ class Rules(Protocol):
     def control_step(self) -> float:
         """Seconds between two actions."""
 
+    @property
+    def physics_steps(self) -> int:
+        """Physics steps of a control step."""
+
 
 class LocomotionWorlds:
     """`N` tasks times `E` episodes of one robot on one simulator, task-major."""
@@ -112,7 +116,7 @@ class LocomotionWorlds:
         """Hold actions [N, E, A] for one control step; returns the worlds that diverged, [W] bool."""
         robot, sim, body = self.family.robot, self.sim, self.body
         body.act = (act.flatten(0, 1).to(sim.qpos) / self.family.action_scale).clamp(-1.0, 1.0)  # [W, A]
-        sim.step(robot.control(body, body.act), robot.frame_skip)
+        sim.step(robot.control(body, body.act), self.family.physics_steps)
         return sim.diverged
 
     def _reward(self, motion: Motion, terminated: Tensor) -> Tensor:

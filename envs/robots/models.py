@@ -8,7 +8,7 @@ from typing import Literal
 
 import mujoco
 
-Physics = Literal["fast", "gymnasium"]
+Physics = Literal["fast", "gymnasium", "default"]
 FAST = {  # Newton solver, elliptic cone, implicitfast: stable, fast, and available on every backend
     "integrator": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
     "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,
@@ -65,6 +65,13 @@ def compile_noting(spec: mujoco.MjSpec) -> tuple[mujoco.MjModel, list[str]]:
 def use_fast_physics(spec: mujoco.MjSpec) -> None:
     """Set the options of `FAST`."""
     for name, value in FAST.items():
+        setattr(spec.option, name, value)
+    spec.option.enableflags &= ~SLEEP
+
+
+def use_default_physics(spec: mujoco.MjSpec) -> None:
+    """Set the options of `DEFAULTS`: another simulator for a policy that was trained with `FAST`."""
+    for name, value in DEFAULTS.items():
         setattr(spec.option, name, value)
     spec.option.enableflags &= ~SLEEP
 

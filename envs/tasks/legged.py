@@ -104,6 +104,7 @@ class Settings(RobotTaskSettings):
             height_scan=self.height_scan,
             push=Push(**dict(self.push)),
             physics=self.physics,
+            substeps=self.substeps,
             horizon=self.horizon,
             action_scale=self.action_scale,
             **simulation.options(),

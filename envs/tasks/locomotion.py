@@ -36,6 +36,7 @@ class Settings(RobotTaskSettings):
             self.robot,
             tuple(varied.variable(name) for name, varied in self.vary.items()),
             physics=self.physics,
+            substeps=self.substeps,
             horizon=self.horizon,
             action_scale=self.action_scale,
             ctrl_cost=self.ctrl_cost,

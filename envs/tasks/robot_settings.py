@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from envs.registry import nearest
@@ -20,7 +20,8 @@ class RobotTaskSettings(TaskSettings):
 
     robot: str
     vary: dict[str, VariableSettings]
-    physics: Literal["fast", "gymnasium"] = "fast"
+    physics: Literal["fast", "gymnasium", "default"] = "fast"
+    substeps: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
     horizon: Count = 100
     action_scale: Positive = 10.0
     has_robot: ClassVar[bool] = True

@@ -148,7 +148,7 @@ def _bare(family: Locomotion, tasks: Tasks, episodes: int, device: str) -> Phase
     def phase() -> None:
         worlds.reset(generator)
         for _ in range(STEPS):
-            sim.step_bare(ctrl, family.robot.frame_skip)
+            sim.step_bare(ctrl, family.physics_steps)
 
     return phase
 

@@ -135,7 +135,7 @@ def bare_stepping(family: Locomotion, tasks: Tasks, episodes: int, actions: torc
         batch.forward()
         for control in controls:
             batch.ctrl[:] = control
-            batch.step(nstep=family.robot.frame_skip)
+            batch.step(nstep=family.physics_steps)
 
     return phase
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
-from metarl.cli.common import PICTURES, RunArg, Split, console, images_from, no_overrides, positive, within, writable
+from metarl.cli.common import PICTURES, RunArg, Split, console, images_from, positive, within, writable
 from metarl.cli.progress import progress_display
 from metarl.errors import UserError, refused_by_system
 from metarl.evaluation.defaults import ACTING_TASKS, AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Evaluate:
-    """Return on unseen tasks after several numbers of episodes of adaptation; accuracy of runs on images."""
+    """Return on unseen tasks after several numbers of episodes of adaptation; accuracy of runs on images.
+
+    metarl evaluate RUN --split ood                outside of the ranges of training
+    metarl evaluate RUN --tasks.horizon 1000       on other tasks than in training: any of their settings
+    metarl evaluate RUN --tasks.physics default    in another simulation
+
+    What is judged on other tasks is shown and not stored.
+    """
 
     run: RunArg
     split: Split = "test"
@@ -64,14 +71,14 @@ class Evaluate:
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        no_overrides(overrides)
         positive(tasks=1 if self.tasks is None else self.tasks, repeats=self.repeats)
         within("seed", self.seed, 0, 2**31 - 1)
         from metarl.evaluation.applicability import check_options_apply
         from metarl.evaluation.evaluators import evaluator_of
+        from metarl.evaluation.other_tasks import on_other_tasks
         from metarl.runs import folder as runs
 
-        run, *others = [runs.find(name) for name in (self.run, *self.against)]
+        run, *others = [on_other_tasks(runs.find(name), overrides) for name in (self.run, *self.against)]
         check_options_apply(self.given, run.name, run.config)
         images_from(self.data, run.config)
         problems: list[str] = []
@@ -83,8 +90,9 @@ class Evaluate:
             writable(self.out, PICTURES)
         with progress_display() as progress:
             results = evaluator.evaluate_all([run, *others], options, progress)
-        written = [] if run.config.tasks.is_supervised else [run.path / results[0].file_name]
-        if written:
+        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks
+        written = [run.path / results[0].file_name] if acts and not changed else []
+        if acts and (self.out is not None or not changed):
             try:
                 written += self._plot(run, evaluator.family, results)
             except OSError as error:

@@ -53,7 +53,7 @@ def _clock(family: Any) -> dict[str, Any]:
         "robot": family.robot.__name__,
         "control_hz": round(1 / family.control_step, 6),
         "control_step_s": family.control_step,
-        "physics_steps": family.robot.frame_skip,
+        "physics_steps": family.physics_steps,
         "physics_step_s": float(family.model.opt.timestep),
     }
 

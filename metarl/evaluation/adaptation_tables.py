@@ -12,13 +12,20 @@ from metarl.evaluation.statistics import Estimate, interval_note, mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, gain, groups
 from metarl.evaluation.text_table import TextTable
 
+RESULTS = {  # what rollouts tell of an episode, in words, what it is multiplied by, and how many digits are shown
+    "success": ("success in %", 100.0, None),
+    "fallen": ("falls in %", 100.0, None),
+    "velocity_error": ("velocity error in m/s", 1.0, 2),
+    "turn_error": ("yaw rate error in rad/s", 1.0, 2),
+}
+
 
 def adaptation_table(family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> TextTable:
     """Mean return and 95 % interval over tasks: a row for each group of tasks, a column for each number of adaptation
     episodes; the runs `against` which it is compared as after their own training."""
     rows = [_row(evaluation, group, against) for group in groups(family, evaluation)]
     rows.append(_greedy_row(evaluation, against))
-    rows += _success_rows(family, evaluation, against)
+    rows += _result_rows(family, evaluation, against)
     title = f"{evaluation.run}, iteration {evaluation.iteration}: {describe_tasks(family, evaluation)}"
     return TextTable(title, _headers(evaluation, against), rows, _notes(evaluation), align="lr")
 
@@ -64,18 +71,22 @@ def _greedy_row(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[s
     return _cells("all tasks, greedy actions", estimates)
 
 
-def _success_rows(family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> list[list[str]]:
-    """Success in percent by greedy actions, where the tasks have one."""
+def _result_rows(family: TaskDistribution, evaluation: Evaluation, against: Sequence[Evaluation]) -> list[list[str]]:
+    """What else came of episodes of greedy actions, where the tasks tell it: success of every group, and of all tasks
+    how often robots fell and how far they were from what was commanded.
+    """
     rows = []
-    for group in groups(family, evaluation) if "success" in evaluation.results else []:
-        percent = [100 * row[group.members] for row in evaluation.results["success"]]
-        estimates = [mean_interval(row) for row in percent]
-        if len(percent) > 1:
-            estimates.append(mean_interval(percent[evaluation.adapted] - percent[0]))
-        cells = [estimate.to_text("\n") for estimate in estimates]
-        others = [o.results["success"][o.adapted, group.members] if "success" in o.results else None for o in against]
-        cells += ["" if o is None else mean_interval(100 * o).to_text("\n") for o in others]
-        rows.append([f"success in %, greedy, {group.label}", *cells])
+    for name, (label, scale, digits) in RESULTS.items():
+        every_group = groups(family, evaluation) if name in evaluation.results else []
+        for group in every_group if name == "success" else every_group[:1]:
+            values = [scale * row[group.members] for row in evaluation.results[name]]
+            estimates = [mean_interval(row) for row in values]
+            if len(values) > 1:
+                estimates.append(mean_interval(values[evaluation.adapted] - values[0]))
+            cells = [estimate.to_text("\n", digits) for estimate in estimates]
+            others = [o.results[name][o.adapted, group.members] if name in o.results else None for o in against]
+            cells += ["" if o is None else mean_interval(scale * o).to_text("\n", digits) for o in others]
+            rows.append([f"{label}, greedy, {group.label}", *cells])
     return rows
 
 

@@ -161,7 +161,8 @@ class Evaluator(ABC, Generic[R]):
     def _evaluated(self, run: Run, options: Options, progress: Progress) -> R:
         progress.begin(f"evaluating {run.name}")
         result = self.evaluate(run, options, progress.advance)
-        self.store(run, result, options.warn)
+        if not run.has_other_tasks:
+            self.store(run, result, options.warn)
         return result
 
 

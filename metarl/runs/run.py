@@ -31,6 +31,7 @@ class Run:
 
     def __init__(self, path: Path, best: bool = False) -> None:
         self.path, self.best = path, best
+        self.has_other_tasks = False  # whether `config` has other tasks than it was trained on
         self.is_locked = False
         self.checkpoints = path / "checkpoints"
         self.metrics = path / METRICS

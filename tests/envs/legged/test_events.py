@@ -44,11 +44,14 @@ def test_a_motor_works_until_its_time_and_not_after_it() -> None:
     worlds = worlds_of({"event_motor": 3.0}, {})
     step(worlds, 5)
     assert (worlds.state.torque[:, 3].abs() > 0.1).all()
-    assert worlds.privileged()[:, 0, -1].tolist() == [0, 0]
+    assert (worlds.privileged()[:, 0, -13:] == 0).all()
     step(worlds, 1)
     assert worlds.state.torque[0, 3] == 0
     assert worlds.state.torque[1, 3].abs() > 0.1
-    assert worlds.privileged()[:, 0, -1].tolist() == [1, 1]
+    happened, failed = worlds.privileged()[:, 0, -13], worlds.privileged()[:, 0, -12:]
+    assert happened.tolist() == [1, 1]
+    assert failed.nonzero().tolist() == [[0, 3]]
+    assert family().privileged_names[-12:][3] == "failed_FR_hip"
 
 
 def test_a_load_is_added_to_that_of_the_beginning_and_ground_turns_slippery() -> None:
