@@ -30,6 +30,9 @@ NOISE = {"ang_vel": 0.2, "gravity": 0.05, "joint_pos": 0.01, "joint_vel": 1.5, "
 NEUTRAL = {"event_motor": -1.0, "event_payload": 0.0, "event_friction": 1.0}
 """Variables that take effect at `event_s`, and what they are before."""
 
+AFTER = 10  # s after an event in which errors are told by the second; chosen
+EVENT = "event/"  # what their names begin with
+
 
 class Command(NamedTuple):
     """What is commanded, in the frame of the base, and how long it holds.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from envs.legged.defaults import AFTER, EVENT
 from envs.legged.rewards import is_moving
 from envs.legged.state import LeggedState
 
@@ -20,9 +21,12 @@ class Outcomes:
         self.sums = {name: torch.zeros(num_worlds, dtype=torch.float64, device=device) for name in names}
         self.paid = torch.zeros(num_worlds, len(terms), dtype=torch.float64, device=device)
         self.going = torch.ones(num_worlds, dtype=torch.bool, device=device)
+        self.errors, self.counts = torch.zeros(2, num_worlds, AFTER + 1, dtype=torch.float64, device=device)
 
-    def add(self, state: LeggedState, each: Tensor, diverged: Tensor) -> None:
-        """A control step: its state, and the weighted terms [W, terms]."""
+    def add(self, state: LeggedState, each: Tensor, diverged: Tensor, since: Tensor | None = None) -> None:
+        """A control step: its state, the weighted terms [W, terms], and the seconds since the event [W], below 0
+        before it.
+        """
         going = (self.going & ~diverged).double()
         speed = state.command[:, :2].norm(dim=1)
         along = (state.lin_vel[:, :2] * state.command[:, :2]).sum(1) / speed.clamp(min=1e-6)
@@ -38,6 +42,21 @@ class Outcomes:
             self.sums[name] += torch.where(going > 0, value, 0.0)
         self.paid += torch.where(going[:, None] > 0, each, 0.0)
         self.going &= ~(state.fallen | diverged)
+        if since is not None:
+            self._add_since(since, torch.where(self.going, step["velocity_error"], speed))
+
+    def _add_since(self, since: Tensor, error: Tensor) -> None:
+        """An error [W] to the second that it belongs to; a robot that has fallen is as far off as one that stands."""
+        second = since.floor().long().clamp(min=-1) + 1  # 0 before the event
+        told = (second <= AFTER).double()
+        second = second.clamp(max=AFTER)[:, None]
+        self.errors.scatter_add_(1, second, (error * told)[:, None])
+        self.counts.scatter_add_(1, second, told[:, None])
+
+    def by_second(self) -> dict[str, Tensor]:
+        """Mean velocity error before the event and in each second after it, m/s, [W] each; NaN where there was none."""
+        means = self.errors / self.counts
+        return {EVENT + ("before" if i == 0 else f"{i} s"): means[:, i] for i in range(AFTER + 1)}
 
     def result(self) -> dict[str, Tensor]:
         """[W] each. velocity_error m/s and turn_error rad/s are means; a reward is paid per second."""

@@ -83,7 +83,7 @@ class LeggedWorlds(LocomotionWorlds):
         self._update_ground(self.family.robot.position(self.body))
         self.state, self.carried = self.measure.moved(self.carried)
         rew, each = self.rewards(self.state)
-        self.outcomes.add(self.state, each, diverged)
+        self.outcomes.add(self.state, each, diverged, self._since_event())
         self._command_anew()
         self.heights = self._heights()
         obs = self.sensors.observe(self.state, self.heights, self.rng)
@@ -140,6 +140,14 @@ class LeggedWorlds(LocomotionWorlds):
                 parts.append(self._failed().to(state.lin_vel))
         return self._per_task(torch.cat(parts, 1))
 
+    def _since_event(self) -> Tensor | None:
+        """Seconds since the event at the middle of the latest step, [W]; below 0 before it."""
+        if self.events is None:
+            return None
+        due = self.events.steps.to(self.carried.elapsed.device)
+        seconds: Tensor = (self.carried.elapsed - due - 0.5) * self.family.control_step
+        return seconds
+
     def _failed(self) -> Tensor:
         """Which motors have failed, [W, A] bool."""
         assert self.events is not None
@@ -150,7 +158,8 @@ class LeggedWorlds(LocomotionWorlds):
 
     def results(self) -> dict[str, Tensor]:
         """What came of the first episode of each world, [N, E] each: see `envs.legged.outcomes`."""
-        return {name: self._per_task(x) for name, x in self.outcomes.result().items()}
+        told = self.outcomes.result() | ({} if self.events is None else self.outcomes.by_second())
+        return {name: self._per_task(x) for name, x in told.items()}
 
 
 def _where(mask: Tensor, new: Carried, old: Carried) -> Carried:

@@ -128,16 +128,23 @@ class Evaluate:
         )
 
     def _plot(self, run: Run, family: Any, results: list[Any]) -> list[Path]:
-        """Draw the adaptation curves into the run folder, and success by ground where robots have one."""
+        """Draw the adaptation curves into the run folder; of legged robots also success by ground, and what follows a
+        change within the episode.
+        """
+        from metarl.evaluation.recovery import has_events
         from metarl.reporting.plots import plot_adaptation
+        from metarl.reporting.plots.recovery import plot_recovery
         from metarl.reporting.plots.success import difficulty_of, plot_success
 
         kind = ("" if self.split == "ood" else f"_{self.split}") + ("_best" if run.best else "")
         path = self.out or run.path / f"adaptation{kind}.png"
         plot_adaptation(family, results[0], results[1:], path)
         known = [result for result in results if result.tasks == results[0].tasks and result.results]
-        if (name := difficulty_of(results[0])) is None:
-            return [path]
-        beside = path.with_name(f"{path.stem}_success{path.suffix}")
-        plot_success(known, name, beside)
-        return [path, beside]
+        written = [path]
+        if name := difficulty_of(results[0]):
+            written.append(path.with_name(f"{path.stem}_success{path.suffix}"))
+            plot_success(known, name, written[-1])
+        if has_events(results[0]):
+            written.append(path.with_name(f"{path.stem}_recovery{path.suffix}"))
+            plot_recovery([result for result in known if has_events(result)], written[-1])
+        return written

@@ -8,6 +8,7 @@ from typing import Any
 from envs.core import TaskDistribution
 from envs.wording import count_of
 from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.recovery import has_events, recovery_note
 from metarl.evaluation.statistics import Estimate, interval_note, mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, gain, groups
 from metarl.evaluation.text_table import TextTable
@@ -102,4 +103,6 @@ def _notes(evaluation: Evaluation) -> list[str]:
         f"{count_of(evaluation.repeats, 'repeat')} a task; one training seed; "
         f"{100 * evaluation.diverged:.2g} % of episodes diverged"
     )
-    return [note, *([f"{evaluation.chosen} episodes, selected on training tasks"] if evaluation.chosen else [])]
+    changed = [recovery_note(evaluation)] if has_events(evaluation) else []
+    selected = [f"{evaluation.chosen} episodes, selected on training tasks"] if evaluation.chosen else []
+    return [note, *changed, *selected]

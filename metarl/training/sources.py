@@ -10,6 +10,7 @@ from torch import Tensor
 
 from agents.learner import Learner, OnPolicyLearner, Params, SupervisedTask, map_tensors
 from envs.core import SupervisedTasks, TaskDistribution, Tasks, Trajectories
+from envs.legged.defaults import EVENT
 from metarl.config.loggers import Metrics
 from metarl.distributed.process_group import Ranks
 from metarl.training.collect import AdvantageEstimator, Clock, collect_rollouts
@@ -80,9 +81,10 @@ class PolicySource:
 
     def _results(self, last: Trajectories) -> Metrics:
         """Means of what came of the episodes after adaptation, such as their success."""
-        known = torch.stack([torch.stack([x.sum(), (x == x).sum()]) for x in last.results.values()] or [torch.zeros(2)])
+        told = {name: x for name, x in last.results.items() if not name.startswith(EVENT)}  # which need many tasks
+        known = torch.stack([torch.stack([x.sum(), (x == x).sum()]) for x in told.values()] or [torch.zeros(2)])
         sums, counts = self.ranks.all_reduce_sum(known.double().cpu()).T
-        return dict(zip(last.results, (sums / counts).tolist(), strict=False))
+        return dict(zip(told, (sums / counts).tolist(), strict=False))
 
 
 class SupervisedSource:

@@ -45,5 +45,20 @@ def test_a_step_in_which_the_simulation_diverged_is_left_out() -> None:
     assert found["success"].tolist() == [0.0, 1.0]
 
 
+def test_errors_are_told_by_the_second_after_a_change() -> None:
+    """Half seconds from -0.75 s on: one before, two in the first second, one in the second; a fallen robot stands."""
+    sums, each = Outcomes(2, 0.5, ["torque"], torch.device("cpu")), torch.zeros(2, 1)
+    command = [[1.0, 0, 0], [1.0, 0, 0]]
+    for since, forward, fallen in ((-0.25, 1.0, False), (0.25, 0.2, False), (0.75, 0.4, True), (1.25, 0.9, False)):
+        moved = state(command=command, lin_vel=[[forward, 0, 0], [1.0, 0, 0]], fallen=[fallen, False])
+        sums.add(moved, each, NONE, torch.tensor([since, 20.0]))
+    found = sums.by_second()
+    expected = {"before": 0.0, "1 s": (0.8 + 1.0) / 2, "2 s": 1.0}
+    for name, error in expected.items():
+        torch.testing.assert_close(found[f"event/{name}"][0].item(), error)
+    assert found["event/3 s"].isnan().all()
+    assert all(x[1].isnan() for x in found.values())  # which are later than told
+
+
 def test_standing_is_success_where_nothing_else_was_commanded() -> None:
     assert outcomes({"lin_vel": [[0.3, 0, 0], [0, 0, 0]]})["success"].tolist() == [1.0, 1.0]
