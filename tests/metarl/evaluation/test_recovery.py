@@ -17,7 +17,21 @@ def evaluation(errors: list[float]) -> Evaluation:
     results = {name: np.array([[x - 0.1, x + 0.1]]) for name, x in zip(names, errors, strict=True)}
     returns = np.zeros((1, 2))
     return Evaluation(
-        *("run", "RL^2 (GRU)", "test", 0, 1, 1, 1, 0.0, [{"payload": 0.0}, {"payload": 1.0}], (0,), 0, returns, returns),
+        *(
+            "run",
+            "RL^2 (GRU)",
+            "test",
+            0,
+            1,
+            1,
+            1,
+            0.0,
+            [{"payload": 0.0}, {"payload": 1.0}],
+            (0,),
+            0,
+            returns,
+            returns,
+        ),
         adapting_ms=(0.0,),
         diverged=0.0,
         chosen="",

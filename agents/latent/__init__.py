@@ -1,0 +1,1 @@
+"""Learners that infer a latent description of the task."""
