@@ -92,6 +92,7 @@ FAMILIES: dict[str, FamilyKind] = {
     "StairsDown": _terrain("stairs_down"),
     "Obstacles": _terrain("obstacles"),
     "Gaps": _terrain("gaps"),
+    "Patches": _terrain("patches"),
     "Rough": _terrain("rough"),
     "Hills": _terrain("hills"),
     "Dynamics": FamilyKind("mass, damping, friction, motors times 0.7 to 1.4; ood: 0.5 to 2", _dynamics),

@@ -16,6 +16,7 @@ from envs.anatomy.added import add_geom
 from envs.core import Task
 from envs.simulation.params import Params
 from envs.terrain.terrain import TERRAIN, Site, Surface, like_floor, share_exclusions
+from envs.variations.friction import scale_contacts
 
 LANE = 0.5  # m, half width of the boxes for planar robots: narrow, so that a camera sees them from the side
 BURIED = 20.0  # m below the floor, for boxes that a world does not use
@@ -28,6 +29,7 @@ class Boxes(NamedTuple):
     centre: Tensor  # [W, K, 3]
     half: Tensor  # [W, K, 3] half sizes
     plane: Tensor  # [W]
+    friction: Tensor | None = None  # [W, K] times that of the floor; None: the floor's
 
 
 class BoxShape(NamedTuple):
@@ -37,6 +39,7 @@ class BoxShape(NamedTuple):
     boxes: Callable[[Tensor, Tensor, bool], Boxes]  # difficulty [W], layout [W], planar
     surface: Callable[[Tensor], Surface] | None  # difficulty [W] -> heights; None where it is nominally flat
     is_random: bool
+    is_slippery: bool = False  # whether its boxes have a friction of their own
 
 
 def rings(inner: Tensor, outer: Tensor, top: Tensor, plane: Tensor, planar: bool) -> Boxes:
@@ -76,6 +79,10 @@ class BoxTerrain:
         # MuJoCo treats a geom compiled at its body's origin as fixed there: neither boxes nor plane may be
         site.lower(HAIR)
         share_exclusions(spec, site.floor)
+        if self.shape.is_slippery:  # so that the friction of the ground holds, not that of the feet on it
+            highest = max(geom.priority for geom in spec.geoms)
+            for i in range(self.count):
+                spec.geom(f"{TERRAIN}{i}").priority = highest + 1
 
     def boxes(self, task: Task) -> Boxes:
         """The boxes of every world."""
@@ -91,7 +98,21 @@ class BoxTerrain:
         mine = slice(first, first + boxes.centre.shape[1])
         params["geom_pos"][:, mine] = boxes.centre + torch.tensor([x, y, z], dtype=torch.float64)
         params["geom_size"][:, mine] = boxes.half
+        if boxes.friction is not None:
+            _scale_friction(params, first, boxes.friction)
         params["geom_pos"][:, floor.geom] += boxes.plane[:, None] * torch.tensor(floor.up, dtype=torch.float64)
 
     def surface(self, task: Task) -> Surface | None:
         return self.shape.surface(task[self.name]) if self.shape.surface else None
+
+
+def _scale_friction(params: Params, first: int, friction: Tensor) -> None:
+    """Multiply the friction of the boxes, geoms from `first` on, by factors [W, K]."""
+    model, count = params.model, friction.shape[1]
+    factors = friction.new_ones(len(friction), model.ngeom + model.npair)
+    factors[:, first : first + count] = friction
+    for pair in range(model.npair):
+        own = [g - first for g in (model.pair_geom1[pair], model.pair_geom2[pair]) if first <= g < first + count]
+        if own:
+            factors[:, model.ngeom + pair] = friction[:, own[0]]
+    scale_contacts(params, factors)

@@ -1,4 +1,4 @@
-"""Ground of boxes whose kind differs between worlds: stairs up, stairs down, obstacles or gaps."""
+"""Ground of boxes whose kind differs between worlds: stairs up, stairs down, obstacles, gaps or slippery patches."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 from envs.core import Task
 from envs.terrain.boxes import BURIED, Boxes, BoxTerrain
-from envs.terrain.shapes import GAPS, OBSTACLES, STAIRS_DOWN, STAIRS_UP
+from envs.terrain.shapes import GAPS, OBSTACLES, PATCHES, STAIRS_DOWN, STAIRS_UP
 from envs.terrain.terrain import Surface
 
-SHAPES = (STAIRS_UP, STAIRS_DOWN, OBSTACLES, GAPS)  # in the order of `envs.variations.ground.KINDS`
+SHAPES = (STAIRS_UP, STAIRS_DOWN, OBSTACLES, GAPS, PATCHES)  # in the order of `envs.variations.ground.KINDS`
 
 
 class MixedTerrain(BoxTerrain):
     """A ground of one of `SHAPES` in each world, by the number `ground`; `difficulty` holds how hard it is."""
 
     def __init__(self, planar: bool) -> None:
-        super().__init__("ground", OBSTACLES, planar)
+        super().__init__("ground", PATCHES, planar)
         self.count = max(shape.num_boxes(planar) for shape in SHAPES)
 
     def boxes(self, task: Task) -> Boxes:
@@ -41,7 +41,9 @@ def _padded(boxes: Boxes, count: int) -> Boxes:
     missing = count - boxes.centre.shape[1]
     centre = torch.nn.functional.pad(boxes.centre, (0, 0, 0, missing))
     centre[:, count - missing :, 2] = -BURIED
-    return Boxes(centre, torch.nn.functional.pad(boxes.half, (0, 0, 0, missing), value=1.0), boxes.plane)
+    half = torch.nn.functional.pad(boxes.half, (0, 0, 0, missing), value=1.0)
+    own = torch.ones_like(boxes.centre[..., 0]) if boxes.friction is None else boxes.friction
+    return Boxes(centre, half, boxes.plane, torch.nn.functional.pad(own, (0, missing), value=1.0))
 
 
 def _of_kind(kind: Tensor, parts: list[Tensor] | tuple[Tensor, ...]) -> Tensor:

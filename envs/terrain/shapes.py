@@ -25,6 +25,9 @@ GAP_WIDTH = 0.6  # m at difficulty 1; chosen: longer than a stride of the smalle
 PIT_DEPTH = 1.0  # m
 PLANE_BELOW = 1.0  # m of the plane below the lowest step, so that no foot touches both
 NUM_PLATFORMS = 12
+PATCHES_ALONG, PATCHES_AROUND = 10, 40  # for planar and other robots; chosen: about half of the ground
+PATCH_HEIGHT = 3e-3  # m, so that feet touch a patch and not the floor below it
+LEAST_FRICTION = 0.05  # of a patch at difficulty 1, times that of the floor: wet ice
 
 
 def stairs(sign: int) -> Callable[[Tensor, Tensor, bool], Boxes]:
@@ -65,10 +68,8 @@ def obstacles(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
         half_y = torch.full_like(half_y, LANE)
         away = nearest + (OBSTACLE_LANE - nearest) * u[..., 3]
         x, y = torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
-    else:  # uniform over a square ring: the density of the radius is proportional to it
-        away = (nearest**2 + (OBSTACLE_FIELD**2 - nearest**2) * u[..., 3]).sqrt()
-        around = 8 * u[..., 4]  # along the ring, whose sides have length 2
-        x, y = away * _triangle(around), away * _triangle(around - 2)
+    else:
+        x, y = _around(nearest, u)
     half_z = (height / 2).clamp(min=1e-3)
     z = torch.where(height > 0, height - half_z, -BURIED)  # none at difficulty 0
     centre = torch.stack([x, y, z], 2)
@@ -91,6 +92,40 @@ def gaps(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
     return rings(inner, outer, torch.zeros_like(inner), torch.full_like(difficulty, -PIT_DEPTH), planar)
 
 
+def patches(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
+    """Level patches of 0.6 to 1.6 m with less friction than the floor between them."""
+    count = num_patches(planar)
+    half, x, y = scattered(uniforms(layout, count, 5), 0.3, 0.5, planar)
+    thin = torch.full_like(half, PATCH_HEIGHT / 2)
+    there = torch.where(difficulty > 0, 0.0, -BURIED)[:, None]  # none at difficulty 0
+    centre = torch.stack([x, y, thin + there], 2)
+    wide = torch.full_like(half, LANE) if planar else half
+    friction = (1 - (1 - LEAST_FRICTION) * difficulty)[:, None].expand(-1, count)
+    return Boxes(centre, torch.stack([half, wide, thin], 2), torch.zeros_like(difficulty), friction)
+
+
+def num_patches(planar: bool) -> int:
+    """Number of patches."""
+    return PATCHES_ALONG if planar else PATCHES_AROUND
+
+
+def scattered(u: Tensor, least: float, more: float, planar: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Half sizes and places around the start from numbers in [0, 1), [W, K, 5] -> [W, K] each."""
+    half = least + more * u[..., 0]
+    nearest = PAD + least + more
+    if planar:
+        away = nearest + (OBSTACLE_LANE - nearest) * u[..., 3]
+        return half, torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
+    return half, *_around(nearest, u)
+
+
+def _around(nearest: float, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Places uniform over a square ring: the density of the radius is proportional to it."""
+    away = (nearest**2 + (OBSTACLE_FIELD**2 - nearest**2) * u[..., 3]).sqrt()
+    around = 8 * u[..., 4]  # along the ring, whose sides have length 2
+    return away * _triangle(around), away * _triangle(around - 2)
+
+
 def _triangle(t: Tensor) -> Tensor:
     """A wave of period 8 that is 1 on [-1, 1], falls to -1 at 3, stays until 5: a square's x along its edge."""
     return (2 - ((t + 4) % 8 - 4).abs()).clamp(-1, 1)
@@ -108,4 +143,5 @@ def _ring_boxes(count: int) -> Callable[[bool], int]:
 STAIRS_UP = BoxShape(_ring_boxes(NUM_STEPS + 1), stairs(1), stairs_surface(1), is_random=False)
 STAIRS_DOWN = BoxShape(_ring_boxes(NUM_STEPS + 1), stairs(-1), stairs_surface(-1), is_random=False)
 OBSTACLES = BoxShape(num_obstacles, obstacles, None, is_random=True)
+PATCHES = BoxShape(num_patches, patches, None, is_random=True, is_slippery=True)
 GAPS = BoxShape(_ring_boxes(NUM_PLATFORMS), gaps, None, is_random=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envs.robots.robot import Robot
     from envs.terrain.terrain import Terrain
 
-KINDS = ("stairs up", "stairs down", "obstacles", "gaps")
+KINDS = ("stairs up", "stairs down", "obstacles", "gaps", "slippery patches")
 
 
 def mixed(planar: bool) -> Terrain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mujoco
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ from envs.variations.ground import KINDS
 
 KINDS_OF_GROUND = tuple((float(i), float(i)) for i in range(len(KINDS)))
 VARIABLES = (Variable("ground", KINDS_OF_GROUND), Variable("difficulty", ((0.0, 0.6),), ((0.6, 1.0),)))
-NAMES = {0: "stairs_up", 1: "stairs_down", 2: "obstacles", 3: "gaps"}
+NAMES = {0: "stairs_up", 1: "stairs_down", 2: "obstacles", 3: "gaps", 4: "patches"}
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))
@@ -39,9 +40,40 @@ def test_a_ground_of_a_kind_is_that_of_its_own_terrain(kind: int) -> None:
         first, same = mixed.model.geom("metarl/terrain_0").id, own.model.geom("metarl/terrain_0").id
         ours, theirs = one[field][:, first : first + count], other[field][:, same : same + count]
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    if kind == KINDS.index("slippery patches"):
+        sliding = [found["geom_friction"][0, g : g + count, 0] for found, g in ((one, first), (other, same))]
+        torch.testing.assert_close(sliding[0], sliding[1])
+        torch.testing.assert_close(sliding[0], torch.full_like(sliding[0], 1 - 0.95 * 0.5))
+    else:
+        assert (one["geom_friction"] == torch.tensor(mixed.model.geom_friction)).all()
     assert (one["geom_pos"][0, first + count : first + mixed.terrain.count, 2] < -10).all()
     floors = [family.model.geom("floor").id for family in (mixed, own)]
     assert one["geom_pos"][0, floors[0], 2] == other["geom_pos"][0, floors[1], 2]
+
+
+@pytest.mark.parametrize("robot", ["quadruped", "ant"])
+def test_feet_on_a_patch_slip_and_feet_beside_it_do_not(robot: str) -> None:
+    """The friction of a contact is that of the patch at difficulty 1: 0.05 times the floor's, in any pair of geoms."""
+    family = Legged(robot, (Variable("patches", ((0.0, 1.0),)), Variable("friction", ((0.5, 2.0),))))
+    values = {"patches": 1.0, "friction": 0.5, "layout": 0.25}
+    worlds = family.worlds(Tasks(family.names, torch.tensor([[values[n] for n in family.names]]).double()), 1)
+    worlds.reset(torch.Generator().manual_seed(0))
+    sim, model = worlds.sim, family.model
+    patch = model.geom("metarl/terrain_0").id
+    beside = float(model.geom("floor").friction[0])
+
+    def frictions() -> set[float]:
+        own_model, _ = sim.mujoco_view(0)  # type: ignore[attr-defined]  # of the CPU
+        data = mujoco.MjData(own_model)
+        data.qpos[:] = sim.qpos[0]
+        mujoco.mj_forward(own_model, data)
+        return {round(float(contact.friction[0]), 6) for contact in data.contact}
+
+    own = max(float(model.geom_friction[g, 0]) for g in family.soles) if not model.geom("floor").priority[0] else 0.0
+    sim.qpos[:, 2] -= 0.05 if robot == "quadruped" else 0.5
+    assert frictions() == {round(0.5 * max(beside, own), 6)}
+    sim.qpos[:, :2] = sim.params("geom_pos")[:, patch, :2]
+    assert round(0.5 * 0.05 * beside, 6) in frictions()
 
 
 def test_every_kind_has_a_shape_and_a_name() -> None:
@@ -79,8 +111,8 @@ def test_the_scan_is_told_to_the_critic_or_the_policy_or_nobody() -> None:
 def test_tasks_of_a_mixed_ground_are_sampled_and_checked() -> None:
     family = Legged("quadruped", VARIABLES)
     tasks = family.sample(40, "ood", torch.Generator().manual_seed(0))
-    assert set(tasks.column("ground").tolist()) == {0.0, 1.0, 2.0, 3.0}
+    assert set(tasks.column("ground").tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0}
     assert (tasks.column("difficulty") >= 0.6).all()
     family.check(tasks)
-    with pytest.raises(ValueError, match="ground=4"):
-        family.check(Tasks(tasks.names, torch.tensor([[4.0, 0.7, 0.1]]).double()))
+    with pytest.raises(ValueError, match="ground=5"):
+        family.check(Tasks(tasks.names, torch.tensor([[5.0, 0.7, 0.1]]).double()))

@@ -18,7 +18,7 @@ from tests.envs.locomotion.policies import BOTH
         ("ant", ("direction", "velocity"), "exactly one goal"),
         ("ant", ("direction", "payload_x"), "vary payload too"),
         ("ant", ("direction", "slope_heading_deg"), "vary slope_deg too"),
-        ("ant", ("direction", "layout"), "vary one of gaps, ground, hills, obstacles, rough too"),
+        ("ant", ("direction", "layout"), "vary one of gaps, ground, hills, obstacles, patches, rough too"),
         ("hopper", ("direction", "crippled_leg"), "Hopper has no legs: crippled_leg needs a robot"),
         ("ant", ("direction", "mass:torsa"), "this robot has no body 'torsa', expected one of torso,"),
     ],
