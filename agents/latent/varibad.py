@@ -71,7 +71,7 @@ class VariBAD(RL2):
     decoded: int = 50
 
     @property
-    def latent(self) -> int:
+    def latent_size(self) -> int:
         """Z."""
         return self.belief.sizes[-1] // 2
 
@@ -79,7 +79,9 @@ class VariBAD(RL2):
         learned = with_prefix("belief.", self.belief.init(generator)) | with_prefix(
             "decoder.", self.decoder.init(generator)
         )
-        noise = torch.randn(NOISES, self.latent, generator=generator)  # never changes: `loss` draws no random numbers
+        noise = torch.randn(
+            NOISES, self.latent_size, generator=generator
+        )  # never changes: `loss` draws no random numbers
         return super().init(generator) | learned | {"noise": noise}
 
     def step(self, theta: Params, phi: Params, x: Tensor) -> tuple[Params, Policy]:
@@ -105,6 +107,11 @@ class VariBAD(RL2):
         return learned + self.vae_coef * self.negative_bound(
             theta, seen, beliefs, data.alive, ended, shift, whole=whole
         )
+
+    def latent(self, theta: Params, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Mean and standard deviation of the belief at every step of trials [L, B, I], [L, B, Z] each."""
+        belief = self._beliefs(theta, self.initial_state(theta), x)[1]
+        return belief.mean, belief.log_std.exp()
 
     def negative_bound(
         self, theta: Params, seen: Tensor, beliefs: Belief, alive: Tensor, ended: Tensor, shift: Tensor, *, whole: bool

@@ -89,6 +89,10 @@ class RL2(RunningStatistics, RecurrentLearner):
     def _action_distribution(self, theta: Params, features: Tensor) -> Policy:
         return self.policy(select_prefix("policy.", theta), features)
 
+    def latent(self, theta: Params, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is known of the task at every step of trials [L, B, I]: the memory's features [L, B, Z]; no spread."""
+        return run(self.core, theta, self.initial_state(theta), normalize_input(theta, x), fused=True)[1], None
+
     def states_before(self, theta: Params, x: Tensor, every: int) -> Tensor:
         phi = {k: v.expand(x.shape[1], *v.shape) for k, v in self.initial_state(theta).items()}
         states = []

@@ -1,4 +1,4 @@
-"""What is inside a meta-gradient."""
+"""What is inside a meta-gradient, and inside a memory."""
 
 from __future__ import annotations
 
@@ -16,27 +16,32 @@ from metarl.errors import UserError
 from metarl.evaluation.text_table import TextTable
 
 MOST_BATCHES = 10  # of a task: the work grows with their cube
+TASKS, LATENT_TASKS, FEWEST_TASKS = 16, 200, 20  # chosen
 
 
 @dataclass
 class Analyse:
-    """Tell MAML, FOMAML and Reptile apart: their exact gradients beside their Taylor law (Nichol et al. 2018).
+    """Look inside: meta-gradients beside their Taylor law (Nichol et al. 2018), memories beside the true task.
 
         metarl analyse gradients maml_sinusoid                  at a config's initial weights
         metarl analyse gradients runs/maml_sinusoid --steps 4   at a run's newest ones, k = 4
         metarl analyse estimators                               estimators of a policy gradient's derivative
+        metarl analyse latent varibad_robot                     what a run's memory knows of unseen tasks, by step
 
-    The tables are printed, and drawn into a picture.
+    The tables are printed, and drawn into a picture. Gradients tell MAML, FOMAML and Reptile apart.
     """
 
     what: Annotated[
-        Positional[Literal["gradients", "estimators"]],
-        arg(help="gradients: meta-gradients of one network; estimators: of policy gradients, on small processes"),
+        Positional[Literal["gradients", "estimators", "latent"]],
+        arg(
+            help="gradients: meta-gradients of one network; estimators: of policy gradients, on small processes; "
+            "latent: what a memory knows of the task"
+        ),
     ]
     subject: Annotated[
         Positional[str],
         arg(
-            help="of gradients: a config's name or path, or a run's folder",
+            help="of gradients: a config's name or path, or a run's folder; of latent: a run",
             metavar="[CONFIG_OR_RUN]",
             help_behavior_hint="",
         ),
@@ -45,26 +50,29 @@ class Analyse:
     """k: batches of a task; the first k - 1 are descended, MAML's outer loss is that of the last"""
     alphas: tuple[float, ...] = ()
     """inner rates; by default twelve from 3e-7 to 0.1 of |A| / |B|, where the law's two terms are equally long"""
-    tasks: int = 16
-    """training tasks to average over; of estimators, random processes"""
+    tasks: int | None = None
+    """training tasks to average over, by default 16; of estimators, random processes; of latent, 200 unseen tasks"""
     seed: int = 0
     """of the tasks"""
     json: bool = False
     """print JSON instead of tables"""
     out: Path | None = None
-    """the picture to write: png, svg or pdf; by default gradients.png or estimators.png"""
+    """the picture to write: png, svg or pdf; by default gradients.png, estimators.png or latent.png"""
     data: Path | None = None
     """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        positive(tasks=self.tasks)
+        tasks = self.tasks or (LATENT_TASKS if self.what == "latent" else TASKS)
+        positive(tasks=tasks if self.tasks is None else self.tasks)
         within("steps", self.steps, 2, MOST_BATCHES)
         within("seed", self.seed, 0, 2**31 - 1)
         out = self.out or Path(f"{self.what}.png")
         writable(out, PICTURES)
         if self.what == "estimators":
-            return self._estimators(out, overrides)
+            return self._estimators(tasks, out, overrides)
+        if self.what == "latent":
+            return self._latent(tasks, out, overrides)
         if not self.subject:
             raise UserError("analyse gradients needs a config or a run (see `metarl list configs`)")
         different = set(self.alphas)
@@ -79,11 +87,11 @@ class Analyse:
         subject = find_subject(self.subject, overrides)
         images_from(self.data, subject.config)
         with console.status("differentiating"):
-            analysis = analyse(subject, self.steps, self.alphas, self.tasks, self.seed)
+            analysis = analyse(subject, self.steps, self.alphas, tasks, self.seed)
         self._tell(analysis.to_json(), gradient_tables.tables(analysis), out, lambda: plot_gradients(analysis, out))
         return 0
 
-    def _estimators(self, out: Path, overrides: dict[str, Any]) -> int:
+    def _estimators(self, tasks: int, out: Path, overrides: dict[str, Any]) -> int:
         no_overrides(overrides)
         own = "analyse estimators has small decision processes of its own"
         if self.subject or self.alphas:
@@ -94,8 +102,25 @@ class Analyse:
         from metarl.reporting.plots import plot_estimators
 
         with console.status("enumerating every episode"):
-            errors = estimators.measure(self.tasks, self.seed)
+            errors = estimators.measure(tasks, self.seed)
         self._tell(errors.to_json(), estimators.tables(errors), out, lambda: plot_estimators(errors, out))
+        return 0
+
+    def _latent(self, tasks: int, out: Path, overrides: dict[str, Any]) -> int:
+        no_overrides(overrides)
+        if not self.subject:
+            raise UserError("analyse latent needs a run (see `metarl list runs`)")
+        for option in {"steps", "alphas", "data"} & self.given:
+            raise UserError(f"--{option} is for analyse gradients: leave it out")
+        if tasks < FEWEST_TASKS:
+            raise UserError(f"--tasks is {tasks}, expected at least {FEWEST_TASKS}: a probe is fitted on as many")
+        from metarl.analysis import latent
+        from metarl.reporting.plots import plot_latent
+        from metarl.runs import folder as runs
+
+        with console.status("acting in training and unseen tasks"):
+            analysis = latent.analyse_latent(runs.find(self.subject), tasks, self.seed)
+        self._tell(analysis.to_json(), latent.tables(analysis), out, lambda: plot_latent(analysis, out))
         return 0
 
     def _tell(self, as_json: Any, tables: list[TextTable], out: Path, draw: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from metarl.reporting.plots.adaptation import plot_adaptation
 from metarl.reporting.plots.comparison import figures_of, plot_trainings, write_figures
 from metarl.reporting.plots.estimators import plot_estimators
 from metarl.reporting.plots.gradients import plot_gradients
+from metarl.reporting.plots.latent import plot_latent
 from metarl.reporting.plots.rates import plot_rates
 from metarl.reporting.plots.training import plot_training
 
@@ -16,6 +17,7 @@ __all__ = [
     "plot_adaptation",
     "plot_estimators",
     "plot_gradients",
+    "plot_latent",
     "plot_rates",
     "plot_training",
     "plot_trainings",
