@@ -50,6 +50,20 @@ COMMANDS: dict[str, list[str]] = {
     "list": ["list", "runs"],
     "bench": ["bench", "sim", "--device", "warp", "--plot", "out/speed.png"],
     "analyse": ["analyse", "gradients", "maml_sinusoid", "--tasks", "2", "--alphas", "0.1", "0.01"],
+    "export": ["export", "maml_point", "--format", "torchscript", "--episodes", "0", "--out", "out/policy.pt"],
+    "tune": [
+        "tune",
+        "maml_point",
+        "--space",
+        "space.yaml",
+        "--trials",
+        "1",
+        "--steps",
+        "64",
+        "--jobs",
+        "1",
+        *TINY[:-2],
+    ],
     "data": ["data", "omniglot", "--from", ".", "--out", "out/omniglot"],
     "doctor": ["doctor"],
     "quickstart": ["quickstart", "--smoke", "--tasks.horizon", "4", "--train.num_tasks", "2"],
@@ -124,6 +138,7 @@ def main(count: int, names: list[str] | None = None, seed: int = 0) -> collectio
         os.chdir(base / "made")
         wanted = [COMMANDS[name] for name in names or COMMANDS]
         make_runs([c for c in CONFIGS if c != IMAGES or any(IMAGES in words for words in wanted)])
+        (base / "made" / "space.yaml").write_text("outer.outer_lr: {low: 1.0e-4, high: 1.0e-2, log: true}\n")
         disk = Disk(base / "disk")
         for name in names or COMMANDS:
             assert _try(name, base, disk, failure, -1, random.Random(0)) == "work done", name

@@ -8,7 +8,9 @@ What a candidate is chosen by is never from the test split: `split_of` says what
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -164,10 +166,21 @@ def _study(plan: Plan) -> Study:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+    class Lock(JournalFileOpenLock):
+        """Optuna's, whose file may be impossible to remove."""
+
+        def release(self) -> None:
+            try:
+                super().release()
+            except RuntimeError as error:
+                cause = error.__context__
+                number = cause.errno if isinstance(cause, OSError) and cause.errno else errno.EIO
+                raise OSError(number, os.strerror(number), path) from None
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = str(plan.folder / JOURNAL)
     study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path))),
+        storage=JournalStorage(JournalFileBackend(path, lock_obj=Lock(path))),
         pruner=MedianPruner(n_startup_trials=5, n_warmup_steps=5) if plan.prunes else NopPruner(),
         study_name="search",
         direction="maximize",
