@@ -26,15 +26,15 @@ Widths = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]
 class PolicySettings(Record):
     """The policy network: a perceptron (`agents.nn.perceptrons`), and that of a learned value function.
 
-    hidden: units of each hidden layer. activation: `tanh`, or `elu`. init_std: initial standard deviation of continuous
-    actions, in policy units (`tasks.action_scale` of them are the full action). last_gain: factor of the initial
-    weights of the last layer: with a small one the policy starts near action 0 in every state.
+    hidden: units of each hidden layer. activation: `tanh`, `elu` or `relu`. init_std: initial standard deviation of
+    continuous actions, in policy units (`tasks.action_scale` of them are the full action). last_gain: factor of the
+    initial weights of the last layer: with a small one the policy starts near action 0 in every state.
     critic_hidden: those of the value function; by default as many as the policy's. critic_observes_task: whether the
     value function is given the true parameters of the task, in training only.
     """
 
     hidden: Widths = (64, 64)
-    activation: Literal["tanh", "elu"] = "tanh"
+    activation: Literal["tanh", "elu", "relu"] = "tanh"
     init_std: Positive = 1.0
     last_gain: Positive = 0.01
     critic_hidden: Widths | None = None

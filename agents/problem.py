@@ -18,7 +18,7 @@ class Problem(NamedTuple):
         or bits of a supervised task.
     way: outputs of a supervised task.
     descriptor_size: number of task parameters appended to the observation, for learners that observe the task.
-    critic_descriptor: number of those that a value function may observe.
+    critic_descriptor: number of those that a value function may observe. gamma: the discount.
     penalty, penalty_coef: KL divergence to the policy that sampled, and its weight.
     """
 
@@ -32,6 +32,7 @@ class Problem(NamedTuple):
     value_coef: float = 0.5
     policy: PolicySettings = PolicySettings()
     critic_descriptor: int = 0
+    gamma: float = 0.99
 
     @property
     def is_supervised(self) -> bool:

@@ -18,8 +18,8 @@ from torch import Tensor
 from agents.distributions import Categorical, Gaussian
 from agents.records import Params
 
-Activation = Literal["tanh", "elu"]
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "elu": F.elu}
+Activation = Literal["tanh", "elu", "relu"]
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "elu": F.elu, "relu": torch.relu}
 MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
 
 
@@ -77,7 +77,7 @@ class MLP:
 
     With a small `last_gain` a policy starts near the mean action 0 in every state, instead of with a random gait
     (Andrychowicz et al. 2021, What matters for on-policy deep actor-critic methods, arXiv 2006.05990, section 3.2).
-    activation: `tanh` or `elu`.
+    activation: `tanh`, `elu` or `relu`.
     """
 
     def __init__(self, *sizes: int, activation: Activation = "tanh", last_gain: float = 1.0) -> None:

@@ -64,6 +64,7 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
         getattr(config.outer, "value_coef", 0.5),
         config.policy,
         described,
+        config.advantage.gamma,
     )
 
 

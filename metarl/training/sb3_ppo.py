@@ -25,7 +25,11 @@ from metarl.training.optimizer_state import load_optimizer, optimizer_state
 from metarl.training.sb3_worlds import FirstEpisodes, training_worlds
 from metarl.training.sources import Seed
 
-ACTIVATIONS: dict[Callable[[Tensor], Tensor], type[nn.Module]] = {torch.tanh: nn.Tanh, F.elu: nn.ELU}
+ACTIVATIONS: dict[Callable[[Tensor], Tensor], type[nn.Module]] = {
+    torch.tanh: nn.Tanh,
+    F.elu: nn.ELU,
+    torch.relu: nn.ReLU,
+}
 
 
 class Sb3Outer:

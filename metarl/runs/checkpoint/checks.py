@@ -16,6 +16,7 @@ MAX_HEADER = 2**20  # bytes of a safetensors header; chosen
 MAX_TENSORS = 10_000  # of a file; chosen
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes
 LEVELS = "curriculum.levels"  # of the tasks of a meta-batch, among the tensors of the outer step
+REPLAY, TARGETS = "replay.", "target."  # prefixes: of a replay among them, and of what has one, in theta
 MAX_KEY = 40  # characters of a tensor's name in a message
 
 
@@ -71,13 +72,23 @@ def check_theta(theta: Params, like: Params) -> None:
 
 def check_outer(outer: Params, like: Params) -> None:
     """An optimiser's tensors are named `<index>.<name>` and are scalars, or have the shape of the parameter with that
-    index; `steps` is a count, and levels of a curriculum are a row of shares."""
+    index; `steps` is a count, and levels of a curriculum are a row of shares. Off-policy learners have a replay: rows
+    of numbers, and how many were added."""
     shapes = [v.shape for v in like.values()]
     for key, tensor in outer.items():
         if key == LEVELS and tensor.dtype == torch.float32 and tensor.dim() == 1:
             continue  # those that are not finite were refused before
+        if has_replay(like) and key.startswith(REPLAY):
+            if (tensor.dim(), tensor.dtype) not in ((2, torch.float32), (0, torch.int64)):
+                raise ValueError(f"{key[:MAX_KEY]} is of shape {tuple(tensor.shape)} and of {tensor.dtype}")
+            continue
         if tensor.dtype != (torch.int64 if key == "steps" else torch.float32):
             raise ValueError(f"the optimiser's {key[:MAX_KEY]} is of {tensor.dtype}")
         index = key.partition(".")[0]
         if tensor.dim() and not (index.isdecimal() and int(index) < len(shapes) and tensor.shape == shapes[int(index)]):
             raise ValueError(f"the optimiser's {key[:MAX_KEY]} is of shape {tuple(tensor.shape)}")
+
+
+def has_replay(theta: Params) -> bool:
+    """Whether a learner with such parameters learns from a replay: it has slow copies of value functions."""
+    return any(name.startswith(TARGETS) for name in theta)

@@ -10,7 +10,7 @@ from pathlib import Path
 from agents.learner import Params
 from metarl.errors import UserError
 from metarl.runs import stored
-from metarl.runs.checkpoint.checks import MAX_HEADER
+from metarl.runs.checkpoint.checks import MAX_HEADER, has_replay
 from metarl.runs.checkpoint.state import FILES, UNREADABLE, Load, State, unpacked
 from metarl.runs.checkpoint_index import (
     MANIFEST,
@@ -122,5 +122,5 @@ def _read_files(path: Path, like: Params | None) -> dict[str, bytes]:
 def _most_bytes(like: Params | None) -> dict[str, int]:
     """How large each file of a checkpoint can be, by the parameters that it should hold."""
     theta = MAX_BYTES if like is None else sum(v.numel() * v.element_size() for v in like.values()) + MAX_HEADER
-    outer = MAX_BYTES if like is None else MAX_MOMENTS * theta + MAX_HEADER
+    outer = MAX_BYTES if like is None or has_replay(like) else MAX_MOMENTS * theta + MAX_HEADER
     return dict(zip(FILES, (theta, outer, stored.MAX_BYTES, stored.MAX_BYTES), strict=True))
