@@ -126,15 +126,16 @@ def trial_advantages(
     value: Tensor,
     alive: Tensor,
     cut: Tensor,
+    over: Tensor,
     gamma: float,
     gae_lambda: float,
     all_reduce_sum: AllReduceSum = no_reduce,
 ) -> tuple[Tensor, Tensor]:
     """Normalised advantages and lambda-returns of trials [L, B] whose alive steps come first, given predicted values.
 
-    The end of an episode is not a termination: exploration in one episode is credited with the rewards of the next.
-    Only the end of the trial is. cut: marks what follows the last step of a trial that time has cut; its value stands
-    for all that would have come. Elsewhere nothing would.
+    The end of an episode within a trial is not a termination: exploration in one episode is credited with the rewards
+    of the next. Only the end of the trial is, and steps that are `over`. cut: marks what follows the last step of a
+    trial that time has cut; its value stands for all that would have come. Elsewhere nothing would.
     """
     value = torch.where(alive | cut, value, 0.0)
-    return segment_advantages(rew, value, None, torch.zeros_like(alive), alive, gamma, gae_lambda, all_reduce_sum)
+    return segment_advantages(rew, value, None, over, alive, gamma, gae_lambda, all_reduce_sum)

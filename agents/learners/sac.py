@@ -30,7 +30,7 @@ class Settings(LearnerSettings):
     outers: ClassVar[tuple[str, ...]] = ("off_policy",)
     counts: ClassVar[str] = "worlds"
     ignores: ClassVar[tuple[tuple[str, str], ...]] = (
-        *(("policy", name) for name in ("init_std", "last_gain", "critic_hidden", "critic_observes_task")),
+        *(("policy", name) for name in ("init_std", "critic_hidden", "critic_observes_task")),
         *(("advantage", name) for name in ("gae_lambda", "bootstrap", "baseline")),
     )
     told_task: bool = False

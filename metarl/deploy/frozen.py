@@ -129,7 +129,7 @@ def unit_action(out: Policy, full: float) -> Tensor:
     """The greedy action: [1, A] in [-1, 1], or the number [1] of a discrete one."""
     if isinstance(out, Categorical):
         return out.logits.argmax(-1)
-    return (out.mean / full).clamp(-1.0, 1.0)
+    return (mode(out) / full).clamp(-1.0, 1.0)
 
 
 def frozen(agent: Agent) -> Frozen:

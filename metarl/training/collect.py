@@ -196,8 +196,8 @@ def _collect_trials(
         episodes = len(plan) if policy.learner.memory_reset == "trial" else 1
         return in_chunks(policy.learner, policy.theta, data, episodes * trajectories[0].rew.shape[1])
 
-    def of_trials(rew: Tensor, value: Tensor, alive: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
+    def of_trials(rew: Tensor, value: Tensor, alive: Tensor, cut: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
         cut = cut & advantage.bootstrap
-        return trial_advantages(rew, value, alive, cut, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
+        return trial_advantages(rew, value, alive, cut, over, advantage.gamma, advantage.gae_lambda, all_reduce_sum)
 
     return Rollouts(tuple(trajectories), episode)

@@ -16,8 +16,8 @@ from agents.memory.rl2 import select_alive
 from envs import rng
 from envs.core import Action, Trajectories
 
-TrialAdvantages = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Rewards, values, alive and cut steps of trials [L, B] -> advantages and returns to go (`agents.advantages`)."""
+TrialAdvantages = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Rewards, values, alive, cut and last steps of trials [L, B] -> advantages and returns to go (`agents.advantages`)."""
 
 
 def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
@@ -176,7 +176,8 @@ class RecurrentPolicy:
         Where the memory lasts for an episode, each episode is a trial, those of a world side by side. Nothing is
         learned from a trial whose simulation diverged. descriptor: true parameters of the tasks, [N, P]; the critic is
         told them behind what is privileged. Behind the last step of each trial there is one that is not alive: its
-        value counts where time has cut the trial.
+        value counts where time has cut the trial. Of a learner whose trials are one episode nothing follows where one
+        has ended early: what comes behind it in the same world is another trial.
         """
         at_once = self.learner.memory_reset == "trial"
         diverged = torch.stack([t.diverged for t in rollouts])  # [K, N, E]
@@ -201,14 +202,16 @@ class RecurrentPolicy:
         x = in_a_row(torch.stack(self.inputs).view(len(rollouts), -1, *self.inputs[0].shape), self.ends)
         act, logp, mean = of(t.act for t in rollouts), of(t.logp for t in rollouts), of(t.mean for t in rollouts)
         log_std, rew = of(t.log_std for t in rollouts), of(t.rew for t in rollouts)
+        alone = self.learner.rounds == 0
+        over = of(t.terminated if alone else torch.zeros_like(t.terminated) for t in rollouts)
         privileged = in_a_row((t.privileged.transpose(0, 1) for t in rollouts), [t.last_privileged for t in rollouts])
-        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken, cut, privileged), taken | cut)
-        x, act, logp, mean, log_std, rew, taken, cut, privileged = packed
+        packed = pack_valid_steps((x, act, logp, mean, log_std, rew, taken, cut, over, privileged), taken | cut)
+        x, act, logp, mean, log_std, rew, taken, cut, over, privileged = packed
         trials = x.shape[1]
         descriptor = descriptor.repeat_interleave(trials // len(descriptor), 0).expand(len(x), -1, -1)  # [L, B, P]
         told = torch.cat([privileged, descriptor], -1)  # [L, B, V + P]
         value = self.learner.value(self.theta, x, told)
-        adv, ret = advantage(rew, value, taken, cut)
+        adv, ret = advantage(rew, value, taken, cut, over)
         return Transitions(*(t[None] for t in (x, act, logp, mean, log_std, adv, taken, ret, told)))
 
 

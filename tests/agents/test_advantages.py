@@ -71,7 +71,7 @@ def test_a_value_stands_for_what_follows_a_trial_that_time_has_cut() -> None:
     rew, value = column(1, 2, 0).expand(3, 2), column(0.5, 1, 4).expand(3, 2)
     alive = torch.tensor([True, True, False])[:, None].expand(3, 2)
     cut = torch.tensor([[False, False], [False, False], [True, False]])
-    adv, ret = advantages.trial_advantages(rew, value, alive, cut, 0.9, 1.0)
+    adv, ret = advantages.trial_advantages(rew, value, alive, cut, torch.zeros_like(cut), 0.9, 1.0)
     assert torch.allclose(ret[alive].view(2, 2).T, torch.tensor([[6.04, 5.6], [2.8, 2.0]], dtype=torch.float64))
     std = ((4.6**2 + 5.54**2 + 1 + 2.3**2) / 4 - 3.36**2) ** 0.5
     expected = (torch.tensor([[5.54, 4.6], [2.3, 1.0]], dtype=torch.float64) - 3.36) / std

@@ -153,7 +153,7 @@ def test_credit_flows_across_episodes_by_hand() -> None:
     taken = torch.tensor([[1, 1], [1, 1], [1, 0]], dtype=torch.bool)
     # deltas: 1 + 2 - 2 = 1, 0 + 3 - 4 = -1, 8 - 6 = 2; and 2 + 1 - 1 = 2, 4 + 0 - 2 = 2
     raw = torch.tensor([[1 + 0.25 * (-1 + 0.25 * 2), 2 + 0.25 * 2], [-1 + 0.25 * 2, 2.0], [2.0, 0.0]])
-    adv, ret = trial_advantages(rew, value, taken, torch.zeros_like(taken), 0.5, 0.5)
+    adv, ret = trial_advantages(rew, value, taken, *torch.zeros_like(taken).expand(2, *taken.shape), 0.5, 0.5)
     torch.testing.assert_close(ret[taken], (raw + value)[taken])
     chosen = raw[taken]
     torch.testing.assert_close(adv[taken], (chosen - chosen.mean()) / chosen.std(correction=0))

@@ -122,5 +122,5 @@ def test_values_of_trials_are_told_everything() -> None:
     assert value.shape == (LENGTH, TRIALS)
     assert not torch.equal(value, LEARNER.value(theta, data.x, told + 1))
     cut = torch.zeros(LENGTH, TRIALS, dtype=torch.bool)
-    adv, _ = trial_advantages(data.ret, value, data.alive, cut, 0.9, 0.9)
+    adv, _ = trial_advantages(data.ret, value, data.alive, cut, torch.zeros_like(cut), 0.9, 0.9)
     assert adv.isfinite().all()

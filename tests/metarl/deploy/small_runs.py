@@ -41,6 +41,16 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called -> a shippe
     "lstm": ("gru_point", MEMORY[1] | {"learner.kind": "lstm"}),
     "hypernetwork": ("gru_point", MEMORY[1] | {"learner.kind": "hypernetwork"}),
     "rma": ("gru_point", MEMORY[1] | {"learner.kind": "rma", "learner.latent": 3, "learner.teacher": [4]}),
+    "varibad": ("gru_point", MEMORY[1] | {"learner.kind": "varibad", "learner.latent": 3, "learner.decoder": [4]}),
+    "sac": (
+        "gru_point",
+        {
+            "policy": {"hidden": [8], "last_gain": 1.0},
+            "advantage": {"gamma": 0.9},
+            "learner": {"kind": "sac"},
+            "outer": {"kind": "off_policy", "learning_starts": 20, "batch_size": 8, "replay_size": 50},
+        },
+    ),
     "mann": ("mann_point", EXTERNAL | {"learner.reads": 2}),
     "ntm": ("ntm_point", EXTERNAL),
     "snail": (

@@ -31,7 +31,9 @@ TASKS = Tasks(("goal_x", "goal_y"), torch.tensor([[0.3, -0.2], [-0.4, 0.1], [0.2
 POINTS = [name for name in RUNS if "bandit" not in name]
 ADAPTING = [name for name in POINTS if name.startswith(("maml", "cavia", "reptile", "lstm_meta", "metanet"))]
 RECURRENT = [
-    n for n in POINTS if n.startswith(("gru", "hyper", "rma", "mann", "ntm", "snail", "transformer")) or n == "lstm"
+    n
+    for n in POINTS
+    if n.startswith(("gru", "hyper", "rma", "mann", "ntm", "snail", "transformer", "varibad")) or n == "lstm"
 ]
 TOLD = ("oracle", "sb3_ppo")
 

@@ -25,8 +25,19 @@ from metarl.training.collect import collect_rollouts
 
 SmallRun = Callable[[str], Run]
 TASK = Tasks(("goal_x", "goal_y"), torch.tensor([[0.3, -0.2]]).double())
-QUICK = ("gru", "transformer", "maml", "snail", "metanet")  # the others are slow tests
-SCRIPTED = ("gru, reset each episode", "snail", "ntm", "cavia", "lstm_meta_learner", "metanet", "sb3_ppo", "oracle")
+QUICK = ("gru", "transformer", "maml", "snail", "metanet", "sac")  # the others are slow tests
+SCRIPTED = (
+    "gru, reset each episode",
+    "snail",
+    "ntm",
+    "cavia",
+    "lstm_meta_learner",
+    "metanet",
+    "sb3_ppo",
+    "oracle",
+    "varibad",
+    "sac",
+)
 NAMES = ("gru", "transformer", "hypernetwork", "mann", "maml", "joint", "oracle")
 
 

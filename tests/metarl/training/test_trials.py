@@ -18,8 +18,8 @@ FALLS = {
 }
 
 
-def batch_of(small: Callable[..., Config], unit: str) -> Any:
-    config = small("gru_robot", **FALLS, learner__trial_unit=unit)
+def batch_of(small: Callable[..., Config], unit: str, **changes: Any) -> Any:
+    config = small("gru_robot", **FALLS, learner__trial_unit=unit, **changes)
     trainer = Trainer(config)
     tasks = trainer.family.sample(config.train.num_tasks, "train", trainer.generator)
     return trainer.source(trainer.learner, trainer.theta, tasks, trainer.generator, Clock()).data.query
@@ -38,6 +38,22 @@ def test_where_trials_count_episodes_a_fallen_robot_waits(small: Callable[..., C
     data = batch_of(small, "episodes")
     assert not data.alive[0][:-1].all()
     assert data.x[0][..., -1].sum(0).eq(1).all(), "two episodes a trial, and one end between them"
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_a_fall_costs_what_would_have_followed_unless_the_trial_goes_on(
+    rounds: int, small: Callable[..., Config]
+) -> None:
+    """With lambda 1 and without a value where time cuts, returns to go are sums of rewards."""
+    plain = {"advantage": {"gamma": 1.0, "gae_lambda": 1.0, "bootstrap": False}}
+    data = batch_of(small, "steps", learner__rounds=rounds, **plain)
+    ret, rew, ended = data.ret[0], data.x[0][1:, :, -2], data.x[0][1:, :, -1] > 0  # of the step before each input
+    last = 60 * (rounds + 1) - 1
+    falls = ended[:last].nonzero()
+    assert len(falls) > 0
+    for t, b in falls[:5].tolist():
+        following = rew[t:, b].sum() if rounds else rew[t, b]
+        torch.testing.assert_close(ret[t, b], following, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("unit", ["steps", "episodes"])
