@@ -10,7 +10,8 @@ from envs.settings import Count, NonNegative, Positive
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
-    from agents.learner import Learner
+    from agents.distributions import Policy
+    from agents.learner import Learner, Network
     from agents.problem import Problem
 
 
@@ -59,9 +60,8 @@ class Settings(MemorySettings):
         obs, act = problem.space.obs, problem.space.act
         inputs, state = obs + act + 2, 2 * self.latent + obs
         core = GRU(inputs, self.hidden)
-        if self.embedding is None:
-            policy = problem.policy.build(state, problem.space)
-        else:
+        policy: Network[Policy] = problem.policy.build(state, problem.space)
+        if self.embedding is not None:
             base = problem.policy.build(obs, problem.space)
             policy = HypernetworkPolicy(base, 2 * self.latent, obs, self.embedding, observes_memory=False)
         told, answer = (obs + act, 1 + obs) if self.decode_state else (2 * obs + act, 1)

@@ -9,7 +9,7 @@ Axes: `N` tasks, `L` steps of a trial, `B` trials, `S` steps that are shown, `Z`
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ def analyse_latent(run: Run, num_tasks: int, seed: int) -> LatentAnalysis:
     names = tuple(getattr(family, "descriptor_names", ()))
     if not names:
         raise UserError(f"the tasks of {run.name} do not differ in any number: there is nothing to tell")
-    learner = dataclasses.replace(learner, bptt_steps=0)
+    learner = dataclasses.replace(cast(Any, learner), bptt_steps=0)
     plan = (1,) * (learner.rounds + 1)
     steps = np.unique(np.linspace(0, len(plan) * family.horizon - 1, SHOWN).astype(int))
 
@@ -95,7 +95,8 @@ def _probe(latent: Floats, values: Floats, unseen: Floats, true: Floats) -> Floa
     weights = np.linalg.solve(x.T @ x + penalty, x.T @ values)
     predicted = np.concatenate([(unseen - centre) / scale, np.ones((len(unseen), 1))], 1) @ weights
     residual: Floats = np.square(predicted - true).mean(0)
-    return 1 - residual / np.maximum(np.square(true - values.mean(0)).mean(0), 1e-12)
+    r2: Floats = 1 - residual / np.maximum(np.square(true - values.mean(0)).mean(0), 1e-12)
+    return r2
 
 
 def tables(analysis: LatentAnalysis) -> list[TextTable]:

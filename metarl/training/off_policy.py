@@ -143,7 +143,7 @@ class OffPolicyOuter:
         batch = OffPolicyData(drawn["x"], drawn["act"], rew, drawn["next_x"], terminated, noise)
         loss = self.learner.loss(self.parameters, batch)
         self.adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         self.adam.step()
         self.assign(self.learner.after_step(self.theta))
         return float(loss.detach())
