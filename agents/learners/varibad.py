@@ -27,8 +27,8 @@ class Settings(MemorySettings):
 
     kind: Literal["varibad"] = "varibad"
     names: ClassVar[dict[str, Look]] = {
-        "VariBAD": Look("green", "s"),
-        "VariBAD hypernetwork": Look("green", "D", "--"),
+        "VariBAD": Look("green", "o"),
+        "VariBAD hypernetwork": Look("green", "P", "--"),
     }
     hidden: Count = 128
     latent: Count = 5

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Evaluate:
     """Return on unseen tasks after several numbers of episodes of adaptation; accuracy of runs on images.
 
-    metarl evaluate RUN --split ood                outside of the ranges of training
-    metarl evaluate RUN --tasks.horizon 1000       on other tasks than in training: any of their settings
-    metarl evaluate RUN --tasks.physics default    in another simulation
+        metarl evaluate RUN --split ood                outside of the ranges of training
+        metarl evaluate RUN --tasks.horizon 1000       on other tasks than in training: any of their settings
+        metarl evaluate RUN --tasks.physics default    in another simulation
 
     What is judged on other tasks is shown and not stored.
     """
