@@ -59,11 +59,16 @@ class Outcomes:
         return {EVENT + ("before" if i == 0 else f"{i} s"): means[:, i] for i in range(AFTER + 1)}
 
     def result(self) -> dict[str, Tensor]:
-        """[W] each. velocity_error m/s and turn_error rad/s are means; a reward is paid per second."""
+        """[W] each. progress: share of the commanded way that was travelled, 0 of a robot that fell. velocity_error m/s
+        and turn_error rad/s are means; a reward is paid per second.
+        """
         steps = self.sums["steps"].clamp(min=1)
         reached = self.sums["travelled"] >= TRAVELLED * self.sums["wanted"]
+        share = (self.sums["travelled"] / self.sums["wanted"].clamp(min=1e-6)).clamp(0, 1)
+        share = torch.where(self.sums["wanted"] > 0, share, 1.0)  # nothing but standing was commanded
         return {
             "success": (self.going & reached).double(),
+            "progress": share * self.going,
             "fallen": (~self.going).double(),
             "velocity_error": self.sums["velocity_error"] / steps,
             "turn_error": self.sums["turn_error"] / steps,

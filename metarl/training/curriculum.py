@@ -1,8 +1,9 @@
-"""A curriculum over one variable of the tasks: each place in the meta-batch has a level, which follows its success.
+"""A curriculum over one variable of the tasks: each place in the meta-batch has a level, which follows its progress.
 
-A level is a share of the variable's training range. It rises where the robot succeeded and falls where it did not, by
-twice as much, so that it settles where two of three episodes succeed; it is never drawn anew. Where the kind of ground
-varies too (`ground`), each place keeps its kind, so that levels can be told by kind.
+A level is a share of the variable's training range. It rises where the robot travelled nearly all of the way that was
+commanded, falls where it fell or travelled less than half of it (as in legged_gym, Rudin et al. 2022, section III-C),
+and stays in between; it is never drawn anew. Where the kind of ground varies too (`ground`), each place keeps its kind,
+so that levels can be told by kind.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from metarl.config.outer_settings import Metrics
 from metarl.errors import UserError
 
 STEP = 0.05  # by which a level rises; chosen: the whole range within 20 iterations
-SUCCEEDED = 0.5  # mean success of a place's worlds from which its level rises
+RISES, FALLS = 0.8, 0.5  # mean progress of a place's worlds from which its level rises, and below which it falls
 KIND = "ground"  # the variable that says which kind of ground a task has
 
 
@@ -58,10 +59,10 @@ class Curriculum:
             values[:, tasks.names.index(KIND)] = self.kinds
         return Tasks(tasks.names, values)
 
-    def follow(self, success: Tensor) -> None:
-        """The success of every place [N], in [0, 1]; NaN where it is not known."""
-        step = torch.where(success >= SUCCEEDED, STEP, -2 * STEP)
-        self.levels = (self.levels + torch.where(success.isnan(), 0.0, step)).clamp(0, 1)
+    def follow(self, progress: Tensor) -> None:
+        """The progress of every place [N], in [0, 1]; NaN where it is not known."""
+        step = STEP * ((progress >= RISES).float() - (progress < FALLS).float())
+        self.levels = (self.levels + step).clamp(0, 1)
 
     def load(self, levels: Tensor) -> None:
         """Levels of a checkpoint. Raises UserError for another number of them."""

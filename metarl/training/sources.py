@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     steps: int  # environment steps, or examples
     metrics: Metrics  # over the tasks of all processes
     diverged: Tensor | None  # [N] worlds of each own task whose simulation diverged; None where nothing is simulated
-    success: Tensor | None = None  # [N] of each own task, where the tasks have one
+    progress: Tensor | None = None  # [N] share of the way of each own task, where they have one
 
 
 class Seed(NamedTuple):
@@ -69,9 +69,9 @@ class PolicySource:
         start = time.perf_counter()
         episode = rollouts.episode
         clock.add("learning", start)
-        metrics, success = self._returns(trajectories), trajectories[-1].results.get("success")
+        metrics, progress = self._returns(trajectories), trajectories[-1].results.get("progress")
         metrics |= self._results(trajectories[-1])
-        return Batch(episode, steps, metrics, diverged, None if success is None else success.mean(1).cpu())
+        return Batch(episode, steps, metrics, diverged, None if progress is None else progress.mean(1).cpu())
 
     def _returns(self, trajectories: tuple[Trajectories, ...]) -> Metrics:
         known = torch.stack([torch.stack([t.returns.nansum(), (~t.diverged).sum()]) for t in trajectories]).double()

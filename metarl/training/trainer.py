@@ -168,11 +168,11 @@ class Trainer:
 
     def _follow(self, batch: Batch) -> Metrics:
         """Levels of the curriculum after an iteration."""
-        if self.curriculum is None or batch.success is None:
+        if self.curriculum is None or batch.progress is None:
             return {}
-        success = torch.zeros(self.config.train.num_tasks, dtype=torch.float64)
-        success[self.shard] = batch.success.double()
-        self.curriculum.follow(self.ranks.all_reduce_sum(success))
+        progress = torch.zeros(self.config.train.num_tasks, dtype=torch.float64)
+        progress[self.shard] = batch.progress.double()
+        self.curriculum.follow(self.ranks.all_reduce_sum(progress))
         return self.curriculum.metrics()
 
     def _progress(self, steps: int, start: float, metrics: Metrics) -> Metrics:

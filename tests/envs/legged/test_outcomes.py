@@ -27,6 +27,7 @@ def test_an_episode_succeeds_where_the_commanded_way_was_travelled() -> None:
     second = {"command": command, "lin_vel": [[0.7, 0, 0], [0, 0.5, 0]]}
     found = outcomes(first, second)
     assert found["success"].tolist() == [1.0, 0.0]
+    torch.testing.assert_close(found["progress"], torch.tensor([0.85, 0.75]).double())
     torch.testing.assert_close(found["velocity_error"], torch.tensor([(5 + 0.3) / 2, (5 + 0.5) / 2]).double())
 
 
@@ -35,6 +36,7 @@ def test_a_robot_that_falls_does_not_succeed_and_counts_no_further() -> None:
     found = outcomes(fall, {"ang_vel": [[0, 0, 4.0], [0, 0, 4.0]]})
     assert found["success"].tolist() == [0.0, 1.0]
     assert found["fallen"].tolist() == [1.0, 0.0]
+    assert found["progress"].tolist() == [0.0, 1.0]
     assert found["turn_error"].tolist() == [2.0, 3.0]
     assert found["reward/torque"].tolist() == [2.0, 6.0]  # per second of 0.5 s and of 1 s
 

@@ -37,17 +37,17 @@ class Slopes:
     variables = (Variable("slope_deg", ((0.0, 8.0),)),)
 
 
-def walked(*success: list[float]) -> Curriculum:
+def walked(*progress: list[float]) -> Curriculum:
     curriculum = Curriculum(Legged("quadruped", VARIABLES), "difficulty", 8)
-    for row in success:
+    for row in progress:
         curriculum.follow(torch.tensor(row))
     return curriculum
 
 
-def test_levels_rise_by_a_step_with_success_fall_by_two_without_and_stay_where_it_is_not_known() -> None:
+def test_levels_rise_where_the_way_was_travelled_fall_below_half_of_it_and_stay_in_between() -> None:
     nan = float("nan")
-    levels = walked([1] * 8, [1] * 8, [1] * 8, [1, 0.5, 0.4, 0, nan, 1, 1, 1]).levels
-    torch.testing.assert_close(levels, torch.tensor([4, 4, 1, 1, 3, 4, 4, 4]) * STEP)
+    levels = walked([1] * 8, [1] * 8, [1] * 8, [1, 0.8, 0.79, 0.5, 0.49, 0, nan, 1]).levels
+    torch.testing.assert_close(levels, torch.tensor([4, 4, 3, 3, 2, 2, 3, 4]) * STEP)
 
 
 def test_levels_stay_between_nothing_and_the_whole_range() -> None:
