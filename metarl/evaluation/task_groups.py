@@ -6,6 +6,7 @@ Axis: `N` tasks.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.core import TaskDistribution, Variable
+from envs.variations.ground import KINDS
 from envs.wording import count_of
 from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.statistics import Estimate, mean_interval
+
+MAX_COMBINATIONS = 12  # that have rows of their own; chosen
 
 
 class Group(NamedTuple):
@@ -37,9 +41,12 @@ def parts(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
 
 
 def groups(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
-    """All tasks; the parts of every parameter; their combinations where there are two or three parameters."""
+    """All tasks; the parts of every parameter; their combinations where there are two or three parameters, and few of
+    them.
+    """
     axes = _axes(family, evaluation)
-    combinations = itertools.product(*axes) if 2 <= len(axes) <= 3 else ()
+    few = 2 <= len(axes) <= 3 and math.prod(map(len, axes)) <= MAX_COMBINATIONS
+    combinations = itertools.product(*axes) if few else ()
     combined = [
         Group(
             ", ".join(g.label for g in combination),
@@ -59,8 +66,12 @@ def _axes(family: TaskDistribution, evaluation: Evaluation) -> list[list[Group]]
 def _parts_of(variable: Variable, evaluation: Evaluation) -> Iterator[Group]:
     values = np.array([task[variable.name] for task in evaluation.tasks])
     for low, high in variable.intervals(evaluation.split):
-        label = f"{variable.name} {low:+g}" if low == high else f"{variable.name} {low:g}..{high:g}"
+        label = _choice(variable.name, low) if low == high else f"{variable.name} {low:g}..{high:g}"
         yield Group(label, (variable.name,), (values >= low) & (values <= high))
+
+
+def _choice(name: str, value: float) -> str:
+    return KINDS[int(value)] if name == "ground" else f"{name} {value:+g}"
 
 
 def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:

@@ -29,4 +29,3 @@ def plot_recovery(evaluations: Sequence[Evaluation], target: Target) -> None:
             plot_band(panel, [i - 0.5 for i in known], [means[i] for i in known], style, shown(evaluation.learner))
         panel.axvline(0, color="black", linewidth=0.6, linestyle=":")
         panel.set(xlabel="time since the change (s)", ylabel="velocity error (m/s)", ylim=(0, None))
-        panel.legend()
