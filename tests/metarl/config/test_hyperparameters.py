@@ -86,7 +86,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("varibad_robot", "learner.terms", 2),
     ("varibad_robot", "learner.decoded", 2),
     ("joint_robot", "tasks.substeps", 2),
-    ("joint_robot", "tasks.physics", "default"),
+    ("maml_cheetah_direction", "tasks.physics", "default"),
     ("sb3_ppo_robot", "seed", 1),
     ("sb3_ppo_robot", "tasks.action_scale", 10.0),
     ("sb3_ppo_robot", "policy.activation", "elu"),
