@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.latent.varibad import gather
 from metarl.errors import UserError
 from metarl.evaluation.sampling import sample_tasks, seeded
 from metarl.evaluation.text_table import TextTable
@@ -24,7 +25,7 @@ from metarl.training.make import load_trainer
 
 SHOWN = 50  # steps at most; chosen
 RIDGE = 1e-2  # of the probe, for latents of variance 1; chosen
-TABLE_STEPS = 6  # rows of the table
+TABLE_STEPS, MOST = 6, 6  # rows of the table, and parameters that are shown; chosen
 Floats = NDArray[np.float64]
 
 
@@ -46,6 +47,12 @@ class LatentAnalysis(NamedTuple):
     names: tuple[str, ...]
     r2: Floats  # [S, P]; below 0 is worse than the mean of the training tasks
     unseen: Latents
+
+    @property
+    def best(self) -> list[int]:
+        """The parameters that are known best in the end, at most six, which are shown."""
+        order: list[int] = np.argsort(-self.r2[-1], kind="stable")[:MOST].tolist()
+        return order
 
     def to_json(self) -> Any:
         std = self.unseen.std
@@ -71,12 +78,16 @@ def analyse_latent(run: Run, num_tasks: int, seed: int) -> LatentAnalysis:
     steps = np.unique(np.linspace(0, len(plan) * family.horizon - 1, SHOWN).astype(int))
 
     def latents(split: str) -> Latents:
+        """At steps that were taken; of a robot that has fallen for good, at its last."""
         tasks = sample_tasks(family, num_tasks, split, generator)
         rollouts = collect_rollouts(learner, trainer.theta, family, tasks, plan, trainer.advantage, generator)
         with torch.no_grad():
-            mean, std = learner.latent(trainer.theta, rollouts.episode.query.x[0])  # [L, B, Z]
+            data = rollouts.episode.query
+            mean, std = learner.latent(trainer.theta, data.x[0])  # [L, B, Z]
+            last = (data.alive[0].sum(0) - 1).clamp_min(0)  # [B]
+            at = torch.from_numpy(steps).to(last)[:, None].minimum(last)  # [S, B]
         values = descriptor_of(family, tasks).double().numpy()
-        told = [None if x is None else x[steps].double().cpu().numpy() for x in (mean, std)]
+        told = [None if x is None else gather(x, at).double().cpu().numpy() for x in (mean, std)]
         assert told[0] is not None
         return Latents(told[0], told[1], values)
 
@@ -103,11 +114,11 @@ def tables(analysis: LatentAnalysis) -> list[TextTable]:
     """R^2 of each parameter at some steps."""
     chosen = np.unique(np.linspace(0, len(analysis.steps) - 1, TABLE_STEPS).astype(int))
     std = analysis.unseen.std
-    headers = ["step", *analysis.names, *([] if std is None else ["standard deviation"])]
+    headers = ["step", *(analysis.names[p] for p in analysis.best), *([] if std is None else ["standard deviation"])]
     rows = [
         [
             str(analysis.steps[i]),
-            *(f"{x:.2f}" for x in analysis.r2[i]),
+            *(f"{analysis.r2[i, p]:.2f}" for p in analysis.best),
             *([] if std is None else [f"{std[i].mean():.2f}"]),
         ]
         for i in chosen

@@ -45,6 +45,16 @@ def test_beliefs_and_memories_are_looked_into(
     assert memory.steps[0] == 0
 
 
+def test_robots_that_fall_for_good_have_a_latest_step(workdir: Path, small: Callable[..., Config]) -> None:
+    """Hoppers of random actions fall within 100 of the 120 steps."""
+    tasks = {"kind": "named", "name": "pearl-hopper-rand-params", "action_scale": 1.0, "horizon": 60}
+    run = save_run("gru_robot", small("gru_robot", tasks=tasks, policy__init_std=1.0))
+    found = analyse_latent(run, 20, 0)
+    assert found.steps[-1] == 119
+    assert (found.unseen.mean[-1] == found.unseen.mean[-2]).all()
+    assert np.isfinite(found.r2).all()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

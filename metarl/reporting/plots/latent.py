@@ -11,7 +11,7 @@ from metarl.reporting.plots.figures import PAGE, Target, saved_figure, tidy
 from metarl.reporting.plots.labels import axis_label
 from metarl.reporting.plots.palette import shown
 
-MOST = 6  # parameters and tasks that are drawn; chosen
+MOST = 6  # tasks that are drawn; chosen
 
 
 def plot_latent(analysis: LatentAnalysis, target: Target) -> None:
@@ -19,15 +19,14 @@ def plot_latent(analysis: LatentAnalysis, target: Target) -> None:
     between tasks, of unseen tasks from the smallest to the largest of the best known parameter, with one standard
     deviation of the belief where there is one. Dotted: another episode begins.
     """
-    order = np.argsort(-analysis.r2[-1])[:MOST]
     with saved_figure(target, 1, 2, (PAGE, 2.8)) as (figure, axes):
         left, right = axes[0]
-        for i in order:
+        for i in analysis.best:
             left.plot(analysis.steps, analysis.r2[:, i], label=axis_label(analysis.names[i]))
         left.set(xlabel="step", ylabel="R$^2$ on unseen tasks", ylim=(min(-0.1, analysis.r2.min()), 1.05))
         left.legend(loc="lower right")
         left.set_ylim(bottom=max(left.get_ylim()[0], -1))
-        _plot_latents(right, analysis, int(order[0]))
+        _plot_latents(right, analysis, analysis.best[0])
         for panel in (left, right):
             for start in range(analysis.horizon, analysis.steps[-1] + 1, analysis.horizon):
                 panel.axvline(start, color="black", linewidth=0.6, linestyle=":")
