@@ -104,14 +104,14 @@ class SAC(Learner[Policy]):
 
     def after_step(self, theta: Params) -> Params:
         """The slow copies after a step of the rest."""
-        return {k: torch.lerp(v, theta[k.removeprefix(TARGETS)], self.tau) for k, v in theta.items() if _is_slow(k)}
+        return {
+            k: torch.lerp(v, theta[k.removeprefix(TARGETS)], self.tau)
+            for k, v in theta.items()
+            if k.startswith(TARGETS)
+        }
 
     def _sampled(self, theta: Params, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """An action [B, A] and its log-density [B]; the gradient passes through the action."""
         out = self.apply(theta, select_prefix("policy.", theta), x)
         u = out.mean + out.log_std.exp() * noise
         return u.tanh(), log_prob_before_tanh(out, u)
-
-
-def _is_slow(name: str) -> bool:
-    return name.startswith(TARGETS)

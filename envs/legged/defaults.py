@@ -32,6 +32,7 @@ NEUTRAL = {"event_motor": -1.0, "event_payload": 0.0, "event_friction": 1.0}
 
 AFTER = 10  # s after an event in which errors are told by the second; chosen
 EVENT = "event/"  # what their names begin with
+BY_SECOND = (f"{EVENT}before", *(f"{EVENT}{i} s" for i in range(1, AFTER + 1)))
 
 
 class Command(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs.legged.defaults import AFTER, EVENT
+from envs.legged.defaults import AFTER, BY_SECOND
 from envs.legged.rewards import is_moving
 from envs.legged.state import LeggedState
 
@@ -55,8 +55,7 @@ class Outcomes:
 
     def by_second(self) -> dict[str, Tensor]:
         """Mean velocity error before the event and in each second after it, m/s, [W] each; NaN where there was none."""
-        means = self.errors / self.counts
-        return {EVENT + ("before" if i == 0 else f"{i} s"): means[:, i] for i in range(AFTER + 1)}
+        return dict(zip(BY_SECOND, (self.errors / self.counts).T, strict=True))
 
     def result(self) -> dict[str, Tensor]:
         """[W] each. progress: share of the commanded way that was travelled, 0 of a robot that fell. velocity_error m/s

@@ -13,7 +13,7 @@ from envs.locomotion.physics import make_terrain, prepare, split_elements
 from envs.locomotion.start import origin_of, rewarded_from_start
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
-from envs.robots.models import use_default_physics
+from envs.robots.models import DEFAULTS, use_physics
 from envs.robots.robot import Physics, Robot, compile_quietly
 from envs.robots.signals import Signal
 from envs.rollout import rollout
@@ -169,7 +169,7 @@ class Locomotion(Specified, VariableSampler):
         """The editable model: the robot's own, and what its terrain and dynamics need."""
         spec = self.robot.spec("fast" if physics == "default" else physics)
         if physics == "default":
-            use_default_physics(spec)
+            use_physics(spec, DEFAULTS)
         spec.option.timestep /= self.substeps
         site = self.robot.site(spec)
         prepare(spec, self._given, self.robot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -62,22 +63,15 @@ def compile_noting(spec: mujoco.MjSpec) -> tuple[mujoco.MjModel, list[str]]:
     return model, [text for text in said if "settotalmass" not in text]
 
 
-def use_fast_physics(spec: mujoco.MjSpec) -> None:
-    """Set the options of `FAST`."""
-    for name, value in FAST.items():
-        setattr(spec.option, name, value)
-    spec.option.enableflags &= ~SLEEP
-
-
-def use_default_physics(spec: mujoco.MjSpec) -> None:
-    """Set the options of `DEFAULTS`: another simulator for a policy that was trained with `FAST`."""
-    for name, value in DEFAULTS.items():
+def use_physics(spec: mujoco.MjSpec, options: Mapping[str, int]) -> None:
+    """Set options, `FAST` or `DEFAULTS`."""
+    for name, value in options.items():
         setattr(spec.option, name, value)
     spec.option.enableflags &= ~SLEEP
 
 
 def replaced_options(spec: mujoco.MjSpec) -> list[str]:
-    """What a model chose and `use_fast_physics` replaces, as `integrator rk4 by implicitfast`."""
+    """What a model chose and `FAST` replaces, as `integrator rk4 by implicitfast`."""
     replaced = []
     for name, value in FAST.items():
         own = getattr(spec.option, name)

@@ -18,7 +18,7 @@ from envs.anatomy.added import original
 from envs.anatomy.anatomy import Anatomy, understand
 from envs.robots.body import Body
 from envs.robots.mjcf import checked
-from envs.robots.models import Physics, add_sensor, compile_quietly, load, replaced_options, stamp, use_fast_physics
+from envs.robots.models import FAST, Physics, add_sensor, compile_quietly, load, replaced_options, stamp, use_physics
 from envs.robots.signals import Signal, stock_signals
 from envs.robots.understood import Understood, stated, work_out
 from envs.simulation import Simulator
@@ -63,7 +63,7 @@ class Robot:
         """The editable model. Raises ValueError for a file that is not safe to load, or cannot be read."""
         spec = load(cls.file())
         if physics == "fast":
-            use_fast_physics(spec)
+            use_physics(spec, FAST)
         return spec
 
     @classmethod

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
-
-from envs.settings import Count, Positive
+from envs.settings import Count, Positive, Substeps
 from envs.task_settings import ON_THREADS, Simulation, TaskSettings
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ class Settings(TaskSettings):
     kind: Literal["named"] = "named"
     name: str
     physics: Literal["fast", "gymnasium", "default"] | None = None
-    substeps: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    substeps: Substeps | None = None
     horizon: Count | None = None
     action_scale: Positive | None = None
     has_robot: ClassVar[bool] = True

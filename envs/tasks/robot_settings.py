@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from envs.registry import nearest
 from envs.robots.registry import ROBOTS
-from envs.settings import Count, Positive
+from envs.settings import Count, Positive, Substeps
 from envs.task_settings import TaskSettings
 from envs.tasks.variable_settings import VariableSettings
 from envs.variations.registry import VARIATIONS
@@ -21,7 +21,7 @@ class RobotTaskSettings(TaskSettings):
     robot: str
     vary: dict[str, VariableSettings]
     physics: Literal["fast", "gymnasium", "default"] = "fast"
-    substeps: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    substeps: Substeps = 1
     horizon: Count = 100
     action_scale: Positive = 10.0
     has_robot: ClassVar[bool] = True

@@ -71,18 +71,17 @@ class BoxTerrain:
     def prepare(self, spec: mujoco.MjSpec, site: Site | None) -> None:
         if site is None:
             raise ValueError(f"{self.name} replaces the floor, but the model has none: add a plane")
+        highest = max(geom.priority for geom in spec.geoms)
         for i in range(self.count):
             geom = add_geom(
                 spec.worldbody, name=f"{TERRAIN}{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[1, 1, 1], pos=[0, 0, -10]
             )
             like_floor(geom, spec, site.floor)
+            if self.shape.is_slippery:  # so that the friction of the ground holds, not that of the feet on it
+                geom.priority = highest + 1
         # MuJoCo treats a geom compiled at its body's origin as fixed there: neither boxes nor plane may be
         site.lower(HAIR)
         share_exclusions(spec, site.floor)
-        if self.shape.is_slippery:  # so that the friction of the ground holds, not that of the feet on it
-            highest = max(geom.priority for geom in spec.geoms)
-            for i in range(self.count):
-                spec.geom(f"{TERRAIN}{i}").priority = highest + 1
 
     def boxes(self, task: Task) -> Boxes:
         """The boxes of every world."""

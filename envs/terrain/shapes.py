@@ -66,10 +66,7 @@ def obstacles(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
     nearest = PAD + 0.5  # m to the centre of the closest block
     if planar:
         half_y = torch.full_like(half_y, LANE)
-        away = nearest + (OBSTACLE_LANE - nearest) * u[..., 3]
-        x, y = torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
-    else:
-        x, y = _around(nearest, u)
+    x, y = _scattered(nearest, u, planar)
     half_z = (height / 2).clamp(min=1e-3)
     z = torch.where(height > 0, height - half_z, -BURIED)  # none at difficulty 0
     centre = torch.stack([x, y, z], 2)
@@ -95,7 +92,9 @@ def gaps(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
 def patches(difficulty: Tensor, layout: Tensor, planar: bool) -> Boxes:
     """Level patches of 0.6 to 1.6 m with less friction than the floor between them."""
     count = num_patches(planar)
-    half, x, y = scattered(uniforms(layout, count, 5), 0.3, 0.5, planar)
+    u = uniforms(layout, count, 5)
+    half = 0.3 + 0.5 * u[..., 0]
+    x, y = _scattered(PAD + 0.8, u, planar)
     thin = torch.full_like(half, PATCH_HEIGHT / 2)
     there = torch.where(difficulty > 0, 0.0, -BURIED)[:, None]  # none at difficulty 0
     centre = torch.stack([x, y, thin + there], 2)
@@ -109,18 +108,15 @@ def num_patches(planar: bool) -> int:
     return PATCHES_ALONG if planar else PATCHES_AROUND
 
 
-def scattered(u: Tensor, least: float, more: float, planar: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Half sizes and places around the start from numbers in [0, 1), [W, K, 5] -> [W, K] each."""
-    half = least + more * u[..., 0]
-    nearest = PAD + least + more
+def _scattered(nearest: float, u: Tensor, planar: bool) -> tuple[Tensor, Tensor]:
+    """Places around the start, at least `nearest` from it, from numbers in [0, 1), [W, K, 5] -> x and y, [W, K] each.
+
+    For planar robots along their line, for others uniform over a square ring, where the density of the radius is
+    proportional to it.
+    """
     if planar:
         away = nearest + (OBSTACLE_LANE - nearest) * u[..., 3]
-        return half, torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
-    return half, *_around(nearest, u)
-
-
-def _around(nearest: float, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Places uniform over a square ring: the density of the radius is proportional to it."""
+        return torch.where(u[..., 4] < 0.5, away, -away), torch.zeros_like(away)
     away = (nearest**2 + (OBSTACLE_FIELD**2 - nearest**2) * u[..., 3]).sqrt()
     around = 8 * u[..., 4]  # along the ring, whose sides have length 2
     return away * _triangle(around), away * _triangle(around - 2)

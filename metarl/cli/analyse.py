@@ -63,8 +63,9 @@ class Analyse:
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        tasks = self.tasks or (LATENT_TASKS if self.what == "latent" else TASKS)
-        positive(tasks=tasks if self.tasks is None else self.tasks)
+        usual = LATENT_TASKS if self.what == "latent" else TASKS
+        tasks = usual if self.tasks is None else self.tasks
+        positive(tasks=tasks)
         within("steps", self.steps, 2, MOST_BATCHES)
         within("seed", self.seed, 0, 2**31 - 1)
         out = self.out or Path(f"{self.what}.png")

@@ -30,7 +30,7 @@ class Advantage(Record):
 class Training(Record):
     """How much: tasks and episodes a round and iteration, how often to save, how many threads (0: every core).
 
-    curriculum: a variable of the tasks that is walked through from its easy end, at the pace of success
+    curriculum: a variable of the tasks that is walked through from its easy end, at the pace of progress
     (`metarl.training.curriculum`); by default its whole range is drawn from.
 
     video_every: after so many iterations an unseen task is filmed before and after adaptation, the same every time; 0:

@@ -32,9 +32,9 @@ def _check_space(run: Run, changed: Run) -> None:
     from metarl.training.build import build_family
 
     trained, judged = build_family(run.config), build_family(changed.config)
-    old, new = getattr(trained, "space", None), getattr(judged, "space", None)
-    if old != new:
-        raise UserError(f"{run.name} was trained with {_words(old)}, and these tasks have {_words(new)}")
+    if trained.space != judged.space:
+        old, new = _words(trained.space), _words(judged.space)
+        raise UserError(f"{run.name} was trained with {old}, and these tasks have {new}")
     if _described(trained) != _described(judged):
         raise UserError(
             f"{run.name} was trained with other variables, or other training ranges: to change what is judged, give "
@@ -42,9 +42,7 @@ def _check_space(run: Run, changed: Run) -> None:
         )
 
 
-def _words(space: Space | None) -> str:
-    if space is None:
-        return "no space"
+def _words(space: Space) -> str:
     return f"{space.obs} observations, {space.act} actions and {space.privileged} privileged numbers"
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.legged.defaults import AFTER, EVENT
+from envs.legged.defaults import BY_SECOND
 from metarl.evaluation.adaptation_evaluation import Evaluation
 
-SECONDS = [f"{EVENT}{i} s" for i in range(1, AFTER + 1)]
 LAST = 3  # seconds whose mean is where the error settles; chosen
 NEAR = 0.1  # share of the way from the worst second to there that may be left; chosen
 
 
 def has_events(evaluation: Evaluation) -> bool:
     """Whether something changed within the episodes of an evaluation."""
-    return SECONDS[0] in evaluation.results
+    return BY_SECOND[0] in evaluation.results
 
 
 def recovery_note(evaluation: Evaluation) -> str:
@@ -22,7 +21,7 @@ def recovery_note(evaluation: Evaluation) -> str:
 
     Greedy actions, all tasks; robots that have fallen count as standing.
     """
-    rows = [evaluation.results[name][evaluation.adapted] for name in (f"{EVENT}before", *SECONDS)]
+    rows = [evaluation.results[name][evaluation.adapted] for name in BY_SECOND]
     before, *means = [float(np.nanmean(row)) if not np.isnan(row).all() else float("nan") for row in rows]
     known = [mean for mean in means if not np.isnan(mean)]
     if len(known) <= LAST:

@@ -14,9 +14,10 @@ from envs.rng import normal, seeded, uniform
 from metarl.config.loggers import Metrics
 from metarl.config.outer_settings import OuterContext
 from metarl.errors import UserError
+from metarl.runs.checkpoint.checks import REPLAY
 from metarl.training.collect import descriptor_of
 from metarl.training.optimizer_state import load_optimizer, optimizer_state
-from metarl.training.replay import PREFIX, Replay
+from metarl.training.replay import Replay
 from metarl.training.sources import Seed
 
 
@@ -67,9 +68,9 @@ class OffPolicyOuter:
         return optimizer_state(self.adam) | self.replay.state()
 
     def load(self, state: Params) -> None:
-        own = {k: v for k, v in state.items() if not k.startswith(PREFIX)}
+        own = {k: v for k, v in state.items() if not k.startswith(REPLAY)}
         load_optimizer(self.adam, own)
-        if f"{PREFIX}rows" in state:
+        if f"{REPLAY}rows" in state:
             self.replay.load(state)
 
     def step(self, data: Seed) -> Metrics:
@@ -125,7 +126,8 @@ class OffPolicyOuter:
         """Actions [N, E, A]: at random until learning starts."""
         if self.replay.added < self.learning_starts:
             return 2 * uniform((*x.shape[:-1], self.family.space.act), rng) - 1
-        return sample(self.learner.apply(self.theta, self.learner.initial_state(self.theta), x), rng)
+        theta = self.theta
+        return sample(self.learner.apply(theta, self.learner.initial_state(theta), x), rng)
 
     def _learn(self, steps: int, rng: torch.Generator) -> list[float]:
         """The updates that are due after so many new steps; their losses."""

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from agents.records import Params
-
-PREFIX = "replay."  # of its tensors in a checkpoint
+from metarl.runs.checkpoint.checks import REPLAY
 
 
 class Replay:
@@ -42,11 +41,11 @@ class Replay:
     def state(self) -> Params:
         """A copy of what is stored."""
         count = torch.tensor(self.added, dtype=torch.int64)
-        return {f"{PREFIX}rows": self.rows[: len(self)].clone(), f"{PREFIX}added": count}
+        return {f"{REPLAY}rows": self.rows[: len(self)].clone(), f"{REPLAY}added": count}
 
     def load(self, state: Params) -> None:
         """Put back what `state` gave. Raises ValueError for what cannot be from a replay like this one."""
-        rows, added = state[f"{PREFIX}rows"], int(state[f"{PREFIX}added"])
+        rows, added = state[f"{REPLAY}rows"], int(state[f"{REPLAY}added"])
         expected = (min(added, self.size), self.rows.shape[1])
         if tuple(rows.shape) != expected:
             raise ValueError(f"the replay is of shape {tuple(rows.shape)}, expected {expected}")

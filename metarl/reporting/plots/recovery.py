@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from envs.legged.defaults import EVENT
+from envs.legged.defaults import BY_SECOND
 from metarl.evaluation.adaptation_evaluation import Evaluation
-from metarl.evaluation.recovery import SECONDS
 from metarl.evaluation.statistics import mean_interval
 from metarl.reporting.plots.figures import Target, plot_band, small_multiples
 from metarl.reporting.plots.palette import shown, styles_of
@@ -23,7 +22,7 @@ def plot_recovery(evaluations: Sequence[Evaluation], target: Target) -> None:
     with small_multiples(target, 1, title) as (_, axes):
         panel = axes[0]
         for evaluation, style in zip(evaluations, styles, strict=True):
-            rows = [evaluation.results[name][evaluation.adapted] for name in (f"{EVENT}before", *SECONDS)]
+            rows = [evaluation.results[name][evaluation.adapted] for name in BY_SECOND]
             means = [mean_interval(row[~np.isnan(row)]) for row in rows]
             known = [i for i, mean in enumerate(means) if not np.isnan(mean.value)]
             plot_band(panel, [i - 0.5 for i in known], [means[i] for i in known], style, shown(evaluation.learner))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 
+from agents.baselines.sac import TARGETS
 from agents.learner import Params
 from metarl.runs import stored
 from metarl.system.strict_json import parse_json
@@ -16,7 +17,7 @@ MAX_HEADER = 2**20  # bytes of a safetensors header; chosen
 MAX_TENSORS = 10_000  # of a file; chosen
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes
 LEVELS = "curriculum.levels"  # of the tasks of a meta-batch, among the tensors of the outer step
-REPLAY, TARGETS = "replay.", "target."  # prefixes: of a replay among them, and of what has one, in theta
+REPLAY = "replay."  # prefix of the tensors of a replay among them
 MAX_KEY = 40  # characters of a tensor's name in a message
 
 
