@@ -52,11 +52,13 @@ class PublishedResult(NamedTuple):
 
 _VARIBAD = "VariBAD, 10 seeds, ContraBAR's records"
 _PEARL = "PEARL, one seed, an independent re-implementation"
+_HYPERNETWORK = "Beck et al. 2022, table 1"
 ROBOTS: dict[str, tuple[PublishedResult, ...]] = {
     "pearl-cheetah-dir": (
         PublishedResult("VariBAD", 0, 1900, 1e8, _VARIBAD),
         PublishedResult("VariBAD", 1, 1930, 1e8, _VARIBAD),
         PublishedResult("PEARL", 2, 1663, 1.44e6, _PEARL),
+        PublishedResult("hypernetwork", 1, 2300, 7.5e7, _HYPERNETWORK),
     ),
     "pearl-cheetah-vel": (
         PublishedResult("VariBAD", 0, -24.8, 1e8, _VARIBAD),
@@ -72,6 +74,7 @@ ROBOTS: dict[str, tuple[PublishedResult, ...]] = {
         PublishedResult("VariBAD", 0, -127.9, 1e8, _VARIBAD),
         PublishedResult("VariBAD", 1, -98.8, 1e8, _VARIBAD),
     ),
+    "pearl-humanoid-dir": (PublishedResult("VariBAD", 1, 1451, 1e8, _VARIBAD),),
 }
 """Training takes hundreds of times as many steps as on a small machine; VariBAD adapts within the episode too."""
 

@@ -15,7 +15,15 @@ from envs.task_settings import Answers
 from metarl.config.experiment import without_seed
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import display_name
-from metarl.reporting.plots.figures import FEW_POINTS, Target, marks, show_plain_numbers, small_multiples
+from metarl.evaluation.published import PublishedResult
+from metarl.reporting.plots.figures import (
+    FEW_POINTS,
+    PlainLogFormatter,
+    Target,
+    marks,
+    show_plain_numbers,
+    small_multiples,
+)
 from metarl.reporting.plots.palette import Style, shown, styles_of
 from metarl.runs.folder import Run
 
@@ -32,17 +40,24 @@ class Learner(NamedTuple):
     logs: list[Records]
 
 
-def plot_training(runs: Sequence[Run], path: Path) -> None:
+def plot_training(runs: Sequence[Run], path: Path, published: Sequence[PublishedResult] = ()) -> None:
     """Return against environment steps, dashed before adaptation, solid after it; for supervised tasks the loss.
 
+    published: results of others on the runs' distribution, drawn as stars at their steps, which are then logarithmic.
     Raises UserError for runs of both kinds, which have no axis in common, and for a run without a finished iteration.
     """
     if len({run.config.tasks.is_supervised for run in runs}) > 1:
         raise UserError("policies and supervised learners have no axis in common: plot them one kind at a time")
-    plot_learners(_learners(runs), path, runs[0].config.tasks.answers)
+    plot_learners(_learners(runs), path, runs[0].config.tasks.answers, published=published)
 
 
-def plot_learners(learners: Sequence[Learner], target: Target, answers: Answers = "actions", title: str = "") -> None:
+def plot_learners(
+    learners: Sequence[Learner],
+    target: Target,
+    answers: Answers = "actions",
+    title: str = "",
+    published: Sequence[PublishedResult] = (),
+) -> None:
     """The same of learners: together while they are few, else a panel each, with the others pale behind."""
     styles = styles_of([learner.label for learner in learners])
     acts = answers == "actions"
@@ -58,6 +73,8 @@ def plot_learners(learners: Sequence[Learner], target: Target, answers: Answers 
                 elif acts:
                     _plot_behind(panel, learner, scale)
             panel.set(**_labels(answers, "thousands" if scale < 1e6 else "millions"))
+            if published:
+                _plot_published(panel, published, scale)
             if not acts:
                 show_plain_numbers(panel)
             if not together:
@@ -107,6 +124,21 @@ def _plot_learner(axes: Axes, learner: Learner, style: Style, scale: float, name
 def _plot_behind(axes: Axes, learner: Learner, scale: float) -> None:
     for log in learner.logs:
         axes.plot(*curve(log, main_key(log), scale), color="0.85", linewidth=0.7, zorder=1)
+
+
+def _plot_published(axes: Axes, published: Sequence[PublishedResult], scale: float) -> None:
+    """A star for each learner's result after its most episodes, with their number."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(PlainLogFormatter())
+    for result in {result.learner: result for result in published}.values():
+        x = result.steps / scale
+        axes.plot(x, result.value, marker="*", markersize=6, color="0.35", linestyle="none", zorder=3)
+        text = f"{result.learner}, after {result.after}"
+        axes.annotate(
+            text, (x, result.value), (-4, 4), textcoords="offset points", ha="right", fontsize=6, color="0.35"
+        )
+    axes.margins(y=0.12)  # chosen: room for the texts
+    axes.plot([], [], marker="*", color="0.35", linestyle="none", label="published")
 
 
 def main_key(log: Records) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from matplotlib import pyplot as plt
 
+from metarl.cli.plot import Plot
 from metarl.config.experiment import Config
 from metarl.errors import UserError
+from metarl.evaluation.published import ROBOTS
 from metarl.evaluation.statistics import Estimate
 from metarl.reporting.plots import figures, plot_rates, plot_training
 from metarl.runs import folder
@@ -70,6 +72,35 @@ def test_losses_have_plain_numbers_and_gaps(small: Callable[..., Config], workdi
     assert "examples" in axes.get_xlabel()  # sine waves are no images
     assert not any("mathdefault" in label.get_text() for label in axes.get_ymajorticklabels())
     check_readable(drawn())
+
+
+def test_published_results_stand_at_their_steps(small: Callable[..., Config], workdir: Path, drawn: Catch) -> None:
+    """Of a learner with results after several episodes only the last is drawn."""
+    log = [steps(i, return_before=10.0 * i, return_after=20.0 * i) for i in (1, 2, 3)]
+    run = run_with(small("gru_robot"), "gru_robot", *log)
+    plot_training([run], workdir / "published.png", ROBOTS["pearl-cheetah-dir"])
+    axes = drawn().axes[0]
+    stars = [
+        tuple(map(float, line.get_xydata()[0]))
+        for line in axes.get_lines()
+        if line.get_marker() == "*" and len(line.get_xydata())
+    ]
+    assert stars == [(100.0, 1930.0), (1.44, 1663.0), (75.0, 2300.0)]
+    assert [text.get_text() for text in axes.texts] == ["VariBAD, after 1", "PEARL, after 2", "hypernetwork, after 1"]
+    check_readable(drawn())
+
+
+def test_published_results_of_another_distribution_are_refused(small: Callable[..., Config], workdir: Path) -> None:
+    """Runs of two distributions, and one whose settings differ from the published ones."""
+    log = steps(1, return_before=1.0)
+    run_with(small("gru_robot", tasks__horizon=None), "direction", log)
+    run_with(small("gru_robot", tasks__name="pearl-cheetah-vel", tasks__horizon=None), "speed", log)
+    run_with(small("gru_robot", tasks__physics="fast"), "fast", log)
+    for names in (("direction", "speed"), ("fast",)):
+        with pytest.raises(UserError, match="--published draws results on one published distribution"):
+            Plot(names, workdir / "x.png", published=True)({})
+    assert not (workdir / "x.png").exists()
+    assert Plot(("speed",), workdir / "x.png", published=True)({}) == 0
 
 
 def test_runs_with_no_axis_in_common_are_refused(small: Callable[..., Config], workdir: Path) -> None:
