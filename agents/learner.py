@@ -148,8 +148,8 @@ class RecurrentLearner(Learner[Policy]):
     ended; the last three are zero at the start of a trial.
 
     memory_reset: when the memory is reset, at the start of every `trial` or of every `episode`.
-    trial_unit: whether a trial in training has (`rounds` + 1) times the horizon `steps`, in which one episode follows
-        another, or so many `episodes`.
+    trial_unit: whether a trial in training has `rounds` + 1 `episodes`, or as many `steps` as these have at most, in
+        which one episode follows another.
     bptt_steps: errors are carried back over as many steps of a trial (`metarl.training.chunks`); 0 takes whole trials.
     informed: the share of worlds in which its input in training holds more: a 1, and behind that what is privileged in
         the state and the true parameters of the task; other worlds have a 0 and the same. 0: it is never told.
@@ -157,7 +157,7 @@ class RecurrentLearner(Learner[Policy]):
 
     is_recurrent: ClassVar[bool] = True
     memory_reset: str = "trial"
-    trial_unit: str = "steps"
+    trial_unit: str = "episodes"
     bptt_steps: int = 0
     informed: float = 0.0
 

@@ -122,15 +122,15 @@ class MemorySettings(LearnerSettings):
     """Common settings of learners with a memory, which is that of a recurrent policy (RL^2) on tasks with actions.
 
     rounds: episodes of a trial before its last. memory_reset: when the memory is reset, at every `trial` or `episode`.
-    trial_unit: a trial in training has as many `steps` as these episodes have at most, and where a robot falls another
-    episode follows at once; or it has so many `episodes`, and a fallen robot waits for the next. A memory that is reset
-    at every episode is trained on `episodes`. bptt_steps: backpropagation through time is truncated after as many
+    trial_unit: a trial in training has so many `episodes`, and a fallen robot waits for the next; or it has as many
+    `steps` as these episodes have at most, and where a robot falls another episode follows at once. A memory that is
+    reset at every episode is trained on `episodes`. bptt_steps: backpropagation through time is truncated after as many
     steps; 0 takes whole trials.
     """
 
     rounds: Annotated[int, Field(ge=0, le=100)] = 1
     memory_reset: Literal["trial", "episode"] = "trial"
-    trial_unit: Literal["steps", "episodes"] = "steps"
+    trial_unit: Literal["episodes", "steps"] = "episodes"
     bptt_steps: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     outers: ClassVar[tuple[str, ...]] = ("ppo",)
     only: ClassVar[Only] = {

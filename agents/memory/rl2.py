@@ -56,7 +56,7 @@ class RL2(RunningStatistics, RecurrentLearner):
     value_coef: float = 0.5
     rounds: int = 1
     memory_reset: str = "trial"
-    trial_unit: str = "steps"
+    trial_unit: str = "episodes"
     bptt_steps: int = 0
 
     def init(self, generator: torch.Generator) -> Params:
