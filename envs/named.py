@@ -62,6 +62,15 @@ def add(module: ModuleType) -> bool:
     return CLASSIC.add(module)
 
 
+def is_point(name: str) -> bool:
+    """Whether a distribution is of points in the plane."""
+    if name not in CLASSIC:
+        return False
+    from envs.classic.definition import PointDefinition
+
+    return isinstance(CLASSIC[name], PointDefinition)
+
+
 def build_family(name: str, **options: Any) -> Family:
     """A distribution by its name; options are those of `Locomotion`. Actions of robot families lie in [-1, 1].
 

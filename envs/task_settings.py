@@ -76,6 +76,11 @@ class TaskSettings(Record):
         return f"{self.title}: {varies}"
 
     @property
+    def is_point(self) -> bool:
+        """Whether a point acts, which has no body to film."""
+        return False
+
+    @property
     def published_as(self) -> str | None:
         """The name under which results are published; None where there are none, or where something was changed."""
         return None

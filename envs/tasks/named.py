@@ -30,6 +30,12 @@ class Settings(TaskSettings):
         return self.title
 
     @property
+    def is_point(self) -> bool:
+        from envs import named
+
+        return named.is_point(self.name)
+
+    @property
     def published_as(self) -> str | None:
         return None if self.changes().keys() - {"action_scale"} else self.name
 

@@ -18,6 +18,10 @@ class Settings(TaskSettings):
     horizon: Count = 100
     action_scale: Positive = 10.0
 
+    @property
+    def is_point(self) -> bool:
+        return True
+
     def build(self, simulation: Simulation = ON_THREADS) -> PointNavigation:
         from envs.point import PointNavigation
 

@@ -39,6 +39,7 @@ class Record:
         metarl record RUN                                     one unseen task, before and after
         metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
         metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
+        metarl record gru_point --grid 2x3                    of points no film, but their paths, as a png
 
     A run on images has no body: one unseen episode is drawn, with the answers, as a png.
     """
@@ -51,13 +52,13 @@ class Record:
     grid: str | None = None
     """ROWSxCOLUMNS of different tasks in one clip, such as 3x3"""
     out: Path | None = None
-    """the mp4 to write, or of a run on images the png, svg or pdf; by default below videos/"""
+    """the mp4 to write, or of a run on images or points the png, svg or pdf; by default below videos/"""
     split: Split | None = None
     """where tasks are drawn from; by default ood if there is one, else test"""
     episodes: int | None = None
     """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
     rounds: int | None = None
-    """rounds of adaptation, by default 1"""
+    """rounds of adaptation, by default 1; of the paths of a point with a memory 2"""
     steps: int | None = None
     """control steps to show, by default a whole episode"""
     speed: float = 1.0
@@ -88,7 +89,6 @@ class Record:
             raise UserError("--policy is for --tasks: a run has a policy of its own")
         rows, columns = _grid(self.grid)
         from metarl.runs import folder as runs
-        from metarl.system import rendering
 
         run = runs.find(self.run) if self.run else None
         if run:
@@ -99,6 +99,13 @@ class Record:
             return self._draw(run, given)
         if run and run.config.tasks.is_supervised:
             raise UserError("a run on supervised tasks without images has nothing to film: see metarl evaluate")
+        if run and run.config.tasks.is_point:
+            return self._draw_paths(run, given, rows * columns)
+        return self._film(run, given, rows, columns)
+
+    def _film(self, run: Run | None, given: dict[str, float], rows: int, columns: int) -> int:
+        from metarl.system import rendering
+
         rendering.choose()
         from metarl.reporting import video
 
@@ -113,6 +120,23 @@ class Record:
             clips = source.clips(given, self.split, rows * columns, self.grid is not None, self.seed)
             video.write_video(clips, source.family, out, columns if self.grid else len(clips), self.steps, self.speed)
         console.print(f"wrote {out}: return {_returns(clips)}", soft_wrap=True, highlight=False)
+        return 0
+
+    def _draw_paths(self, run: Run, given: dict[str, float], count: int) -> int:
+        for name, value in {"steps": self.steps, "event": self.event}.items():
+            if value is not None:
+                raise UserError(f"--{name} is for robots: of points whole paths are drawn")
+        if self.speed != 1:
+            raise UserError("--speed is for robots: of points paths are drawn, which do not move")
+        from metarl.reporting import paths
+        from metarl.training.make import load_trainer
+
+        out = self.out or unused(Path("videos") / f"{run.title}.png")
+        writable(out, PICTURES)
+        trainer = load_trainer(run)
+        returns = paths.draw_paths(trainer, given, self.split, count, self.episodes, self.rounds, self.seed, out)
+        told = ", ".join(f"{title} {value:z.1f}" for title, value in returns)
+        console.print(f"wrote {out}: mean return {told}", soft_wrap=True, highlight=False)
         return 0
 
     def _draw(self, run: Run, given: dict[str, float]) -> int:

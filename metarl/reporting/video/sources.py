@@ -128,7 +128,7 @@ def source_of_tasks(name: str, policy: str) -> TaskSource:
 
 def _with_robot(family: Any) -> Locomotion:
     if not isinstance(family, Locomotion):
-        raise UserError("a point has no body to film: give tasks of a robot")
+        raise UserError("a point has no body to film: give tasks of a robot, or a run on points, whose paths are drawn")
     return family
 
 
