@@ -13,7 +13,7 @@ from envs.locomotion.physics import make_terrain, prepare, split_elements
 from envs.locomotion.start import origin_of, rewarded_from_start
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.robots import ROBOTS
-from envs.robots.models import DEFAULTS, use_physics
+from envs.robots.models import REPLACED, use_physics
 from envs.robots.robot import Physics, Robot, compile_quietly
 from envs.robots.signals import Signal
 from envs.rollout import rollout
@@ -35,8 +35,8 @@ class Locomotion(Specified, VariableSampler):
         a shape. A random terrain gets a `layout` if none is given.
     reward: replaces the goal: how the robots moved and the numbers of their tasks, [W] each -> [W]. With it, variables
         may have any name.
-    physics: `fast`; `gymnasium` for the stock model, bit for bit; or `default` for MuJoCo's default integrator, cone
-        and solver. Scores are not comparable between them.
+    physics: `fast`; `gymnasium` for the stock model, bit for bit; `default` for MuJoCo's default integrator, cone and
+        solver; or `pyramidal`, as `fast` with MuJoCo's default cone. Scores are not comparable between them.
     substeps: divides the physics step, for the same control step; to judge a policy with a finer simulation.
     horizon: control steps of an episode.
     action_scale: policy units of full torque. 10 as in ProMP (Rothfuss et al. 2019), so that a Gaussian of standard
@@ -167,9 +167,9 @@ class Locomotion(Specified, VariableSampler):
 
     def spec(self, physics: Physics = "fast") -> mujoco.MjSpec:
         """The editable model: the robot's own, and what its terrain and dynamics need."""
-        spec = self.robot.spec("fast" if physics == "default" else physics)
-        if physics == "default":
-            use_physics(spec, DEFAULTS)
+        spec = self.robot.spec("fast" if physics in REPLACED else physics)
+        if physics in REPLACED:
+            use_physics(spec, REPLACED[physics])
         spec.option.timestep /= self.substeps
         site = self.robot.site(spec)
         prepare(spec, self._given, self.robot)

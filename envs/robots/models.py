@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import mujoco
 
-Physics = Literal["fast", "gymnasium", "default"]
+Physics = Literal["fast", "gymnasium", "default", "pyramidal"]
 FAST = {  # Newton solver, elliptic cone, implicitfast: stable, fast, and available on every backend
     "integrator": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
     "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,
@@ -22,6 +22,13 @@ DEFAULTS = {  # of MuJoCo: a model that has these did not choose them
     "cone": mujoco.mjtCone.mjCONE_PYRAMIDAL,
     "solver": mujoco.mjtSolver.mjSOL_NEWTON,
 }
+
+
+REPLACED: Mapping[str, Mapping[str, Any]] = {
+    "default": DEFAULTS,
+    "pyramidal": FAST | {"cone": mujoco.mjtCone.mjCONE_PYRAMIDAL, "impratio": 1.0},  # MuJoCo's default cone and ratio
+}
+"""The physics that replace the options of a robot's `fast` ones."""
 
 
 def load(path: Path) -> mujoco.MjSpec:
@@ -63,8 +70,8 @@ def compile_noting(spec: mujoco.MjSpec) -> tuple[mujoco.MjModel, list[str]]:
     return model, [text for text in said if "settotalmass" not in text]
 
 
-def use_physics(spec: mujoco.MjSpec, options: Mapping[str, int]) -> None:
-    """Set options, `FAST` or `DEFAULTS`."""
+def use_physics(spec: mujoco.MjSpec, options: Mapping[str, Any]) -> None:
+    """Set options, such as `FAST`."""
     for name, value in options.items():
         setattr(spec.option, name, value)
     spec.option.enableflags &= ~SLEEP

@@ -16,7 +16,7 @@ class Settings(TaskSettings):
 
     kind: Literal["named"] = "named"
     name: str
-    physics: Literal["fast", "gymnasium", "default"] | None = None
+    physics: Literal["fast", "gymnasium", "default", "pyramidal"] | None = None
     substeps: Substeps | None = None
     horizon: Count | None = None
     action_scale: Positive | None = None

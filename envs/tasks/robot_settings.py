@@ -20,7 +20,7 @@ class RobotTaskSettings(TaskSettings):
 
     robot: str
     vary: dict[str, VariableSettings]
-    physics: Literal["fast", "gymnasium", "default"] = "fast"
+    physics: Literal["fast", "gymnasium", "default", "pyramidal"] = "fast"
     substeps: Substeps = 1
     horizon: Count = 100
     action_scale: Positive = 10.0

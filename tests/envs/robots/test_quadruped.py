@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import mujoco
 import numpy as np
 import pytest
 import torch
 
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.named import build_family
+from envs.robots.models import Physics
 from envs.robots.quadruped import REACH, STAND, Quadruped
 from tests.envs.variations.by_hand import actions, driven, worlds_of
 
@@ -87,3 +89,13 @@ def test_controls_are_standing_plus_scaled_actions() -> None:
     act = actions(12)[0]
     driven(worlds, act[None])
     assert worlds.sim.ctrl[0].numpy() == pytest.approx(np.array(STAND) + act * np.array(REACH), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("physics", "cone", "impratio"),
+    [("fast", "ELLIPTIC", 10), ("default", "PYRAMIDAL", 10), ("pyramidal", "PYRAMIDAL", 1)],
+)
+def test_its_contacts_are_those_of_the_physics(physics: Physics, cone: str, impratio: float) -> None:
+    option = build_family("QuadrupedGoal", physics=physics).model.opt
+    assert option.cone == getattr(mujoco.mjtCone, f"mjCONE_{cone}")
+    assert option.impratio == impratio

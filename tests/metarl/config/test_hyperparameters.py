@@ -87,6 +87,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("varibad_robot", "learner.decoded", 2),
     ("joint_robot", "tasks.substeps", 2),
     ("maml_cheetah_direction", "tasks.physics", "default"),
+    ("joint_dog_flat", "tasks.physics", "pyramidal"),
     ("sb3_ppo_robot", "seed", 1),
     ("sb3_ppo_robot", "tasks.action_scale", 10.0),
     ("sb3_ppo_robot", "policy.activation", "elu"),
