@@ -103,9 +103,11 @@ class GradientSettings(LearnerSettings):
     rounds: batches of support episodes of a task, each adapted on in turn (policies only). bn: batch normalisation of
     query images, `transductive` (all queries are one batch) or `support+1` (each query with the support). embedding:
     the image embedding, of stride 2 by default. test_steps: gradient steps when a supervised task is evaluated.
+    normalize_inputs: observations are normalised by running statistics over all tasks (policies only).
     """
 
     rounds: Rounds = 1
+    normalize_inputs: bool = False
     bn: Literal["transductive", "support+1"] = "transductive"
     embedding: EmbeddingSettings | None = None
     test_steps: TestSteps | None = None
@@ -115,6 +117,7 @@ class GradientSettings(LearnerSettings):
         "embedding": (("classes",), "learner.embedding is for tasks of kind fewshot"),
         "bn": (("classes",), "learner.bn is for tasks of kind fewshot: no other network has batch normalisation"),
         "test_steps": (SUPERVISED[:2], "learner.test_steps is for supervised tasks"),
+        "normalize_inputs": (("actions",), "learner.normalize_inputs is for policies"),
     }
 
 

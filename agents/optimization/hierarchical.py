@@ -46,6 +46,9 @@ class WithHierarchicalBaseline(Learner[Policy]):
     def loss(self, theta: Params, episode: Episode) -> Tensor:
         return self.learner.loss(without_prefix(PRIOR, theta), episode)
 
+    def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum) -> Params:
+        return theta | self.learner.update_input_stats(without_prefix(PRIOR, theta), data, all_reduce_sum)
+
     def baseline_prior(self, theta: Params, round: int) -> LinearPrior:
         """That of a round; later ones than there are in training have that of the adapted policy."""
         return unpack_prior(f"{PRIOR}{min(round, self.rounds)}", theta)

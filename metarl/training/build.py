@@ -7,6 +7,7 @@ from typing import Any
 from agents.learner import Learner, Objective, Params
 from agents.objectives import bits, cross_entropy, kl_to_sampling, mse
 from agents.optimization.hierarchical import WithHierarchicalBaseline
+from agents.optimization.normalized import WithNormalizedInputs
 from agents.problem import Problem
 from envs.core import SupervisedTasks, TaskDistribution
 from envs.task_settings import Answers, Simulation, TaskSettings
@@ -41,6 +42,8 @@ def build_learner(config: Config, family: TaskDistribution | SupervisedTasks) ->
         learner = config.learner.build(problem)
     except ValueError as error:
         raise UserError(str(error)) from None
+    if getattr(config.learner, "normalize_inputs", False):
+        learner = WithNormalizedInputs(learner, problem.inputs, learner.rounds)
     if config.advantage.baseline == "linear":
         return learner
     return WithHierarchicalBaseline(learner, problem.inputs, learner.rounds)

@@ -77,6 +77,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("sac_robot", "outer.updates_per_step", 0.5),
     ("sac_robot", "outer.learning_starts", 20),
     ("sac_robot", "outer.replay_size", 20),
+    ("maml_robot", "learner.normalize_inputs", True),
     ("sac_robot", "advantage.gamma", 0.5),
     ("varibad_robot", "learner.latent", 3),
     ("varibad_robot", "learner.decoder", [5]),

@@ -29,6 +29,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called -> a shippe
     "maml": ("maml_point", {"learner.rounds": 1}),
     "maml, two rounds": ("maml_point", {"learner.rounds": 2, "learner.inner_lr_decay": 0.5}),
     "maml, hierarchical baseline": ("maml_point", {"advantage.baseline": "hierarchical"}),
+    "maml, normalized": ("maml_point", {"learner.normalize_inputs": True}),
     "cavia": ("cavia_point", {}),
     "reptile": ("maml_point", {"learner": {"kind": "reptile"}, "outer": {"kind": "gradient"}}),
     "lstm_meta_learner": ("lstm_meta_learner_point", {}),
