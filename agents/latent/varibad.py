@@ -108,9 +108,9 @@ class VariBAD(RL2):
             theta, seen, beliefs, data.alive, ended, shift, whole=whole
         )
 
-    def latent(self, theta: Params, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def latent(self, theta: Params, x: Tensor, phi: Params | None = None) -> tuple[Tensor, Tensor | None]:
         """Mean and standard deviation of the belief at every step of trials [L, B, I], [L, B, Z] each."""
-        belief = self._beliefs(theta, self.initial_state(theta), x)[1]
+        belief = self._beliefs(theta, self.initial_state(theta) if phi is None else phi, x)[1]
         return belief.mean, belief.log_std.exp()
 
     def negative_bound(

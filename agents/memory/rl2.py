@@ -89,9 +89,13 @@ class RL2(RunningStatistics, RecurrentLearner):
     def _action_distribution(self, theta: Params, features: Tensor) -> Policy:
         return self.policy(select_prefix("policy.", theta), features)
 
-    def latent(self, theta: Params, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What is known of the task at every step of trials [L, B, I]: the memory's features [L, B, Z]; no spread."""
-        return run(self.core, theta, self.initial_state(theta), normalize_input(theta, x), fused=True)[1], None
+    def latent(self, theta: Params, x: Tensor, phi: Params | None = None) -> tuple[Tensor, Tensor | None]:
+        """What is known of the task at every step of trials [L, B, I]: the memory's features [L, B, Z]; no spread.
+
+        phi: the memory before the first step, by default that of the start of a trial.
+        """
+        start = self.initial_state(theta) if phi is None else phi
+        return run(self.core, theta, start, normalize_input(theta, x), fused=True)[1], None
 
     def states_before(self, theta: Params, x: Tensor, every: int) -> Tensor:
         phi = {k: v.expand(x.shape[1], *v.shape) for k, v in self.initial_state(theta).items()}

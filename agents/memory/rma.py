@@ -69,9 +69,9 @@ class RMA(RL2):
     def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
         return self.critic(theta, normalize_input(theta, x[..., : self.inputs]), descriptor)
 
-    def latent(self, theta: Params, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def latent(self, theta: Params, x: Tensor, phi: Params | None = None) -> tuple[Tensor, Tensor | None]:
         """The student's z at every step of trials [L, B, I]: [L, B, Z], and no spread."""
-        return self._remember(theta, self.initial_state(theta), x)[1], None
+        return self._remember(theta, self.initial_state(theta) if phi is None else phi, x)[1], None
 
     def update_input_stats(self, theta: Params, data: Transitions, all_reduce_sum: AllReduceSum = no_reduce) -> Params:
         return super().update_input_stats(theta, data._replace(x=data.x[..., : self.inputs]), all_reduce_sum)

@@ -22,6 +22,7 @@ from envs.simulation import Simulator
 from envs.simulation.params import Params
 
 LIN_VEL_SCALE = 2.0  # of what is privileged (legged_gym)
+NEVER = 2**31  # control steps
 
 
 class LeggedWorlds(LocomotionWorlds):
@@ -31,6 +32,7 @@ class LeggedWorlds(LocomotionWorlds):
 
     def __init__(self, family: LeggedRules, sim: Simulator, tasks: Tasks, episodes: int) -> None:
         self.events: Events | None = None
+        self.command = family.command  # what is drawn from; another one may be set
         super().__init__(family, sim, tasks, episodes)
         self.measure = Measure(family, self.body)
         self.rewards = Rewards(family.weights, family.control_step, positive=family.positive_reward)
@@ -57,7 +59,7 @@ class LeggedWorlds(LocomotionWorlds):
         started = torch.ones(worlds, dtype=torch.bool, device=device) if mask is None else mask.flatten().to(device)
         self._switch(started, happened=False)
         super().reset(generator, mask)
-        drawn = sample_commands(self.family.command, worlds, generator).to(self.carried.command)
+        drawn = sample_commands(self.command, worlds, generator).to(self.carried.command)
         self.carried = _where(started, self.measure.fresh(drawn), self.carried)
         if mask is None or self.rng is None:
             self._begin(generator)
@@ -94,14 +96,18 @@ class LeggedWorlds(LocomotionWorlds):
         push = self.family.push
         if not push.speed:
             return
-        worlds, at = self.sim.num_worlds, self.family.base_dof
-        u = rng.uniform((worlds, 3), self._rng, dtype=torch.float64).to(self.body.qvel)
+        u = rng.uniform((self.sim.num_worlds, 3), self._rng, dtype=torch.float64).to(self.body.qvel)
         pushed = u[:, 2:] < self.family.control_step / push.every
-        self.body.qvel[:, at : at + 2] += pushed * push.speed * (2 * u[:, :2] - 1)
+        self.push(pushed * push.speed * (2 * u[:, :2] - 1))
+
+    def push(self, change: Tensor) -> None:
+        """Change the horizontal velocity of every base by [W, 2] m/s, along x and y of the world."""
+        at = self.family.base_dof
+        self.body.qvel[:, at : at + 2] += change
 
     def _command_anew(self) -> None:
         """Another command at random times."""
-        command = self.family.command
+        command = self.command
         drawn = sample_commands(command, self.sim.num_worlds, self._rng).to(self.carried.command)
         u = rng.uniform((self.sim.num_worlds,), self._rng, dtype=torch.float64).to(drawn)
         now = torch.where((u < self.family.control_step / command.hold)[:, None], drawn, self.carried.command)
@@ -120,6 +126,16 @@ class LeggedWorlds(LocomotionWorlds):
         if mask.any():
             self.sim.set_params(self.events.after if happened else self.events.before, mask)
             self.events.happened = torch.where(mask, happened, self.events.happened)
+
+    def set_event(self, happens: bool) -> None:
+        """Whether the event of every world happens, whatever the task says: from the next step on and in all further
+        episodes, or not at all. A task that is set asks for its own time again.
+        """
+        if self.events is None:
+            raise ValueError("the tasks of these worlds have no event: vary event_s")
+        self.events.steps = torch.full_like(self.events.steps, 0 if happens else NEVER)
+        if not happens:
+            self._switch(torch.ones(self.sim.num_worlds, dtype=torch.bool), happened=False)
 
     def _heights(self) -> Tensor | None:
         """The scan of the ground, [W, H]; None where there is none."""

@@ -40,6 +40,18 @@ def aim_of(task: Mapping[str, float]) -> Aim:
     return Aim(direction=direction, speed=None if speed is None else abs(speed))
 
 
+def commanded(task: Mapping[str, float], command: Point, pose: Point) -> dict[str, float]:
+    """The numbers of a task with a command as a speed and a heading.
+
+    command: [3] forwards and to the left, m/s, and turning. pose: qpos [nq] of a robot whose free joint is the first.
+    """
+    forward, left, _ = command
+    w, x, y, z = pose[3:7]
+    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    heading = math.degrees(yaw + math.atan2(left, forward))
+    return {**task, "velocity": math.hypot(forward, left), "heading_deg": heading}
+
+
 def draw(scene: mujoco.MjvScene, aim: Aim, above: Point, ground: float, distance: float) -> None:
     """Add the marks of an aim to a scene.
 

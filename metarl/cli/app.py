@@ -20,6 +20,7 @@ from metarl.cli.doctor import Doctor
 from metarl.cli.evaluate import Evaluate
 from metarl.cli.export import Export
 from metarl.cli.list import List
+from metarl.cli.play import Play
 from metarl.cli.plot import Plot
 from metarl.cli.quickstart import Quickstart
 from metarl.cli.record import Record
@@ -45,6 +46,7 @@ COMMANDS: dict[str, type] = {
     "tune": Tune,
     "submit": Submit,
     "record": Record,
+    "play": Play,
     "export": Export,
     "plot": Plot,
     "list": List,

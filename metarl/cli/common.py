@@ -107,6 +107,20 @@ def task_parameters(overrides: dict[str, Any]) -> dict[str, float]:
     return given
 
 
+def typed_numbers(words: tuple[str, ...]) -> dict[str, float]:
+    """The numbers of `--task NAME=VALUE...`. Raises UserError for what is not understood."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise UserError(f"--task got {word!r}, expected NAME=VALUE with a number, such as direction=1")
+    return found
+
+
 def positive(**numbers: int) -> None:
     for name, value in numbers.items():
         if value < 1:

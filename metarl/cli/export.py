@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from metarl.cli.common import RunArg, Split, console, task_parameters, within, writable
+from metarl.cli.common import RunArg, Split, console, task_parameters, typed_numbers, within, writable
 from metarl.errors import UserError
 from metarl.runs.folder import Run
 
@@ -52,7 +52,7 @@ class Export:
     """print JSON: what the file says of itself, and what --verify found"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
-        given = _numbers(self.task) | task_parameters(overrides)
+        given = typed_numbers(self.task) | task_parameters(overrides)
         within("seed", self.seed, 0, 2**31 - 1)
         within("episodes", self.episodes or 0, 0, 1000)
         from metarl.deploy.loading import load
@@ -152,17 +152,3 @@ class Export:
                 f"at most, {verified.milliseconds:.3f} ms a step on one core",
                 soft_wrap=True,
             )
-
-
-def _numbers(words: tuple[str, ...]) -> dict[str, float]:
-    """The numbers of NAME=VALUE."""
-    found = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            equals = ""
-        if not equals or not name:
-            raise UserError(f"--task got {word!r}, expected NAME=VALUE with a number, such as direction=1")
-    return found

@@ -104,6 +104,11 @@ class RecurrentActor:
         self.memory: Params | None = None  # of a number of worlds that the first observations decide
         self.waits = False
 
+    def forget_memory(self) -> None:
+        """As `forget`, but the last action and reward are kept: a policy whose adaptation is switched off."""
+        if self.memory is not None:
+            self.memory, _ = self._fresh(len(self.last))
+
     def begin_episode(self) -> None:
         self.waits = False
         if self.memory is not None:

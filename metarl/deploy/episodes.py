@@ -5,6 +5,7 @@ Axes: `W` worlds, each a task of its own, `T` steps, `E` episodes, `O` observati
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -56,7 +57,12 @@ def play_round(player: Player, env: Env, episodes: int, horizon: int) -> Traject
 
     An episode that is cut by time ends as at the horizon in training: nothing is expected behind it.
     """
-    played = [_as_trajectories(_play(player, env, horizon), horizon) for _ in range(episodes)]
+    return as_trajectories([_play(player, env, horizon) for _ in range(episodes)], horizon)
+
+
+def as_trajectories(episodes: Sequence[Sequence[Step]], horizon: int) -> Trajectories:
+    """Episodes of at most `horizon` steps in the same worlds, as data [W, T, E, ...]."""
+    played = [_fields(steps, horizon) for steps in episodes]
     fields = {name: torch.cat([p[name] for p in played], AXES.get(name, 2)) for name in played[0]}
     return Trajectories._make([*(fields[name] for name in Trajectories._fields if name in fields), {}])
 
@@ -95,7 +101,7 @@ def _rows(obs: Any, is_batch: bool) -> Tensor:
     return array if is_batch else array[None]
 
 
-def _as_trajectories(steps: list[Step], horizon: int) -> dict[str, Tensor]:
+def _fields(steps: Sequence[Step], horizon: int) -> dict[str, Tensor]:
     """The fields of one episode [W, T, 1, ...], with zeros where it had ended.
 
     What is privileged in the state is a part of what is observed, where a policy is told it.

@@ -5,7 +5,6 @@ Axes: `T` steps, `N` tasks, `E` episodes of a task, `W` = N * E worlds, `nq` coo
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import mujoco
@@ -17,9 +16,10 @@ from torch import Tensor
 from envs.core import Policy, Tasks, Trajectories
 from envs.legged.worlds import LeggedWorlds
 from envs.locomotion.family import Locomotion
+from envs.locomotion.marks import commanded
+from envs.locomotion.words import describe
 from envs.locomotion.worlds import LocomotionWorlds
 from envs.rollout import rollout
-from metarl.reporting.video.words import describe
 
 
 class Clip(NamedTuple):
@@ -39,11 +39,7 @@ class Clip(NamedTuple):
         """The numbers of the task, with the command of step t as a speed and a heading."""
         if self.commands is None:
             return self.numbers
-        forward, left, _ = self.commands[t]
-        w, x, y, z = self.poses[t, 3:7]
-        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-        heading = math.degrees(yaw + math.atan2(left, forward))
-        return self.numbers | {"velocity": math.hypot(forward, left), "heading_deg": heading}
+        return commanded(self.numbers, self.commands[t], self.poses[t])
 
 
 class RecordingWorlds:

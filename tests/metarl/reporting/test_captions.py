@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from envs.locomotion.words import describe, phrase
 from metarl.reporting.video.captions import Captions, Texts, _font
 from metarl.reporting.video.telemetry import clock
-from metarl.reporting.video.words import describe, phrase
 
 LONG = "after 1000000 episodes of a learner with a very long name that nobody would have given it"
 SAMPLES = {

@@ -1,0 +1,1 @@
+"""A trained policy and its world in the browser: `session` steps them, `viewer` shows them."""
