@@ -138,7 +138,7 @@ class Picture:
         return self.scene.data.geom_xpos[floor].copy(), wxyz[floor]
 
 
-_ASSETS = (Kind.mjGEOM_HFIELD, Kind.mjGEOM_MESH)
+_ASSETS = (int(Kind.mjGEOM_HFIELD), int(Kind.mjGEOM_MESH))
 
 
 def _colours(model: mujoco.MjModel) -> NDArray[np.float64]:

@@ -91,7 +91,7 @@ def test_what_cannot_be_done_does_not_end_the_loop(viewer: Any) -> None:
 def test_a_port_that_is_taken_is_refused_in_a_sentence(viewer: Any) -> None:
     from metarl.deploy.play.viewer import Viewer
 
-    with pytest.raises(UserError, match="cannot be listened on .*: give another --port or --host"):
+    with pytest.raises(UserError, match=r"cannot be listened on .*: give another --port or --host"):
         Viewer(viewer.session, port=viewer.server.get_port())
 
 
@@ -115,10 +115,7 @@ def test_a_slider_in_the_browser_changes_the_world_and_the_picture(viewer: Any, 
         )
         time.sleep(3.0)  # the first frames
         first = page.screenshot()
-        find = """(() => { for (const p of document.querySelectorAll('label')) if (p.innerText.includes('slope, deg')) {
-            const thumb = p.parentElement.parentElement.querySelector('[role=slider]');
-            if (thumb) { thumb.focus(); return true; } } return false; })()"""
-        assert page.run(find)
+        assert page.run("(document.querySelector('[role=slider][aria-valuemax=\"14\"]').focus(), true)")
         for _ in range(30):
             page.key("ArrowRight", RIGHT_ARROW)
         until(lambda: viewer.session.task["slope_deg"] > 5.0)
