@@ -20,6 +20,8 @@ from agents.advantages import AllReduceSum
 from agents.distributions import Policy
 from agents.linear_prior import LinearPrior
 from agents.records import (
+    NOISE,
+    Context,
     Data,
     Episode,
     Experience,
@@ -37,6 +39,8 @@ from agents.records import (
 )
 
 __all__ = [
+    "NOISE",
+    "Context",
     "Data",
     "Episode",
     "Experience",
@@ -72,6 +76,7 @@ class Learner(Generic[Out]):
     bn: the statistics of batch normalisation in use. bn_choices: those it supports (`agents.nn.embeddings`).
     takes_steps: True if a supervised task is adapted to by `test_steps` gradient steps.
     chunks_tasks: True if a CPU should differentiate few tasks at a time, because more do not fit its caches.
+    adapts_on_rewards: True if `adapt` is given the steps of episodes with their rewards (`Context`), no advantages.
     items_at_once: largest number of support items processed at once, for learners with separate weights for each item;
         0 means no limit.
     """
@@ -85,6 +90,7 @@ class Learner(Generic[Out]):
     bn_choices: ClassVar[tuple[str, ...]] = ()
     takes_steps: ClassVar[bool] = False
     chunks_tasks: ClassVar[bool] = False
+    adapts_on_rewards: ClassVar[bool] = False
     items_at_once: ClassVar[int] = 0
 
     def init(self, generator: torch.Generator) -> Params:
@@ -96,7 +102,7 @@ class Learner(Generic[Out]):
         return {}
 
     def adapt(self, theta: Params, phi: Params, support: Any) -> Params:
-        """phi after one more batch of support data (`Transitions` [T, E, ...] or `Examples` [S, ...])."""
+        """phi after one more batch of support data (`Transitions` or `Context` [T, E, ...], or `Examples` [S, ...])."""
         raise NotImplementedError
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:

@@ -18,6 +18,9 @@ from envs.core import Examples
 Params = dict[str, Tensor]
 """Named tensors: theta, the meta-parameters, or phi, the state of one task."""
 
+NOISE = "noise"
+"""Of phi: standard normal numbers, drawn anew for each task before every round, for a learner that acts by a sample."""
+
 Objective = Callable[[Any, Any], Tensor]
 """(out, data) -> scalar to minimise, of action distributions and transitions, or of logits and examples."""
 
@@ -50,6 +53,16 @@ class Transitions(NamedTuple):
     alive: Tensor  # [T, E] bool
     ret: Tensor  # [T, E] return to go, the target of a value function
     descriptor: Tensor  # [T, E, P] true parameters of the task, for a value function; P is 0 where none learns from it
+
+
+class Context(NamedTuple):
+    """Steps of one task, as a learner adapts on them that infers the task from rewards."""
+
+    x: Tensor  # [T, E, O]
+    act: Tensor  # [T, E, A]
+    rew: Tensor  # [T, E]
+    next_x: Tensor  # [T, E, O]
+    alive: Tensor  # [T, E] bool
 
 
 class Episode(NamedTuple):

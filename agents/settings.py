@@ -33,6 +33,12 @@ TRIALS = ("rounds", "memory_reset", "trial_unit", "bptt_steps")  # settings of w
 ONE_SUPPORT = "a supervised task has one support: learner.rounds is 1"
 
 
+ON_POLICY_ONLY = (  # settings that learners with a replay have no use for
+    *(("policy", name) for name in ("init_std", "critic_hidden", "critic_observes_task")),
+    *(("advantage", name) for name in ("gae_lambda", "bootstrap", "baseline")),
+)
+
+
 class Look(NamedTuple):
     """How plots draw a learner: a colour of `metarl.reporting.plots.palette`, a marker and a line of matplotlib."""
 

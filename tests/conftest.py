@@ -34,6 +34,16 @@ WIDE: dict[str, dict[str, Any]] = {  # of what is slow on few images already, an
     "siamese_koch": {"tasks.way": 2, "tasks.query": 1, "train.num_tasks": 1},
     "sb3_ppo_robot": {"outer.batch_size": 20, "outer.n_epochs": 2},
     "sac_robot": {"outer.learning_starts": 30, "outer.batch_size": 8, "outer.replay_size": 100},
+    "pearl_robot": {
+        "train.episodes": 1,
+        "learner.encoder": [8],
+        "outer.batch_size": 8,
+        "outer.context_size": 6,
+        "outer.updates": 4,
+        "outer.collected_tasks": 2,
+        "outer.initial_episodes": 1,
+        "outer.replay_size": 100,
+    },
     "mann_omniglot": {"tasks.shot": 3, "learner.hidden": 8},
 }
 

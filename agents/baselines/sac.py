@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -69,22 +69,30 @@ class SAC(Learner[Policy]):
         """The policy's weights."""
         return select_prefix("policy.", theta)
 
-    def adapt(self, theta: Params, phi: Params, support: object) -> Params:
+    def adapt(self, theta: Params, phi: Params, support: Any) -> Params:
         return phi
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> TanhGaussian:
-        mean, log_std = self.actor(phi, x).chunk(2, -1)
+        return self.distribution(phi, x)
+
+    def distribution(self, weights: Params, x: Tensor) -> TanhGaussian:
+        """Actions of a policy with such weights for inputs [..., I]."""
+        mean, log_std = self.actor(weights, x).chunk(2, -1)
         return TanhGaussian(mean, log_std.clamp(MIN_LOG_STD, MAX_LOG_STD))
 
     def loss(self, theta: Params, data: OffPolicyData) -> Tensor:
         """Squared errors of the values, the policy's objective, the temperature's: each moves its own part."""
+        return self.objective(theta, data, data.x)
+
+    def objective(self, theta: Params, data: OffPolicyData, x: Tensor) -> Tensor:
+        """The loss, where x [..., B, I] are the inputs of the values alone: a gradient through them is theirs."""
         alpha = theta["log_alpha"].detach().exp()
         act, logp = self._sampled(theta, data.x, data.noise[0])
         fixed = detached({k: v for k, v in theta.items() if k.startswith(VALUES)})
         least = torch.minimum(*self.values(fixed, data.x, act))
         of_policy = (alpha * logp - least).mean()
         target = self.target(theta, data)
-        of_values = sum(0.5 * (q - target).square().mean() for q in self.values(theta, data.x, data.act))
+        of_values = sum(0.5 * (q - target).square().mean() for q in self.values(theta, x, data.act))
         of_alpha = -(theta["log_alpha"] * (logp.detach() + self.target_entropy)).mean()
         return of_values + of_policy + of_alpha
 
@@ -97,21 +105,19 @@ class SAC(Learner[Policy]):
         return data.rew + self.gamma * torch.where(data.terminated, 0.0, soft)
 
     def values(self, theta: Params, x: Tensor, act: Tensor) -> tuple[Tensor, Tensor]:
-        """Both action values of inputs [B, I] and actions [B, A], [B] each."""
+        """Both action values of inputs [..., B, I] and actions [..., B, A], [..., B] each."""
         joined = torch.cat([x, act], -1)
         first, second = (self.value(select_prefix(name, theta), joined)[..., 0] for name in VALUES)
         return first, second
 
     def after_step(self, theta: Params) -> Params:
         """The slow copies after a step of the rest."""
-        return {
-            k: torch.lerp(v, theta[k.removeprefix(TARGETS)], self.tau)
-            for k, v in theta.items()
-            if k.startswith(TARGETS)
-        }
+        names = [k for k in theta if k.startswith(TARGETS)]
+        own = [theta[k.removeprefix(TARGETS)] for k in names]
+        return dict(zip(names, torch._foreach_lerp([theta[k] for k in names], own, self.tau), strict=True))
 
     def _sampled(self, theta: Params, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """An action [B, A] and its log-density [B]; the gradient passes through the action."""
-        out = self.apply(theta, select_prefix("policy.", theta), x)
+        out = self.distribution(select_prefix("policy.", theta), x)
         u = out.mean + out.log_std.exp() * noise
         return u.tanh(), log_prob_before_tanh(out, u)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import LearnerSettings, Look
+from agents.settings import ON_POLICY_ONLY, LearnerSettings, Look
 from envs.settings import Fraction, Number, Positive
 from envs.task_settings import Answers
 
@@ -29,10 +29,7 @@ class Settings(LearnerSettings):
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
     outers: ClassVar[tuple[str, ...]] = ("off_policy",)
     counts: ClassVar[str] = "worlds"
-    ignores: ClassVar[tuple[tuple[str, str], ...]] = (
-        *(("policy", name) for name in ("init_std", "critic_hidden", "critic_observes_task")),
-        *(("advantage", name) for name in ("gae_lambda", "bootstrap", "baseline")),
-    )
+    ignores: ClassVar[tuple[tuple[str, str], ...]] = ON_POLICY_ONLY
     told_task: bool = False
     tau: Fraction = 0.005
     target_entropy: Number | None = None

@@ -1,4 +1,5 @@
-"""What a memory knows of the task: how well its latent state, step by step, tells the true parameters of unseen tasks.
+"""What a memory, or a posterior over tasks, knows of the task: how well its latent state, step by step, tells the true
+parameters of unseen tasks.
 
 A linear probe (ridge regression) is fitted on training tasks, at each step its own, and judged on test tasks by R^2.
 Where the latent is a belief its mean is probed, and its standard deviation is told beside it.
@@ -9,18 +10,24 @@ Axes: `N` tasks, `L` steps of a trial, `B` trials, `S` steps that are shown, `Z`
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import vmap
 
+from agents.latent.pearl import PEARL
 from agents.latent.varibad import gather
+from agents.records import Context, Params
+from envs.core import Trajectories
 from metarl.errors import UserError
 from metarl.evaluation.sampling import sample_tasks, seeded
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
-from metarl.training.collect import collect_rollouts, descriptor_of
+from metarl.training.collect import collect_rollouts, context_of, descriptor_of
 from metarl.training.make import load_trainer
 
 SHOWN = 50  # steps at most; chosen
@@ -68,23 +75,31 @@ def analyse_latent(run: Run, num_tasks: int, seed: int) -> LatentAnalysis:
     """
     trainer, generator = load_trainer(run), seeded(seed)
     learner, family = trainer.learner, trainer.family
-    if not hasattr(learner, "latent"):
-        raise UserError(f"{run.name} has no memory to look into: analyse latent is for policies with a memory")
+    if not (hasattr(learner, "latent") or learner.adapts_on_rewards):
+        raise UserError(
+            f"{run.name} has no memory to look into: analyse latent is for policies with a memory, and PEARL"
+        )
     names = tuple(getattr(family, "descriptor_names", ()))
     if not names:
         raise UserError(f"the tasks of {run.name} do not differ in any number: there is nothing to tell")
-    learner = dataclasses.replace(cast(Any, learner), bptt_steps=0)
+    probed: Any = dataclasses.replace(cast(Any, learner), **({"bptt_steps": 0} if learner.is_recurrent else {}))
     plan = (1,) * (learner.rounds + 1)
     steps = np.unique(np.linspace(0, len(plan) * family.horizon - 1, SHOWN).astype(int))
 
     def latents(split: str) -> Latents:
         """At steps that were taken; of a robot that has fallen for good, at its last."""
         tasks = sample_tasks(family, num_tasks, split, generator)
-        rollouts = collect_rollouts(learner, trainer.theta, family, tasks, plan, trainer.advantage, generator)
+        rollouts = collect_rollouts(probed, trainer.theta, family, tasks, plan, trainer.advantage, generator)
         with torch.no_grad():
-            data = rollouts.episode.query
-            mean, std = learner.latent(trainer.theta, data.x[0])  # [L, B, Z]
-            last = (data.alive[0].sum(0) - 1).clamp_min(0)  # [B]
+            if learner.is_recurrent:
+                data = rollouts.episode.query
+                mean, std = probed.latent(trainer.theta, data.x[0])  # [L, B, Z]
+                last = (data.alive[0].sum(0) - 1).clamp_min(0)  # [B]
+            else:
+                mean, std = _posteriors(probed, trainer.theta, rollouts.trajectories)
+                last = torch.full(
+                    (num_tasks,), len(mean) - 1, device=mean.device
+                )  # of a robot that has fallen it stays
             at = torch.from_numpy(steps).to(last)[:, None].minimum(last)  # [S, B]
         values = descriptor_of(family, tasks).double().numpy()
         told = [None if x is None else gather(x, at).double().cpu().numpy() for x in (mean, std)]
@@ -95,6 +110,14 @@ def analyse_latent(run: Run, num_tasks: int, seed: int) -> LatentAnalysis:
     r2 = np.stack([_probe(known.mean[i], known.values, unseen.mean[i], unseen.values) for i in range(len(steps))])
     name = trainer.config.learner.display_name("actions")
     return LatentAnalysis(run.name, name, steps.tolist(), family.horizon, names, r2, unseen)
+
+
+def _posteriors(learner: PEARL, theta: Params, episodes: Sequence[Trajectories]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [L, N, Z] after every step of one episode after the other."""
+    rounds = [context_of(data) for data in episodes]
+    steps = Context(*(torch.cat(fields, 1) for fields in zip(*rounds, strict=True)))  # [N, L, 1, ...]
+    mean, variance = vmap(learner.posteriors, in_dims=(None, 0))(theta, steps)
+    return mean[:, :, 0].transpose(0, 1), variance[:, :, 0].transpose(0, 1).sqrt()
 
 
 def _probe(latent: Floats, values: Floats, unseen: Floats, true: Floats) -> Floats:

@@ -38,7 +38,7 @@ class OuterContext(NamedTuple):
 
     ranks: the processes that share the tasks (`metarl.distributed.process_group.Ranks`).
     steps: of a task's episodes of one round, of which there are so many `episodes`. pixels: of a task's images, 0 where
-    there are none. family, advantage: of the tasks, for a step that collects its experience itself.
+    there are none. family, advantage, seed: for a step that collects its experience itself.
     """
 
     learner: Learner[Any]
@@ -51,6 +51,7 @@ class OuterContext(NamedTuple):
     episodes: int = 1
     family: Any = None
     advantage: Advantage = Advantage()
+    seed: int = 0
 
 
 class OuterSettings(Record):
@@ -67,6 +68,10 @@ class OuterSettings(Record):
     def build(self, context: OuterContext) -> Outer:
         """The step, which owns theta from then on."""
         raise NotImplementedError
+
+    def stored_transitions(self, num_tasks: int) -> int:
+        """The transitions that a replay of so many tasks holds at most; 0 without one."""
+        return 0
 
     def surrogate(self) -> Objective:
         """What is minimised of the adapted policy."""

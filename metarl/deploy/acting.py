@@ -16,8 +16,8 @@ from agents.learner import Learner, Params, RecurrentLearner
 from agents.memory.rl2 import select_alive
 from envs.core import Trajectories
 from metarl.errors import UserError
-from metarl.training.collect import AdvantageEstimator
-from metarl.training.policies import as_recurrent
+from metarl.training.collect import AdvantageEstimator, support_of
+from metarl.training.policies import as_recurrent, with_noise
 
 
 class Actor(Protocol):
@@ -44,10 +44,12 @@ class Actor(Protocol):
         """Form phi from episodes [N, T, E, ...], whose observations hold what is known of the task."""
 
 
-def actor_of(learner: Learner[Any], theta: Params, advantage: AdvantageEstimator, act: int) -> Actor:
-    """The way in which a learner acts. act: A."""
+def actor_of(
+    learner: Learner[Any], theta: Params, advantage: AdvantageEstimator, act: int, generator: torch.Generator
+) -> Actor:
+    """The way in which a learner acts. act: A. generator: of what it samples when an episode begins."""
     recurrent = as_recurrent(learner)
-    return RecurrentActor(recurrent, theta, act) if recurrent else AdaptedActor(learner, theta, advantage)
+    return RecurrentActor(recurrent, theta, act) if recurrent else AdaptedActor(learner, theta, advantage, generator)
 
 
 class AdaptedActor:
@@ -55,15 +57,19 @@ class AdaptedActor:
 
     waits = False
 
-    def __init__(self, learner: Learner[Any], theta: Params, advantage: AdvantageEstimator) -> None:
-        self.learner, self.theta, self.advantage = learner, theta, advantage
+    def __init__(
+        self, learner: Learner[Any], theta: Params, advantage: AdvantageEstimator, generator: torch.Generator
+    ) -> None:
+        self.learner, self.theta, self.advantage, self.generator = learner, theta, advantage, generator
         self.forget()
 
     def forget(self) -> None:
-        self.phi = {k: v[None] for k, v in self.learner.initial_state(self.theta).items()}  # [1, ...]
+        start = {k: v[None] for k, v in self.learner.initial_state(self.theta).items()}  # [1, ...]
+        self.phi = with_noise(start, self.generator)
         self.num_tasks, self.round = 1, 0
 
-    def begin_episode(self) -> None: ...
+    def begin_episode(self) -> None:
+        self.phi = with_noise(self.phi, self.generator)
 
     def act(self, x: Tensor) -> Policy:
         if self.num_tasks not in (1, len(x)):
@@ -86,8 +92,9 @@ class AdaptedActor:
                 "with as many"
             )
         phi = {k: v.expand(count, *v.shape[1:]) for k, v in self.phi.items()}
-        support = self.advantage(data, self.learner.baseline_prior(self.theta, self.round))
-        self.phi = vmap(self.learner.adapt, in_dims=(None, 0, 0))(self.theta, phi, support)
+        support = support_of(self.learner, self.theta, data, self.advantage, self.round)
+        phi = vmap(self.learner.adapt, in_dims=(None, 0, 0))(self.theta, phi, support)
+        self.phi = with_noise(phi, self.generator)
         self.num_tasks, self.round = count, self.round + 1
 
 

@@ -72,7 +72,7 @@ class Agent:
         self.trained, self.name = trained, trained.origin.run
         self.space = trained.family.space
         self.generator = torch.Generator(device_of(trained.theta)).manual_seed(seed)
-        self.actor = actor_of(trained.learner, trained.theta, trained.advantage, self.space.act)
+        self.actor = actor_of(trained.learner, trained.theta, trained.advantage, self.space.act, self.generator)
         told = trained.learner.observes_task
         self.task_names = tuple(trained.family.descriptor_names) if told else ()  # parameters that it has to be told
         self.observed = self.space.obs + (self.space.privileged if told else 0)  # O, and what only an oracle is told

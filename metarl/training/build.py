@@ -91,6 +91,7 @@ def build_outer(
         train.episodes,
         family,
         config.advantage,
+        config.seed,
     )
     return config.outer.build(context)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -15,11 +15,11 @@ from torch.func import vmap
 from agents.advantages import AllReduceSum, advantages, fit_linear_baseline, no_reduce, trial_advantages
 from agents.learner import Episode, Learner, Params, Transitions, device_of
 from agents.linear_prior import LinearPrior, fit_with_prior
-from agents.records import Chunks
+from agents.records import Chunks, Context
 from envs.core import TaskDistribution, Tasks, Trajectories
 from envs.rng import on_device
 from metarl.training.chunks import in_chunks
-from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurrent
+from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurrent, with_noise
 
 
 @dataclass
@@ -118,6 +118,19 @@ def collect_rollouts(
     return _collect_rounds(run, learner, theta, plan, advantage, greedy)
 
 
+def support_of(
+    learner: Learner[Any], theta: Params, data: Trajectories, advantage: AdvantageEstimator, round: int
+) -> Transitions | Context:
+    """What a learner adapts on of episodes [N, T, E, ...] that it observed."""
+    return context_of(data) if learner.adapts_on_rewards else advantage(data, learner.baseline_prior(theta, round))
+
+
+def context_of(data: Trajectories) -> Context:
+    """The steps of episodes [N, T, E, ...]; of one that diverged nothing is alive."""
+    following = torch.cat([data.obs[:, 1:], data.last_obs[:, None]], 1)
+    return Context(data.obs, data.act, data.rew, following, data.alive & ~data.diverged[:, None])
+
+
 class Collection(NamedTuple):
     """What stays the same from round to round."""
 
@@ -159,20 +172,22 @@ def _collect_rounds(
     phi = {k: v.expand(len(run.tasks), *v.shape) for k, v in learner.initial_state(theta).items()}
     device, last = run.generator.device, len(plan) - 1
     descriptor = run.family.descriptor(run.tasks).to(device) if learner.observes_task else None
-    support: list[Transitions] = []
+    support: list[Transitions | Context] = []
     trajectories: list[Trajectories] = []
     for k, count in enumerate(plan):
+        phi = with_noise(phi, run.generator)
         policy = AdaptedPolicy(learner, theta, phi, descriptor, greedy if k == last else 0)
         trajectories.append(run.episodes(policy, count))
         start = time.perf_counter()
         observed = trajectories[-1]._replace(obs=policy.inputs(trajectories[-1]))
         if k < last:
-            support.append(advantage(observed, learner.baseline_prior(theta, k)))
+            support.append(support_of(learner, theta, observed, advantage, k))
             phi = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, phi, support[-1])
         synchronize_device(device)
         run.clock.add("learning", start)
     return Rollouts(
-        tuple(trajectories), lambda: Episode(tuple(support), advantage(observed, learner.baseline_prior(theta, last)))
+        tuple(trajectories),
+        lambda: Episode(cast(Any, tuple(support)), advantage(observed, learner.baseline_prior(theta, last))),
     )
 
 

@@ -50,12 +50,19 @@ def estimate(config: Config, space: Any, horizon: int, num_tasks: int | None = N
     if config.tasks.is_supervised:
         parts["train.num_tasks"] = float(tasks * config.tasks.pixels * FLOAT)
         return Estimate(parts, tasks)
+    parts["outer.replay_size"] = 2.0 * replay_bytes(config, space)  # and a copy in a checkpoint
     steps = float(tasks * train.episodes * horizon * rounds)
     parts["train.num_tasks or train.episodes"] = steps * FLOAT * (space.obs + 3 * space.act + 6) * COPIES
     parts["train.num_tasks or train.episodes"] += float(tasks * train.episodes) * world
     differentiated = steps / getattr(config.outer, "minibatches", 1) if config.learner.predicts_value else steps / tasks
     parts["train.episodes"] = differentiated * FLOAT * sum(widths) * KEPT
     return Estimate(parts, steps)
+
+
+def replay_bytes(config: Config, space: Any) -> float:
+    """Of a full replay, without the parameters that an oracle is told."""
+    stored = config.outer.stored_transitions(config.train.num_tasks)
+    return float(stored * (2 * space.obs + space.act + 2) * FLOAT)
 
 
 def check_memory(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from agents.distributions import Policy, log_prob, mode, sample
-from agents.learner import Learner, Params, RecurrentLearner, Transitions, device_of
+from agents.learner import NOISE, Learner, Params, RecurrentLearner, Transitions, device_of
 from agents.memory.rl2 import select_alive
 from envs import rng
 from envs.core import Action, Trajectories
@@ -26,6 +26,11 @@ def sampled(out: Policy, generator: torch.Generator, greedy: int = 0) -> Action:
     if greedy:
         act[:, -greedy:] = mode(out)[:, -greedy:]
     return Action(act, log_prob(out, act), out.mean, out.log_std)
+
+
+def with_noise(phi: Params, generator: torch.Generator) -> Params:
+    """phi [N, ...] for another episode: with new noise, where a learner acts by a sample of what it knows."""
+    return phi | {NOISE: rng.normal(phi[NOISE].shape, generator)} if NOISE in phi else phi
 
 
 class AdaptedPolicy:

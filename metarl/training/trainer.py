@@ -126,7 +126,7 @@ class Trainer:
         learning = time.perf_counter()
         metrics = self._learn(batch)
         clock.add("learning", learning)
-        steps = self.ranks.place(batch.steps, num_tasks)[1]
+        steps = int(metrics.pop("steps", self.ranks.place(batch.steps, num_tasks)[1]))
         diverged = self._count_diverged(batch, tasks) | self._follow(batch)
         progress = self._progress(steps, start, metrics)
         seconds = time.perf_counter() - start

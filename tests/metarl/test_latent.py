@@ -43,6 +43,10 @@ def test_beliefs_and_memories_are_looked_into(
     assert memory.unseen.std is None
     assert memory.r2.shape == (len(memory.steps), 1)
     assert memory.steps[0] == 0
+    posterior = analyse_latent(save_run("pearl_robot", small("pearl_robot")), 20, 0)
+    assert posterior.steps[-1] == 29  # of three episodes
+    assert posterior.unseen.std is not None
+    assert (np.diff(posterior.unseen.std, axis=0) < 0).all()  # every step is a factor more
 
 
 def test_robots_that_fall_for_good_have_a_latest_step(workdir: Path, small: Callable[..., Config]) -> None:

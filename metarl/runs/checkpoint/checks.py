@@ -18,6 +18,7 @@ MAX_TENSORS = 10_000  # of a file; chosen
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes
 LEVELS = "curriculum.levels"  # of the tasks of a meta-batch, among the tensors of the outer step
 REPLAY = "replay."  # prefix of the tensors of a replay among them
+REPLAYS = ((2, torch.float32), (0, torch.int64), (3, torch.float32), (1, torch.int64))  # of one, or of each task
 MAX_KEY = 40  # characters of a tensor's name in a message
 
 
@@ -74,13 +75,13 @@ def check_theta(theta: Params, like: Params) -> None:
 def check_outer(outer: Params, like: Params) -> None:
     """An optimiser's tensors are named `<index>.<name>` and are scalars, or have the shape of the parameter with that
     index; `steps` is a count, and levels of a curriculum are a row of shares. Off-policy learners have a replay: rows
-    of numbers, and how many were added."""
+    of numbers, and how many were added, or the same of each task."""
     shapes = [v.shape for v in like.values()]
     for key, tensor in outer.items():
         if key == LEVELS and tensor.dtype == torch.float32 and tensor.dim() == 1:
             continue  # those that are not finite were refused before
         if has_replay(like) and key.startswith(REPLAY):
-            if (tensor.dim(), tensor.dtype) not in ((2, torch.float32), (0, torch.int64)):
+            if (tensor.dim(), tensor.dtype) not in REPLAYS:
                 raise ValueError(f"{key[:MAX_KEY]} is of shape {tuple(tensor.shape)} and of {tensor.dtype}")
             continue
         if tensor.dtype != (torch.int64 if key == "steps" else torch.float32):

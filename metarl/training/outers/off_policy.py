@@ -29,6 +29,9 @@ class Settings(OuterSettings):
     replay_size: Count = 1_000_000
     collects: ClassVar[bool] = True
 
+    def stored_transitions(self, num_tasks: int) -> int:
+        return self.replay_size
+
     def build(self, context: OuterContext) -> OffPolicyOuter:
         from metarl.training.off_policy import OffPolicyOuter
 

@@ -52,6 +52,25 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called -> a shippe
             "outer": {"kind": "off_policy", "learning_starts": 20, "batch_size": 8, "replay_size": 50},
         },
     ),
+    "pearl": (
+        "gru_point",
+        {
+            "policy": {"hidden": [8], "last_gain": 1.0},
+            "advantage": {"gamma": 0.9},
+            "learner": {"kind": "pearl", "latent": 2, "encoder": [6]},
+            "outer": {
+                "kind": "meta_off_policy",
+                "updates": 3,
+                "meta_batch": 2,
+                "batch_size": 8,
+                "context_size": 5,
+                "collected_tasks": 2,
+                "initial_episodes": 1,
+                "replay_size": 50,
+            },
+            "train.episodes": 1,
+        },
+    ),
     "mann": ("mann_point", EXTERNAL | {"learner.reads": 2}),
     "ntm": ("ntm_point", EXTERNAL),
     "snail": (

@@ -19,6 +19,7 @@ from envs.gym import TaskEnv, TaskVectorEnv
 from envs.point import PointNavigation
 from metarl.deploy import Agent
 from metarl.deploy import agent as agents_of_deploy
+from metarl.deploy.acting import AdaptedActor
 from metarl.errors import UserError
 from metarl.runs.run import Run
 from metarl.training.collect import collect_rollouts
@@ -150,7 +151,8 @@ def evaluated(agent: Agent, family: PointNavigation, episodes: int, tasks: Tasks
         policy: Any = RecurrentPolicy(trained.learner, trained.theta, (len(tasks), 1), 2, greedy=1)  # type: ignore[arg-type]
     else:
         told = family.descriptor(tasks) if trained.learner.observes_task else None
-        start = trained.learner.initial_state(trained.theta)
+        assert isinstance(agent.actor, AdaptedActor)
+        start = {k: v[0] for k, v in agent.actor.phi.items()}  # before adaptation, with the noise of what is sampled
         phi = {k: v.expand(len(tasks), *v.shape) for k, v in start.items()}
         policy = AdaptedPolicy(trained.learner, trained.theta, phi, told, greedy=1)
     done = []
