@@ -26,6 +26,7 @@ def start(name: str, config: Config, command: str) -> int:
     with console.status("starting"):
         from metarl.distributed.process_group import process_group
         from metarl.runs import folder as runs
+        from metarl.training.estimate import replay_note
         from metarl.training.loop import train
         from metarl.training.make import make_trainer
 
@@ -43,6 +44,7 @@ def start(name: str, config: Config, command: str) -> int:
             run = runs.create(name, config, command, ranks.launch)
             run.save_placement(trainer.placement.simulator, trainer.placement.kind)
             summary = f"{run.path}\nreproduce: {command}\n{trainer.placement}{ranks}"
+            summary += replay_note(config, trainer.family.space)
             console.print(summary, soft_wrap=True, highlight=False)
         return 0 if train(run, trainer, console, _video(run, config)) else INTERRUPTED
 

@@ -65,6 +65,12 @@ def replay_bytes(config: Config, space: Any) -> float:
     return float(stored * (2 * space.obs + space.act + 2) * FLOAT)
 
 
+def replay_note(config: Config, space: Any) -> str:
+    """How large a replay becomes, on a line of its own; empty without one."""
+    size = replay_bytes(config, space)
+    return f"\nreplay: up to {size / 2**20:,.0f} MiB of memory, and of each checkpoint" if size else ""
+
+
 def check_memory(
     config: Config,
     space: Any,

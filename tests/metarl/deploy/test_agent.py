@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 import metarl
+from agents.records import Context
 from agents.registry import LEARNERS
 from envs.core import Action, Policy, Tasks, Trajectories
 from envs.gym import TaskEnv, TaskVectorEnv
@@ -22,7 +23,7 @@ from metarl.deploy import agent as agents_of_deploy
 from metarl.deploy.acting import AdaptedActor
 from metarl.errors import UserError
 from metarl.runs.run import Run
-from metarl.training.collect import collect_rollouts
+from metarl.training.collect import collect_rollouts, context_of
 from metarl.training.policies import AdaptedPolicy, RecurrentPolicy
 from tests.metarl.deploy.small_runs import RUNS
 
@@ -183,7 +184,7 @@ def test_greedy_actions_in_a_batch_are_the_evaluators(name: str, mode: Autoreset
             obs, _ = env.reset(options={"reset_mask": np.ones(3, dtype=bool)})
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", [name for name in POINTS if name != "pearl"])  # which samples for every episode
 def test_greedy_actions_in_one_environment_are_the_evaluators(name: str, small_run: SmallRun) -> None:
     """Episodes that end at different steps, within 0.4 m of the goal along both axes, or are left at the horizon."""
     family = PointNavigation(HORIZON, reached=0.4)
@@ -200,6 +201,28 @@ def test_greedy_actions_in_one_environment_are_the_evaluators(name: str, small_r
                 np.testing.assert_allclose(act, unit(trajectories.act[0, t, 0]), atol=1e-6)
                 obs, *came, _ = env.step(act)
                 agent.observe(*came[:3])
+
+
+def test_a_sampled_task_lasts_an_episode_and_is_of_all_episodes_before(
+    small_run: SmallRun, rounds: list[Trajectories]
+) -> None:
+    agent = metarl.load(small_run("pearl").path)
+    obs = np.array([0.1, 0.2])
+    before = agent.act(obs)
+    assert np.array_equal(before, agent.act(obs))
+    agent.reset(task=False)
+    assert not np.array_equal(before, agent.act(obs))
+    agent.adapt(single(TASKS.chosen(slice(1))), episodes=3)
+    assert [r.rew.shape for r in rounds] == [(1, HORIZON, 1)] * 3
+    learner, phi = agent.trained.learner, agent.trained.learner.initial_state(agent.trained.theta)
+    for data in rounds:
+        phi = learner.adapt(agent.trained.theta, phi, Context(*(x[0] for x in context_of(data))))
+    assert isinstance(agent.actor, AdaptedActor)
+    for key in ("precision", "weighted"):
+        torch.testing.assert_close(agent.actor.phi[key][0], phi[key])
+    adapted = agent.act(obs)
+    agent.reset(task=False)
+    assert not np.array_equal(adapted, agent.act(obs))
 
 
 def test_a_memory_keeps_what_it_had_when_its_episode_ended(small_run: SmallRun) -> None:

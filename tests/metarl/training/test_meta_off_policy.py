@@ -13,7 +13,7 @@ from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator
 from metarl.evaluation.evaluator import Options
 from metarl.runs import checkpoint
-from metarl.training.estimate import estimate, replay_bytes
+from metarl.training.estimate import estimate, replay_bytes, replay_note
 from metarl.training.meta_off_policy import MetaOffPolicyOuter
 from metarl.training.trainer import Trainer
 from tests.metarl.evaluation.saved import save_run
@@ -86,6 +86,8 @@ def test_the_size_of_the_replay_is_known_before(small: Callable[..., Config]) ->
     config = small("pearl_robot", outer__replay_size=1000)
     space = Trainer(config).family.space
     assert replay_bytes(config, space) == 3 * 1000 * 48 * 4
+    assert replay_note(config, space) == "\nreplay: up to 1 MiB of memory, and of each checkpoint"
+    assert replay_note(small("joint_robot"), space) == ""
     assert estimate(config, space, HORIZON).parts["outer.replay_size"] == 2 * 3 * 1000 * 48 * 4
     with pytest.raises(UserError, match=r"lower outer\.replay_size"):
         Trainer(small("pearl_robot", outer__replay_size=1_000_000, train__num_tasks=100_000))
