@@ -69,7 +69,8 @@ class EmbeddingSettings(Record):
     channels: Count = 64
     down: Literal["pool", "stride"] = "pool"
 
-    def build(self) -> Conv4:
+    def build(self, image: tuple[int, int] = (1, 28)) -> Conv4:
+        """For images of so many channels and pixels of a side."""
         from agents.nn.embeddings import Conv4
 
-        return Conv4(self.channels, self.down)
+        return Conv4(self.channels, self.down, image)

@@ -19,6 +19,7 @@ class Problem(NamedTuple):
     way: outputs of a supervised task.
     descriptor_size: number of task parameters appended to the observation, for learners that observe the task.
     critic_descriptor: number of those that a value function may observe. gamma: the discount.
+    image: channels and pixels of a side, of tasks with images.
     penalty, penalty_coef: KL divergence to the policy that sampled, and its weight.
     """
 
@@ -33,6 +34,7 @@ class Problem(NamedTuple):
     policy: PolicySettings = PolicySettings()
     critic_descriptor: int = 0
     gamma: float = 0.99
+    image: tuple[int, int] = (1, 28)
 
     @property
     def is_supervised(self) -> bool:

@@ -90,9 +90,9 @@ class LearnerSettings(Record):
         return self.kind
 
     @property
-    def image_size(self) -> int:
-        """Height and width of its input images, in pixels."""
-        return 28
+    def image_sizes(self) -> tuple[int, int]:
+        """The least and the most pixels of a side of its input images."""
+        return 28, 84
 
     @property
     def image_reader(self) -> str:

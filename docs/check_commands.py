@@ -78,8 +78,8 @@ def _parse_quietly(command: Command) -> None:
 
 
 def is_run(command: Command) -> bool:
-    """Whether a command is short, and needs nothing that only the reader has: a run folder, Omniglot, a learner."""
-    fixed = not re.search(r"[<*]|\bruns/|my_learner|--lake", command.text)
+    """Whether a command is short, and needs nothing that only the reader has: a run, Omniglot, a learner, pictures."""
+    fixed = not re.search(r"[<*]|\bruns/|my_learner|--lake|\bDIR\b", command.text)
     return fixed and not (command.is_inline or command.is_launched or command.verb in LONG)
 
 
@@ -142,6 +142,8 @@ def _overrides(name: str) -> list[str]:
 
     raw = files.read_yaml(files.find(name))
     small: dict[str, Any] = SMALL | OWN.get(raw["tasks"]["kind"], {"tasks.horizon": 5})
+    if raw["tasks"].get("data") == "folder":
+        small |= {"tasks.size": 28, "tasks.channels": 1}
     if raw["outer"].get("minibatches"):
         small["outer.minibatches"] = 1
     if raw["learner"].get("minibatch"):

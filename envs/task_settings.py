@@ -37,7 +37,7 @@ class TaskSettings(Record):
 
     answers: what learners are asked for. evaluator: the module of `metarl.evaluation` that evaluates runs on it.
     has_robot: whether there is a body to simulate and to film. wants_gpu: whether learning is faster there where there
-    is one, without a simulation.
+    is one, without a simulation. files_are: what was trained on where `model_digest` differs.
     """
 
     kind: str
@@ -45,6 +45,7 @@ class TaskSettings(Record):
     evaluator: ClassVar[str] = "adaptation"
     has_robot: ClassVar[bool] = False
     wants_gpu: ClassVar[bool] = False
+    files_are: ClassVar[str] = "another model of its robot"
 
     @property
     def is_supervised(self) -> bool:
@@ -60,6 +61,11 @@ class TaskSettings(Record):
     def image_size(self) -> int | None:
         """Pixels of a side; None where there are no images."""
         return None
+
+    @property
+    def image_channels(self) -> int:
+        """1 of grey images, 3 of RGB."""
+        return 1
 
     @property
     def pixels(self) -> int:
@@ -86,7 +92,7 @@ class TaskSettings(Record):
         return None
 
     def model_digest(self) -> str | None:
-        """What the files of a robot of the user's own hold; None where there are none."""
+        """What files of the user's own hold, of a robot or of images; None where there are none."""
         return None
 
     def build(self, simulation: Simulation = ON_THREADS) -> TaskDistribution | SupervisedTasks:

@@ -45,6 +45,7 @@ WIDE: dict[str, dict[str, Any]] = {  # of what is slow on few images already, an
         "outer.replay_size": 100,
     },
     "mann_omniglot": {"tasks.shot": 3, "learner.hidden": 8},
+    "prototypical_images": {"tasks.size": 28, "tasks.channels": 1},
 }
 
 

@@ -34,4 +34,4 @@ class Settings(LearnerSettings):
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.metric import Matching
 
-        return Matching(self.embedding.build(), problem.way, self.bn, self.distance, self.fce, self.reads)
+        return Matching(self.embedding.build(problem.image), problem.way, self.bn, self.distance, self.fce, self.reads)

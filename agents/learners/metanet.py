@@ -66,5 +66,5 @@ class Settings(LearnerSettings):
             return MetaNet(network, network, gaussian_head, score_function, outer, init_std=policy.init_std, **options)
         network = dense_network(1, 1, REGRESSION_HIDDEN)
         if problem.answers == "classes":
-            network = conv_network(problem.way, self.channels or 64)
+            network = conv_network(problem.way, self.channels or 64, image=problem.image)
         return MetaNet(network, network, identity_head, problem.objective, problem.objective, problem.way, **options)

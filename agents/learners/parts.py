@@ -20,7 +20,7 @@ def classifier(problem: Problem, embedding: EmbeddingSettings | None) -> ConvCla
     from agents.nn.perceptrons import RegressionMLP
 
     if problem.answers == "classes":
-        return ConvClassifier((embedding or EmbeddingSettings(down="stride")).build(), problem.way)
+        return ConvClassifier((embedding or EmbeddingSettings(down="stride")).build(problem.image), problem.way)
     return RegressionMLP()
 
 

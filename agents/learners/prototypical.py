@@ -28,4 +28,4 @@ class Settings(LearnerSettings):
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.metric import Prototypical
 
-        return Prototypical(self.embedding.build(), problem.way, self.bn)
+        return Prototypical(self.embedding.build(problem.image), problem.way, self.bn)

@@ -24,6 +24,6 @@ class Settings(LearnerSettings):
     accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
 
     def build(self, problem: Problem) -> Learner[Any]:
-        from agents.metric import Relation
+        from agents.metric.relation import Relation, RelationEmbedding
 
-        return Relation(problem.way, self.bn)
+        return Relation(problem.way, self.bn, RelationEmbedding(*problem.image))

@@ -47,8 +47,8 @@ class Settings(LearnerSettings):
         return self
 
     @property
-    def image_size(self) -> int:
-        return 105 if self.network == "koch" else 28
+    def image_sizes(self) -> tuple[int, int]:
+        return (105, 105) if self.network == "koch" else super().image_sizes
 
     @property
     def image_reader(self) -> str:
@@ -60,5 +60,5 @@ class Settings(LearnerSettings):
 
         l2 = tuple((layer if layer == "distance" else f"{layer}.weight", coef) for layer, coef in self.l2.items())
         if self.network == "koch":
-            return Siamese(Koch(), problem.way, "none", "normal", l2)
-        return Siamese(self.embedding.build(), problem.way, self.bn or "running", "scaled", l2)
+            return Siamese(Koch(problem.image[0]), problem.way, "none", "normal", l2)
+        return Siamese(self.embedding.build(problem.image), problem.way, self.bn or "running", "scaled", l2)

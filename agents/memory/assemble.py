@@ -27,7 +27,7 @@ def build_with_core(
     """
     match problem.answers:
         case "classes":
-            core = build_core(SIDE * SIDE + problem.way)
+            core = build_core(problem.image[0] * SIDE * SIDE + problem.way)
             return Stream(core, flatten_images, one_hot_labels, problem.objective, problem.way)
         case "numbers":
             return Stream(build_core(2), identity, numbers_as_labels, problem.objective, 1)

@@ -151,7 +151,7 @@ class MetaNet(Learner[Out]):
         return fast
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
-        """x [..., O] or [Q, 1, H, H]."""
+        """x [..., O] or [Q, c, H, H]."""
         leading = x.shape[: -self.base.event_dims]
         rows = x.flatten(0, len(leading) - 1)
         branches = [shared(select_prefix(BASE, theta))]

@@ -82,7 +82,7 @@ class Stream(Learner[Tensor]):
 
 
 def flatten_images(x: Tensor) -> Tensor:
-    """Images [S, 1, H, H] -> [S, 400]."""
+    """Images [S, c, H, H] -> [S, c * 400]."""
     return F.adaptive_avg_pool2d(x, SIDE).flatten(1)
 
 

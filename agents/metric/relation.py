@@ -8,12 +8,12 @@ maps and those of each class.
 Departures: ten queries a class instead of 19, and rotations drawn for each class instead of once for the whole episode.
 With `bn: support` the pairs are normalised by their own batch, because the support alone has no pairs.
 
-Axes: `S` support images, `Q` query images, `C` classes.
+Axes: `S` support images, `Q` query images, `C` classes, `h` x `h` pixels of a feature map.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -28,18 +28,21 @@ from envs.core import Examples
 CHANNELS = 64
 HIDDEN = 8  # units of the last perceptron
 BLOCKS = ((0, True), (0, True), (1, False), (1, False))  # padding, pooling: 28 -> 13 -> 5 -> 5 -> 5
-SIDE = 5
 
 
 class RelationEmbedding:
-    """Four convolutional blocks, the last two without pooling: [S, 64, 5, 5] for 28 x 28 pixels."""
+    """Four convolutional blocks, the last two without pooling: [S, 64, h, h], where h is 5 for 28 x 28 pixels."""
 
-    dim = CHANNELS * SIDE * SIDE
+    def __init__(self, channels: int = 1, size: int = 28) -> None:
+        self.channels, self.side = channels, size
+        for padding, pools in BLOCKS:
+            self.side = (self.side - 2 + 2 * padding) // (2 if pools else 1)
+        self.dim = CHANNELS * self.side**2
 
     def init(self, generator: torch.Generator) -> Params:
         params: Params = {}
         for i in range(len(BLOCKS)):
-            params |= _init_block(f"conv{i}", 1 if i == 0 else CHANNELS, generator)
+            params |= _init_block(f"conv{i}", self.channels if i == 0 else CHANNELS, generator)
         return params
 
     def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
@@ -53,23 +56,26 @@ class RelationEmbedding:
 
 @dataclass(frozen=True)
 class Relation(MetricLearner):
-    """way: classes of a task; images of 28 x 28 pixels. bn: statistics of batch normalisation."""
+    """way: classes of a task. bn: statistics of batch normalisation."""
 
     way: int
     bn: BatchNorm = "running"
-    embedding = RelationEmbedding()
+    embedding: RelationEmbedding = field(default_factory=RelationEmbedding)
 
     def init(self, generator: torch.Generator) -> Params:
         theta = self.embedding.init(generator)
         theta |= _init_block("relate0", 2 * CHANNELS, generator) | _init_block("relate1", CHANNELS, generator)
-        for name, fan_in, fan_out in (("hidden", CHANNELS, HIDDEN), ("score", HIDDEN, 1)):
+        for name, fan_in, fan_out in (
+            ("hidden", CHANNELS * (self.embedding.side // 4) ** 2, HIDDEN),
+            ("score", HIDDEN, 1),
+        ):
             weight = torch.empty(fan_out, fan_in)
             theta[f"{name}.weight"] = torch.nn.init.xavier_uniform_(weight, generator=generator)
             theta[f"{name}.bias"] = torch.zeros(fan_out)
         return theta
 
     def adapt(self, theta: Params, phi: Params, support: Examples) -> Params:
-        """Sums of the feature maps of each class, [C, 64, 5, 5]."""
+        """Sums of the feature maps of each class, [C, 64, h, h]."""
         z, stats = embed_support(self.embedding, theta, support.x, self.bn)
         return self._class_sums(z, support.y) | stats
 
@@ -84,7 +90,7 @@ class Relation(MetricLearner):
     def _relation_logits(
         self, theta: Params, phi: Params, z: Tensor, return_stats: bool = False
     ) -> tuple[Tensor, Params]:
-        """Logits [Q, C] for feature maps [Q, 64, 5, 5], and on request the batch statistics of the pairs."""
+        """Logits [Q, C] for feature maps [Q, 64, h, h], and on request the batch statistics of the pairs."""
         classes = phi["classes"]
         shape = (len(z), self.way, *z.shape[1:])
         pairs = torch.cat([classes[None].expand(shape), z[:, None].expand(shape)], 2).flatten(0, 1)  # [Q * C, ...]

@@ -8,7 +8,7 @@ return those of its batch. Which of them a learner uses is a setting, `bn`:
     running         statistics of training images, measured after training
     none            the network has no batch normalisation (Koch et al. 2015)
 
-Axes: `S` images, `H` x `H` pixels, `D` features.
+Axes: `S` images, `c` channels, `H` x `H` pixels, `D` features.
 """
 
 from __future__ import annotations
@@ -47,15 +47,17 @@ class Embedding(Protocol):
 
 
 class Conv4:
-    """Four blocks of 3x3 convolution, batch normalisation and ReLU for images of `size` x `size` pixels.
+    """Four blocks of 3x3 convolution, batch normalisation and ReLU for images of so many channels and pixels of a side.
 
     `pool`: each block ends in 2x2 max pooling (Vinyals et al. 2016, Snell et al. 2017); 64 features for 28 x 28 pixels.
     `stride`: convolutions of stride 2, and global average pooling at the end (Finn et al. 2017).
     """
 
-    def __init__(self, channels: int = 64, down: Down = "pool", size: int = 28, blocks: int = 4) -> None:
+    def __init__(
+        self, channels: int = 64, down: Down = "pool", image: tuple[int, int] = (1, 28), blocks: int = 4
+    ) -> None:
         self.channels, self.down, self.blocks = channels, down, blocks
-        side = size
+        self.inputs, side = image
         for _ in range(blocks):
             side = side // 2 if down == "pool" else (side + 1) // 2
         self.dim = channels if down == "stride" else channels * side * side
@@ -64,14 +66,14 @@ class Conv4:
         """Xavier-uniform filters without bias (normalisation would cancel it), scale 1 and shift 0."""
         params: Params = {}
         for i in range(self.blocks):
-            weight = torch.empty(self.channels, 1 if i == 0 else self.channels, 3, 3)
+            weight = torch.empty(self.channels, self.inputs if i == 0 else self.channels, 3, 3)
             torch.nn.init.xavier_uniform_(weight, generator=generator)
             params[f"conv{i}.weight"] = weight
             params[f"conv{i}.scale"], params[f"conv{i}.shift"] = torch.ones(self.channels), torch.zeros(self.channels)
         return params
 
     def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
-        """x [S, 1, H, H] -> z [S, D]."""
+        """x [S, c, H, H] -> z [S, D]."""
         used: Params = {}
         for i in range(self.blocks):
             x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
@@ -97,7 +99,7 @@ class ConvClassifier:
         return self.embedding.init(generator) | last
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
-        """x [S, 1, H, H] -> logits [S, way]."""
+        """x [S, c, H, H] -> logits [S, way]."""
         return self.embedding(params, x).z @ params["last.weight"].T + params["last.bias"]
 
 

@@ -141,7 +141,7 @@ class Augmented:
         return params
 
     def __call__(self, x: Tensor, *branches: Branch) -> Tensor:
-        """x [Q, 1, H, H] or [Q, ..., F] -> output of the last layer, [Q, ..., O]."""
+        """x [Q, c, H, H] or [Q, ..., F] -> output of the last layer, [Q, ..., O]."""
         x = _add([part.relu() for part in self._hidden(x, branches)])
         return _add([branch(self.last, self.denses[-1], x) for branch in branches])
 
@@ -167,9 +167,13 @@ def _add(parts: list[Tensor]) -> Tensor:
     return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
 
 
-def conv_network(way: int, channels: int = 64, blocks: int = 5, size: int = 28) -> Augmented:
-    """The authors' image network: five blocks, a hidden layer and `way` logits, all without biases."""
-    convs = tuple(Conv(1 if i == 0 else channels, channels) for i in range(blocks))
+def conv_network(way: int, channels: int = 64, blocks: int = 5, image: tuple[int, int] = (1, 28)) -> Augmented:
+    """The authors' image network: five blocks, a hidden layer and `way` logits, all without biases.
+
+    image: channels and pixels of a side.
+    """
+    inputs, size = image
+    convs = tuple(Conv(inputs if i == 0 else channels, channels) for i in range(blocks))
     for _ in range(blocks):
         size = (size + 1) // 2
     features = channels * size * size

@@ -26,10 +26,13 @@ class Koch:
 
     dim = DIM
 
+    def __init__(self, channels: int = 1) -> None:
+        self.channels = channels
+
     def init(self, generator: torch.Generator) -> Params:
         """Normal weights and biases (section 3.2)."""
         params: Params = {}
-        channels = 1
+        channels = self.channels
         for i, (filters, side, _) in enumerate(BLOCKS):
             params[f"conv{i}.weight"] = CONV_STD * torch.randn(filters, channels, side, side, generator=generator)
             params[f"conv{i}.bias"] = sample_biases(filters, generator)
@@ -39,7 +42,7 @@ class Koch:
         return params
 
     def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
-        """x [S, 1, 105, 105] -> z [S, 4096] in (0, 1); `stats` is ignored, and the returned statistics are empty."""
+        """x [S, c, 105, 105] -> z [S, 4096] in (0, 1); `stats` is ignored, and the returned statistics are empty."""
         for i, (_, _, pools) in enumerate(BLOCKS):
             x = F.relu(F.conv2d(x, params[f"conv{i}.weight"], params[f"conv{i}.bias"]))
             x = F.max_pool2d(x, 2) if pools else x

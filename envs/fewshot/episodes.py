@@ -4,17 +4,20 @@ A task is a row of numbers: its classes and their rotations, in the order of the
 which drawings are support and which are query. Support and query never share a drawing of a class. Two rotations of one
 character are two classes, and may occur in one task.
 
-Axes: `N` tasks, `way` classes, `S = way * shot` support items, `Q = way * query` query items.
+Axes: `N` tasks, `way` classes, `S = way * shot` support items, `Q = way * query` query items, `J` drawings of the class
+that has most, `c` channels, `H` x `H` pixels.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 from envs.core import Examples, Space, Tasks, Variable
 from envs.fewshot import distortions
-from envs.fewshot.images import SPLITS, ImageSet
+from envs.fewshot.images import SPLITS, ImageSet, PhotoSet
 from envs.variables import DRAW_BITS, hashed_uniforms
 
 QUARTERS = 4  # a character rotated by 90 degrees is another class (Santoro et al. 2016, Vinyals et al. 2016)
@@ -35,7 +38,7 @@ class FewShotImages:
 
     def __init__(
         self,
-        images: ImageSet,
+        images: ImageSet | PhotoSet,
         way: int,
         shot: int,
         query: int,
@@ -45,20 +48,25 @@ class FewShotImages:
         images.check()
         self.images, self.way, self.shot, self.query = images, way, shot, query
         self.turns, self.distort = turns, distort
-        drawings, size = images.pixels.shape[1], images.pixels.shape[-1]
+        channels, size = images.flat.shape[1], images.pixels.shape[-1]
+        rarest = int(images.counts.argmin())
+        drawings = int(images.counts[rarest])
         if shot + query > drawings:
             raise ValueError(
-                f"shot {shot} + query {query} exceeds the {drawings} drawings of a class: reduce one of them"
+                f"shot {shot} + query {query} exceeds the {drawings} drawings of {images.name(rarest)}: reduce one of "
+                "them"
             )
+        self.most_shots = drawings - query
         fewest = min(len(images.classes(split)) * self._quarters(split) for split in self.splits())
         if way > fewest:
             raise ValueError(f"way {way} exceeds the {fewest} classes of the smallest split: reduce it")
         self._classes = {split: images.classes(split) for split in self.splits()}
-        self._flat = images.pixels.flatten(0, 1).flatten(1)  # [C * J, H * H]
+        self._flat, self._counts = images.flat, images.counts  # [M, c, H * H], [C]
+        self._starts = self._counts.cumsum(0) - self._counts  # [C] where a class begins
         grid = torch.arange(size * size).view(size, size)
         self._turned = torch.stack([grid.rot90(quarter).flatten() for quarter in range(QUARTERS)])  # [4, H * H]
         self.names = (*(f"class{i}" for i in range(way)), "drawings")
-        self.space = Space(size * size, way)
+        self.space = Space(channels * size * size, way)
 
     def _quarters(self, split: str) -> int:
         return QUARTERS if split in self.turns else 1
@@ -78,15 +86,17 @@ class FewShotImages:
         return Tasks(self.names, torch.cat([chosen, drawings], 1).double())
 
     def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
-        """Support [N, S, 1, H, H] with labels [N, S], and query; support in random order."""
+        """Support [N, S, c, H, H] with labels [N, S], and query; support in random order."""
         numbers = tasks.values.long()
         classes, seeds = numbers[:, :-1], numbers[:, -1]
-        n, drawings = len(tasks), self.images.pixels.shape[1]
-        order = hashed_uniforms(seeds, self.way * drawings).view(n, self.way, drawings).argsort(-1)
+        n, drawings = len(tasks), int(self._counts.max())
+        ranks = hashed_uniforms(seeds, self.way * drawings).view(n, self.way, drawings)
+        missing = torch.arange(drawings) >= self._counts[classes // QUARTERS][..., None]  # [N, way, J]
+        order = ranks.masked_fill(missing, math.inf).argsort(-1)
         labels = torch.arange(self.way)[None, :, None].expand(n, self.way, drawings)
         support, query = (slice(0, self.shot), slice(self.shot, self.shot + self.query))
         mixed = hashed_uniforms(seeds + 2**DRAW_BITS, self.way * self.shot).argsort(-1)  # [N, S]
-        picked = self._pictures(classes, order[..., : self.shot + self.query])  # [N, way, shot + query, 1, H, H]
+        picked = self._pictures(classes, order[..., : self.shot + self.query])  # [N, way, shot + query, c, H, H]
         x, query_x = (self._ink(picked[:, :, part]) for part in (support, query))
         y = labels[..., support].reshape(n, -1)
         if self.distort:
@@ -99,7 +109,7 @@ class FewShotImages:
         )
 
     def _distorted(self, x: Tensor, classes: Tensor, seeds: Tensor) -> Tensor:
-        """x [N, M, 1, H, H] with distorted drawings in the tasks whose classes [N, way] are training classes."""
+        """x [N, M, c, H, H] with distorted drawings in the tasks whose classes [N, way] are training classes."""
         known = self.images.split[classes // QUARTERS] == SPLITS.index("train")
         which = known.all(1)  # classes of one task are all of one split
         n, m = int(which.sum()), x.shape[1]
@@ -110,13 +120,14 @@ class FewShotImages:
         return x
 
     def _pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:
-        """classes [N, way] and drawings [N, way, k] -> [N, way, k, 1, H, H] uint8, rotated."""
+        """classes [N, way] and drawings [N, way, k] -> [N, way, k, c, H, H] uint8, rotated."""
         character, turn = classes // QUARTERS, classes % QUARTERS
-        count, *size = self.images.pixels.shape[1:]
-        which = (count * character[..., None] + drawings).flatten()
-        picked = self._flat.index_select(0, which).view(*drawings.shape, -1)  # [N, way, k, H * H] uint8
-        turned = picked.gather(-1, self._turned[turn][..., None, :].expand_as(picked))  # faster than indexing
-        return turned.view(*drawings.shape, 1, *size)
+        size = self.images.pixels.shape[-2:]
+        which = (self._starts[character][..., None] + drawings).flatten()
+        picked = self._flat.index_select(0, which).view(*drawings.shape, *self._flat.shape[1:])  # [N, way, k, c, H * H]
+        if self.turns:
+            picked = picked.gather(-1, self._turned[turn][..., None, None, :].expand_as(picked))  # faster than indexing
+        return picked.view(*drawings.shape, -1, *size)
 
     def _ink(self, picked: Tensor) -> Tensor:
         """[N, way, k, ...] -> [N, way * k, ...] float in [0, 1]."""

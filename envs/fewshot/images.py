@@ -1,6 +1,6 @@
-"""A set of few-shot images: classes of drawings, and the split of each class.
+"""A set of few-shot images: classes of drawings or photos, and the split of each class.
 
-Axes: `C` classes, `J` drawings of a class, `H` x `H` pixels.
+Axes: `C` classes, `J` drawings of a class, `M` photos of all classes, `c` channels, `H` x `H` pixels.
 """
 
 from __future__ import annotations
@@ -23,9 +23,23 @@ class ImageSet(NamedTuple):
     alphabet: Tensor  # [C]
     levels: int = 1  # the value of full ink
 
+    @property
+    def flat(self) -> Tensor:
+        """Class by class, [C * J, 1, H * H]."""
+        return self.pixels.flatten(0, 1).flatten(1)[:, None]
+
+    @property
+    def counts(self) -> Tensor:
+        """Drawings of each class, [C]."""
+        return torch.full((len(self.pixels),), self.pixels.shape[1])
+
     def classes(self, split: str) -> Tensor:
-        """The classes of a split, [c]."""
-        return (self.split == SPLITS.index(split)).nonzero().flatten()
+        """The classes of a split, in their order."""
+        return _classes(self.split, split)
+
+    def name(self, index: int) -> str:
+        """A class in an error: all have as many drawings."""
+        return "a class"
 
     def check(self) -> None:
         """Raise ValueError, in one sentence, for images that are not square, not grey or not whole numbers."""
@@ -55,3 +69,41 @@ class ImageSet(NamedTuple):
         if int(pixels.max()) > self.levels:
             most = int(pixels.max())
             raise ValueError(f"pixels go up to {most}, but full ink is levels = {self.levels}: give levels=255")
+
+
+class PhotoSet(NamedTuple):
+    """Grey or colour images in one tensor, of as many of each class as there are; 255 is white."""
+
+    pixels: Tensor  # [M, c, H, H] uint8, class by class
+    counts: Tensor  # [C] int64, photos of each class
+    split: Tensor  # [C] int64, index into SPLITS
+    names: tuple[str, ...]  # [C]
+    levels: int = 255
+
+    @property
+    def flat(self) -> Tensor:
+        """Class by class, [M, c, H * H]."""
+        return self.pixels.flatten(2)
+
+    def classes(self, split: str) -> Tensor:
+        """The classes of a split, in their order."""
+        return _classes(self.split, split)
+
+    def name(self, index: int) -> str:
+        """A class in an error."""
+        return repr(self.names[index])
+
+    def check(self) -> None:
+        """Raise ValueError, in one sentence, for images and classes that do not fit each other."""
+        pixels, shape = self.pixels, list(self.pixels.shape)
+        if pixels.dtype != torch.uint8 or pixels.dim() != 4 or shape[2] != shape[3]:
+            raise ValueError(f"pixels are {describe(pixels)}, expected uint8 of shape [M, c, H, H]")
+        if not len(self.counts) == len(self.split) == len(self.names) or int(self.counts.sum()) != shape[0]:
+            raise ValueError(
+                f"there are {shape[0]} photos, and counts of {int(self.counts.sum())} in {len(self.counts)} classes, "
+                f"{len(self.split)} splits and {len(self.names)} names: give as many"
+            )
+
+
+def _classes(splits: Tensor, split: str) -> Tensor:
+    return (splits == SPLITS.index(split)).nonzero().flatten()

@@ -74,7 +74,7 @@ def advice(place: Path) -> str | None:
     if any(entry.suffix.lower() in IMAGES for entry in entries):
         return (
             f"{place} holds images, and Omniglot is read packed: fetch it with `metarl data omniglot`; to learn from "
-            "images of your own, see 'Images of your own' in docs/how-to/few-shot.md"
+            "images of your own, give --tasks.data folder too (docs/how-to/own-images.md)"
         )
     return None
 

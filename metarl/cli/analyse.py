@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import PICTURES, console, images_from, no_overrides, positive, within, writable
+from metarl.cli.common import PICTURES, console, no_overrides, positive, within, writable
+from metarl.cli.images import images_from
 from metarl.errors import UserError
 from metarl.evaluation.text_table import TextTable
 
@@ -59,7 +60,7 @@ class Analyse:
     out: Path | None = None
     """the picture to write: png, svg or pdf; by default gradients.png, estimators.png or latent.png"""
     data: Path | None = None
-    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    """of images: where the folder of your own lies now, or packed Omniglot, by default METARL_DATA or the cache"""
     given: ClassVar[frozenset[str]] = frozenset()  # the options of the command line; set by `metarl.cli.parsing`
 
     def __call__(self, overrides: dict[str, Any]) -> int:

@@ -19,7 +19,6 @@ from tyro.conf import Positional, arg
 
 from envs.wording import alternatives
 from metarl.config import plain_yaml
-from metarl.config.experiment import Config
 from metarl.distributed.launch import is_secondary_rank
 from metarl.errors import UserError, printable
 
@@ -66,26 +65,6 @@ def _as_typed(value: Any) -> str:
             if plain_yaml.parse_text(value) == value:
                 return value
     return json.dumps(value)
-
-
-def images_from(path: Path | None, config: Config) -> None:
-    """Let this process read Omniglot from where --data says, before METARL_DATA and the cache.
-
-    Raises UserError where there is none, or where the tasks are of something else.
-    """
-    if path is None:
-        return
-    if getattr(config.tasks, "data", None) != "omniglot":
-        raise UserError("--data says where Omniglot lies, and these tasks are of something else")
-    from envs.fewshot import omniglot
-
-    found = omniglot.packed_in(path)
-    if found is None:
-        raise UserError(
-            omniglot.advice(path)
-            or f"--data is {str(path)!r}, which is no packed Omniglot and holds none: see metarl data --help"
-        )
-    os.environ["METARL_DATA"] = str(found)
 
 
 def no_overrides(overrides: dict[str, Any]) -> None:

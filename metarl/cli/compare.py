@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import PICTURES, Split, console, images_from, no_overrides, within, writable
+from metarl.cli.common import PICTURES, Split, console, no_overrides, within, writable
+from metarl.cli.images import images_from
 from metarl.cli.progress import progress_display
 from metarl.config.experiment import Config
 from metarl.errors import UserError, refused_by_system
@@ -76,7 +77,7 @@ class Compare:
     seed: int = 0
     """of the tasks"""
     data: Path | None = None
-    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    """of images: where the folder of your own lies now, or packed Omniglot, by default METARL_DATA or the cache"""
     out: Path | None = None
     """a Markdown file to write; of policies also a report (html), or its figures (png, svg or pdf)"""
     json: bool = False

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
-from metarl.cli.common import PICTURES, RunArg, Split, console, images_from, positive, within, writable
+from metarl.cli.common import PICTURES, RunArg, Split, console, positive, within, writable
+from metarl.cli.images import images_from
 from metarl.cli.progress import progress_display
 from metarl.errors import UserError, refused_by_system
 from metarl.evaluation.defaults import ACTING_TASKS, AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
@@ -61,7 +62,7 @@ class Evaluate:
     bn: Literal["transductive", "support", "support+1", "running"] | None = None
     """of few-shot runs: which statistics normalise, by default the config's"""
     data: Path | None = None
-    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    """of images: where the folder of your own lies now, or packed Omniglot, by default METARL_DATA or the cache"""
     lake: bool = False
     """of few-shot runs on Omniglot: Lake's 400 one-shot trials within an alphabet, instead of --ways and --shots"""
     out: Path | None = None

@@ -14,13 +14,13 @@ from metarl.cli.common import (
     RUN_OR_BEST,
     Split,
     console,
-    images_from,
     positive,
     task_parameters,
     unused,
     within,
     writable,
 )
+from metarl.cli.images import images_from
 from metarl.errors import UserError
 from metarl.reporting.film_events import task_of_event
 from metarl.runs.folder import Run
@@ -69,7 +69,7 @@ class Record:
     seed: int = 0
     """of the tasks and of the episodes"""
     data: Path | None = None
-    """of a run on Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    """of a run on images: where the folder of your own lies now, or packed Omniglot"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         numbers = {"episodes": self.episodes, "rounds": self.rounds, "steps": self.steps}
@@ -94,7 +94,7 @@ class Record:
         if run:
             images_from(self.data, run.config)
         elif self.data is not None:
-            raise UserError("--data is for a run on Omniglot")
+            raise UserError("--data is for a run on images")
         if run and run.config.tasks.answers == "classes":
             return self._draw(run, given)
         if run and run.config.tasks.is_supervised:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import RUN, images_from, no_overrides
+from metarl.cli.common import RUN, no_overrides
+from metarl.cli.images import images_from
 from metarl.cli.training import prepare, resume
 from metarl.config import files as settings
 from metarl.errors import UserError
@@ -28,7 +29,7 @@ class Resume:
 
     run: Annotated[Positional[str], arg(help=RUN, metavar="RUN")]
     data: Path | None = None
-    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache"""
+    """of images: where the folder of your own lies now, or packed Omniglot, by default METARL_DATA or the cache"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         no_overrides({key: value for key, value in overrides.items() if key not in CHANGEABLE})

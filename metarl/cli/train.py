@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import as_options, images_from
+from metarl.cli.common import as_options
+from metarl.cli.images import images_from, with_place
 from metarl.cli.training import start
 from metarl.config import files as settings
 from metarl.config import plugins
@@ -31,12 +32,12 @@ class Train:
     seed: int | None = None
     """of all random numbers; by default the config's"""
     data: Path | None = None
-    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache (see `metarl data`)"""
+    """of images: the folder of your own, or packed Omniglot, by default METARL_DATA or the cache (see `metarl data`)"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         overrides = overrides | ({} if self.seed is None else {"seed": self.seed})
         path = settings.find(self.config)
-        config = settings.load(path, overrides)
+        config = with_place(self.data, settings.load(path, overrides))
         images_from(self.data, config)
         where = [] if self.data is None else [f"--data {shlex.quote(str(self.data))}"]
         command = " ".join(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import INTERRUPTED, console, images_from, within
+from metarl.cli.common import INTERRUPTED, console, within
+from metarl.cli.images import images_from
 from metarl.config import files as settings
 from metarl.config.loggers import check_installed
 from metarl.errors import UserError
@@ -53,7 +54,7 @@ class Tune:
     name: str = ""
     """of the folder below runs/; by default tune_CONFIG"""
     data: Path | None = None
-    """of Omniglot: the packed file or its folder, by default METARL_DATA or the cache (see `metarl data`)"""
+    """of images: the folder of your own, or packed Omniglot, by default METARL_DATA or the cache (see `metarl data`)"""
 
     def __call__(self, overrides: dict[str, Any]) -> int:
         within("trials", self.trials, 1, 100_000)

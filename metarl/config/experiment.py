@@ -43,9 +43,10 @@ class Config(Record):
             if answers not in meant and changed:
                 raise ValueError(sentence)
         size = self.tasks.image_size
-        if size is not None and size != learner.image_size:
-            wanted = f"{learner.image_size} x {learner.image_size} pixels"
-            raise ValueError(f"{learner.image_reader} sees {wanted}: tasks.size is {size}")
+        low, high = learner.image_sizes
+        if size is not None and not low <= size <= high:
+            wanted = " to ".join(f"{side} x {side}" for side in dict.fromkeys((low, high)))
+            raise ValueError(f"{learner.image_reader} sees {wanted} pixels: tasks.size is {size}")
         return self
 
     @model_validator(mode="after")

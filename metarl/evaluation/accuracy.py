@@ -150,9 +150,10 @@ def calibrated(learner: Learner[Any], theta: Params, config: Config, shot: int) 
 
 
 def _shapes(learner: Learner[Any], config: Config, options: Options) -> list[tuple[int, int]]:
-    """Every way with every shot."""
+    """Every way with every shot. Images of the user's own are judged with as many classes as in training."""
     tasks: Any = config.tasks
-    ways = options.ways or ((tasks.way,) if learner.fixed_way else WAYS)
+    is_fixed = learner.fixed_way or getattr(tasks, "data", None) == "folder"
+    ways = options.ways or ((tasks.way,) if is_fixed else WAYS)
     return [(way, shot) for way in ways for shot in options.shots]
 
 

@@ -15,12 +15,11 @@ from torch import Tensor
 
 from agents.learner import Learner, Params, SupervisedTask
 from agents.nn.embeddings import RUNNING
-from agents.problem import Problem
 from envs.core import Space
 from envs.fewshot.episodes import FewShotImages
 from metarl.config.experiment import Config
 from metarl.errors import UserError
-from metarl.training.build import OBJECTIVES
+from metarl.training.build import supervised_problem
 
 CHUNK_PIXELS = 4000 * 28 * 28  # pixels evaluated at once
 CHUNK_NUMBERS = 25_000_000  # numbers of task state (phi) of the tasks evaluated at once
@@ -44,8 +43,8 @@ class Accuracy(NamedTuple):
 def learner_of(config: Config) -> Learner[Any]:
     """The learner of a config of image tasks, built without reading any images."""
     tasks: Any = config.tasks
-    space = Space(tasks.image_size**2, tasks.way)
-    return config.learner.build(Problem(tasks.answers, space, OBJECTIVES[tasks.answers], tasks.way))
+    space = Space(tasks.image_channels * tasks.image_size**2, tasks.way)
+    return config.learner.build(supervised_problem(tasks, space))
 
 
 def with_way(learner: Learner[Any], way: int) -> Learner[Any]:

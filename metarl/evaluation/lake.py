@@ -99,6 +99,7 @@ class LakeEvaluator(SupervisedEvaluator[OneShot]):
             )
         theta = calibrated(learner, trainer.theta, run.config, shot=1)
         images = images_of(run.config, shot=1).images
+        assert isinstance(images, ImageSet)  # of Omniglot
         try:
             trials = supervised_tasks(images, omniglot.one_shot_runs(), seeded(options.seed))
         except ValueError as error:

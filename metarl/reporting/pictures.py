@@ -1,6 +1,6 @@
 """A few-shot episode as a picture: support images, queries, and the predicted classes.
 
-Axes: `S` support images, `Q` queries.
+Axes: `S` support images, `Q` queries, `c` channels, `H` x `H` pixels.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.learner import Learner, Params, SupervisedTask
 from envs.core import Examples
 from envs.fewshot.episodes import FewShotImages
+from envs.fewshot.images import ImageSet
 from metarl.evaluation.classification import calibrate, predict
 from metarl.evaluation.sampling import check_split, seeded
 from metarl.reporting.plots.figures import saved_figure
@@ -51,11 +52,12 @@ def draw_episode(
     accuracy = float((predicted == task.query.y).float().mean())
     columns = family.shot + family.query
     size = (CELL * columns + 0.4, CELL * family.way + 0.6)
+    is_ink = isinstance(family.images, ImageSet)
     with saved_figure(path, family.way, columns, size) as (figure, axes):
         for label, row in enumerate(axes):
             row[0].set_ylabel(str(label), rotation=0, labelpad=10, va="center")
             for panel, (image, prediction) in zip(row, _images_of(task, predicted, label), strict=True):
-                _draw_image(panel, image[0], label, prediction)
+                _draw_image(panel, image, is_ink, label, prediction)
         axes[0, 0].set_title("support")
         axes[0, family.shot].set_title("queries")
         figure.suptitle(f"{shown(title)}: {100 * accuracy:.0f} % right")
@@ -70,9 +72,15 @@ def _images_of(task: SupervisedTask, predicted: Tensor, label: int) -> list[tupl
     return shown + [(image, int(p)) for image, p in zip(query.x[members], predicted[members], strict=True)]
 
 
-def _draw_image(axes: Axes, image: Tensor, label: int, prediction: int | None) -> None:
-    axes.imshow(1 - image.numpy(), cmap="gray", vmin=0, vmax=1)
+def show_image(axes: Axes, image: Tensor, is_ink: bool) -> None:
+    """An image [c, H, H] from 0 to 1, of which 1 is white, or black where it is ink."""
+    shown = (1 - image if is_ink else image).permute(1, 2, 0).numpy()
+    axes.imshow(shown[..., 0] if len(image) == 1 else shown, cmap="gray", vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
+
+
+def _draw_image(axes: Axes, image: Tensor, is_ink: bool, label: int, prediction: int | None) -> None:
+    show_image(axes, image, is_ink)
     color = "black" if prediction is None else RIGHT if prediction == label else WRONG
     for spine in axes.spines.values():
         spine.set(color=color, linewidth=0.6 if prediction is None else 2.0)

@@ -31,7 +31,7 @@ ROOT = Path("runs")
 
 
 def _model(config: Config) -> dict[str, str]:
-    """The digest of the files of a robot of the user's own, where there is one."""
+    """The digest of files of the user's own, of a robot or of images, where there are some."""
     digest = config.tasks.model_digest()
     return {"model": digest} if digest else {}
 

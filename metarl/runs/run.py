@@ -49,16 +49,16 @@ class Run:
             raise UserError(f"{error}; it was trained with {' '.join(missing)}: give that again") from None
 
     def check_model(self) -> None:
-        """Raise UserError where the files of its robot are not those that it was trained with."""
-        trained = self.environment.model
+        """Raise UserError where the files of its robot, or its images, are not those that it was trained with."""
+        trained, tasks = self.environment.model, self.config.tasks
         try:
-            now = trained and self.config.tasks.model_digest()
+            now = trained and tasks.model_digest()
         except ValueError as error:
             raise UserError(str(error)) from None
         if now != trained:
             raise UserError(
-                f"{self.path} was trained with another model of its robot than the files hold now: put the old ones "
-                "back, or train again"
+                f"{self.path} was trained with {tasks.files_are} than the files hold now: put the old ones back, or "
+                "train again"
             )
 
     def _missing(self, key: str, present: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from agents.objectives import bits, cross_entropy, kl_to_sampling, mse
 from agents.optimization.hierarchical import WithHierarchicalBaseline
 from agents.optimization.normalized import WithNormalizedInputs
 from agents.problem import Problem
-from envs.core import SupervisedTasks, TaskDistribution
+from envs.core import Space, SupervisedTasks, TaskDistribution
 from envs.task_settings import Answers, Simulation, TaskSettings
 from metarl.config.experiment import Config
 from metarl.config.outer_settings import Outer, OuterContext
@@ -53,7 +53,7 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
     """What a learner needs to know of the tasks and of the outer step."""
     answers, way = config.tasks.answers, config.tasks.outputs
     if config.tasks.is_supervised:
-        return Problem(answers, family.space, OBJECTIVES[answers], way)
+        return supervised_problem(config.tasks, family.space)
     described = len(getattr(family, "descriptor_names", ())) + family.space.privileged
     observed = described if config.learner.observes_task else 0
     return Problem(
@@ -69,6 +69,12 @@ def build_problem(config: Config, family: TaskDistribution | SupervisedTasks) ->
         described,
         config.advantage.gamma,
     )
+
+
+def supervised_problem(tasks: TaskSettings, space: Space) -> Problem:
+    """The same of tasks with labels, for which their settings suffice."""
+    image = (1, 28) if tasks.image_size is None else (tasks.image_channels, tasks.image_size)
+    return Problem(tasks.answers, space, OBJECTIVES[tasks.answers], tasks.outputs, image=image)
 
 
 def build_outer(

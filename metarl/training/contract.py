@@ -32,7 +32,7 @@ def check_family(config: Config, family: Any) -> None:
         raise UserError(
             f"the family has {family.space.act} classes a task, tasks.way is {tasks.outputs}: give the same"
         )
-    pixels = None if tasks.image_size is None else tasks.image_size**2
+    pixels = None if tasks.image_size is None else tasks.image_channels * tasks.image_size**2
     if pixels is not None and family.space.obs != pixels:
         raise UserError(
             f"the family's images have {family.space.obs} pixels, expected {pixels}, as tasks.size is "

@@ -23,7 +23,7 @@ from envs.fewshot.episodes import FewShotImages
 from tests.probes import random_transitions
 
 WAY, SIZE = 3, 8
-IMAGES = conv_network(WAY, channels=2, blocks=2, size=SIZE)
+IMAGES = conv_network(WAY, channels=2, blocks=2, image=(1, SIZE))
 CLASSIFIER: MetaNet[Tensor] = MetaNet(IMAGES, IMAGES, identity_head, cross_entropy, cross_entropy, WAY, hidden=4)
 POLICY = dense_network(3, 2, (5, 4))
 ACTOR = MetaNet(POLICY, POLICY, gaussian_head, score_function, kl_to_sampling, hidden=4, init_std=0.5)
@@ -138,7 +138,7 @@ def test_a_query_is_answered_with_the_memory_mixed_by_its_key(generator: torch.G
 def test_every_weight_learns_but_the_last_layer_of_the_representation(
     representation: str, generator: torch.Generator
 ) -> None:
-    network = conv_network(WAY, channels=8, blocks=2, size=SIZE)
+    network = conv_network(WAY, channels=8, blocks=2, image=(1, SIZE))
     learner = replace(CLASSIFIER, base=network, embed=network, representation=representation, margin=10.0)  # type: ignore[arg-type]
     theta = {k: v.double().requires_grad_() for k, v in learner.init(generator).items()}
     learner.loss(theta, task(generator)).backward()  # type: ignore[no-untyped-call]

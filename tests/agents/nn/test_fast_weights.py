@@ -52,7 +52,7 @@ def test_slow_and_fast_branches_pass_their_own_relu_and_meet() -> None:
 
 def test_every_layer_is_augmented_and_not_only_the_last_hidden_one(generator: torch.Generator) -> None:
     """With fast weights that are the slow ones turned round, relu(x) + relu(-x) = |x|, where relu(x - x) = 0."""
-    network = conv_network(2, channels=3, blocks=1, size=4)
+    network = conv_network(2, channels=3, blocks=1, image=(1, 4))
     slow = network.init(generator)
     turned = {k: -v if k == "conv0" else v for k, v in slow.items()}
     x = torch.randn(2, 1, 4, 4, generator=generator)

@@ -14,7 +14,7 @@ from agents.nn.gradient_readers import init_d, log_and_sign, run_d, run_m
 from agents.objectives import cross_entropy
 
 WAY, SIZE = 3, 8
-IMAGES = conv_network(WAY, channels=2, blocks=2, size=SIZE)
+IMAGES = conv_network(WAY, channels=2, blocks=2, image=(1, SIZE))
 CLASSIFIER: MetaNet[Tensor] = MetaNet(IMAGES, IMAGES, identity_head, cross_entropy, cross_entropy, WAY, hidden=4)
 
 

@@ -157,7 +157,7 @@ def sinusoid(k: int, generator: torch.Generator) -> tuple[Network[Tensor], Objec
 
 def images(k: int, generator: torch.Generator) -> tuple[Network[Tensor], Objective, Params, Examples]:
     """Two tasks of k batches of 3 classes for a small convolutional classifier whose last layer is not zero."""
-    network = ConvClassifier(Conv4(4, "pool", size=8, blocks=2), 3)
+    network = ConvClassifier(Conv4(4, "pool", (1, 8), blocks=2), 3)
     theta = network.init(generator)
     theta["last.weight"] = torch.randn(theta["last.weight"].shape, generator=generator)
     x = torch.rand(2, k, 6, 1, 8, 8, generator=generator, dtype=torch.float64)

@@ -13,7 +13,7 @@ from torch import Tensor
 from envs.core import Tasks
 from envs.fewshot import glyphs, omniglot
 from envs.fewshot.episodes import FewShotImages
-from envs.fewshot.images import SPLITS, ImageSet
+from envs.fewshot.images import SPLITS, ImageSet, PhotoSet
 
 
 def found() -> bool:
@@ -91,6 +91,42 @@ def test_rotated_characters_are_separate_classes(generator: torch.Generator) -> 
         255 * support.x[..., [0, 0, -1, -1], [0, -1, 0, -1]][:, :, 0] > 2
     )  # drawing numbers are at most 20, classes more
     assert corners.any(1).any(0).all()
+
+
+def photos() -> PhotoSet:
+    """Ten classes of 3 to 12 RGB photos, with their class, their number and 7 in the colours of the first pixel."""
+    counts = torch.arange(3, 13)
+    pixels = torch.zeros(int(counts.sum()), 3, 8, 8, dtype=torch.uint8)
+    pixels[:, 0, 0, 0] = torch.arange(10).repeat_interleave(counts).to(torch.uint8)
+    pixels[:, 1, 0, 0] = torch.cat([torch.arange(int(n)) for n in counts]).to(torch.uint8)
+    pixels[:, 2, 0, 0] = 7
+    return PhotoSet(pixels, counts, torch.tensor([0] * 6 + [2] * 4), tuple("abcdefghij"))
+
+
+def test_photos_of_classes_of_different_size_are_each_drawn_equally_often(generator: torch.Generator) -> None:
+    """Class and number are read back; in 600 tasks each of the n photos of a class is shown in 3 of n of its tasks."""
+    family = FewShotImages(photos(), way=4, shot=1, query=2, turns=())
+    assert family.space.obs == 3 * 8 * 8
+    tasks = family.sample(600, "test", generator)
+    support, query = family.examples(tasks)
+    assert support.x.shape == (600, 4, 3, 8, 8)
+    shown = (255 * torch.cat([support.x, query.x], 1)[..., 0, 0]).round().long()  # [N, M, 3]
+    labels = torch.cat([support.y, query.y], 1)
+    assert (shown[..., 2] == 7).all()
+    assert torch.equal(shown[..., 0], tasks.values[:, :4].long().gather(1, labels) // 4)
+    for c in range(6, 10):
+        times = shown[..., 1][shown[..., 0] == c].bincount()
+        assert len(times) == c + 3
+        assert times.sum() == 3 * 600
+        assert (times - 1800 / (c + 3)).abs().max() < 5 * (1800 / (c + 3)) ** 0.5
+    assert all(len({tuple(p) for p in task.tolist()}) == 12 for task in shown)
+
+
+def test_the_class_with_too_few_photos_is_named() -> None:
+    with pytest.raises(ValueError, match=r"shot 1 \+ query 3 exceeds the 3 drawings of 'a'"):
+        FewShotImages(photos(), 2, 1, 3, turns=())
+    with pytest.raises(ValueError, match=r"there are 75 photos, and counts of 75 in 10 classes, 10 splits and 1 names"):
+        FewShotImages(photos()._replace(names=("a",)), 2, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +221,9 @@ def test_images_of_another_shape_are_refused_at_construction(change: dict[str, o
 def test_a_folder_of_pictures_gets_an_answer_that_leads_on(where: str, tmp_path: Path) -> None:
     (tmp_path / where).mkdir(parents=True, exist_ok=True)
     (tmp_path / where / "cat.PNG").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match=r"holds images, .*'Images of your own' in docs/how-to/few-shot\.md"):
+    with pytest.raises(
+        FileNotFoundError, match=r"holds images, .* give --tasks.data folder too \(docs/how-to/own-images\.md\)"
+    ):
         omniglot.load(str(tmp_path))
 
 

@@ -133,6 +133,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("prototypical_omniglot", "tasks.way", 4),
     ("prototypical_omniglot", "tasks.shot", 2),
     ("prototypical_omniglot", "tasks.query", 3),
+    ("prototypical_omniglot", "tasks.size", 29),
     ("prototypical_omniglot", "learner.bn", "support"),
     ("prototypical_omniglot", "learner.embedding.channels", 8),
     ("prototypical_omniglot", "learner.embedding.down", "stride"),

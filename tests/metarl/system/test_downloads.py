@@ -398,7 +398,7 @@ def test_data_says_where_omniglot_is(
             "--data says where Omniglot lies, and these tasks are of something else",
         ),
         (["train", "maml_omniglot", "--tasks.data", "glyphs", "--data", "."], "these tasks are of something else"),
-        (["record", "--tasks", "AntStairsUp", "--data", "."], "--data is for a run on Omniglot"),
+        (["record", "--tasks", "AntStairsUp", "--data", "."], "--data is for a run on images"),
     ],
 )
 def test_data_where_there_is_none(
