@@ -38,7 +38,7 @@ class Stage:
         self.handles: dict[str, Any] = {}
         self.sent: dict[str, Instances] = {}
         self.assets: dict[int, int] = {}  # the mesh of each geom with one of its own
-        self.centre: NDArray[np.float64] | None = None
+        self.height: float | None = None  # m, which the view follows
         self._look(picture.distance)
 
     def _look(self, distance: float) -> None:
@@ -67,13 +67,12 @@ class Stage:
                 self._send_floor(*frame.floor)
 
     def _follow(self, frame: Frame) -> None:
-        away = None if self.centre is None else frame.middle - self.centre
-        if self.centre is None or away is None or np.linalg.norm(away) > FAR:
-            self.centre = frame.middle
-        else:
-            self.centre = self.centre + FOLLOW * away
+        x, y, z = frame.middle
+        smooth = self.height is not None and abs(z - self.height) < FAR
+        self.height = self.height + FOLLOW * (z - self.height) if smooth and self.height is not None else float(z)
+        centre = np.array([x, y, self.height])
         self.world.wxyz = frame.upright
-        self.world.position = -_rotated(frame.upright, self.centre)
+        self.world.position = -_rotated(frame.upright, centre)
 
     def _send(self, name: str, shape: Shape, parts: Instances | None) -> None:
         """Copies of a shape: made anew where their number or what does not move differs, otherwise moved."""
