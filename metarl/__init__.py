@@ -30,14 +30,18 @@ for _floor in ("envs", "agents"):
 
 
 def load(run: "str | os.PathLike[str]", *, env: object = None, seed: int = 0) -> object:
-    """The policy of a run, ready to act: an `Agent` (`metarl.deploy`), which is imported when this is called.
+    """What a run has learned: an `Agent` that acts (`metarl.deploy`, imported when this is called), or, of a run on
+    images, a `Classifier`.
 
         agent = metarl.load("gru_point")           # a run's folder, a config's name for its newest run, NAME@best
         agent.adapt(env, episodes=3)               # a Gymnasium environment or vector environment
         action = agent.act(obs)
         agent.observe(reward, terminated, truncated)
 
+        classifier = metarl.load("prototypical_images").fit(images, labels)    # of classes never seen before
+        classifier.predict(more)
+
     env: the environment that it acts in, which decides the units of its actions. seed: of the actions that are sampled.
-    Raises `metarl.errors.UserError`, in one sentence, for what is no policy and for an environment that does not fit.
+    Raises `metarl.errors.UserError`, in one sentence, for what is neither and for an environment that does not fit.
     """
     return import_module("metarl.deploy").load(run, env=env, seed=seed)

@@ -61,13 +61,13 @@ def find(folder: Path) -> Found:
             raise ValueError(f"{root} holds train/ and also {strange[0]}/: expected train/, val/ and test/ alone")
         named = [(SPLIT_NAMES[name], path) for name, path in inside.items()]
         return _sorted(
-            root, [(split, c.name, _pictures(c, root)) for split, path in named for c in _folders(path, root)]
+            root, [(split, c.name, pictures_in(c, root)) for split, path in named for c in _folders(path, root)]
         )
     inner = next((inside[n] for n in INNER if n in inside and _folders(inside[n], root)), root)
     classes = _folders(inner, root)
     if len(classes) < 2:
         raise ValueError(f"{inner} holds {len(classes)} folders, expected one folder of images for each class")
-    return Found(root, tuple(c.name for c in classes), tuple(_pictures(c, root) for c in classes), None)
+    return Found(root, tuple(c.name for c in classes), tuple(pictures_in(c, root) for c in classes), None)
 
 
 Entry = tuple[int, str, tuple[Path, ...]]
@@ -93,14 +93,14 @@ def _folders(folder: Path, root: Path) -> list[Path]:
     return found
 
 
-def _pictures(folder: Path, root: Path) -> tuple[Path, ...]:
-    """Raises ValueError for a folder without pictures, or with anything else in it."""
+def pictures_in(folder: Path, root: Path) -> tuple[Path, ...]:
+    """The pictures of a folder. Raises ValueError for one without any, or with anything else in it."""
     entries = (path for path in folder.iterdir() if not path.name.startswith("."))
     found = sorted(path for path in entries if path.name.lower() not in LEFT_BEHIND)
     for path in found:
         _check_inside(path, root)
         if path.suffix.lower() not in FORMATS or not path.is_file():
-            raise ValueError(f"{path} is no picture: a folder of a class holds nothing but PNG, JPEG and WebP files")
+            raise ValueError(f"{path} is no picture: a folder of pictures holds nothing but PNG, JPEG and WebP files")
     if not found:
         raise ValueError(f"{folder} holds no pictures: remove it, or fill it")
     return tuple(found)
@@ -141,7 +141,7 @@ def _of_table(root: Path, table: Path, split: int) -> list[Entry]:
         if at is None or len(rows[0]) != 1:
             raise ValueError(f"{table} names {name!r}, expected columns filename,label, or a folder of images a line")
         _check_inside(at, root)
-        found.append((split, name, _pictures(at, root)))
+        found.append((split, name, pictures_in(at, root)))
     return found
 
 

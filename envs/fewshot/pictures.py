@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +27,25 @@ NAMED = 3  # unreadable files that an error names; chosen
 AT_ONCE = 64  # pictures that are read side by side; chosen
 SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L")  # modes of grey PNG files with 65536 levels
 Pixels = NDArray[np.uint8]
+How = Literal["bilinear", "area", "nearest"]
+FILTERS: dict[How, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "nearest": Image.Resampling.NEAREST,
+}
 
 
 class Form(NamedTuple):
     """What every picture becomes: [c, H, H] uint8.
 
-    inverted: dark is 255 and white 0, as drawings of characters are learned from. nearest: of the pixels that become
-    one, the one in the middle is taken.
+    inverted: dark is 255 and white 0, as drawings of characters are learned from. how: pixels that become one are
+    weighed by their distance (`bilinear`), averaged (`area`), or the one in the middle is taken (`nearest`).
     """
 
     size: int
     channels: int
     inverted: bool = False
-    nearest: bool = False
+    how: How = "bilinear"
 
 
 def read(path: Path, form: Form) -> Pixels:
@@ -70,8 +76,7 @@ def convert(image: Image.Image, form: Form) -> Pixels:
     flat = flat.convert("L" if form.channels == 1 else "RGB")
     side = min(flat.size)
     left, top = ((length - side) // 2 for length in flat.size)
-    how = Image.Resampling.NEAREST if form.nearest else Image.Resampling.BILINEAR
-    square = flat.crop((left, top, left + side, top + side)).resize((form.size, form.size), how)
+    square = flat.crop((left, top, left + side, top + side)).resize((form.size, form.size), FILTERS[form.how])
     pixels: Pixels = np.asarray(square).reshape(form.size, form.size, form.channels).transpose(2, 0, 1)
     return 255 - pixels if form.inverted else pixels
 

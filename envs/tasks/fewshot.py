@@ -11,6 +11,7 @@ from envs.task_settings import ON_THREADS, Answers, Simulation, TaskSettings
 
 if TYPE_CHECKING:
     from envs.fewshot.episodes import FewShotImages
+    from envs.fewshot.pictures import Form, How
 
 MOST_SHOTS = 19  # of drawings of a character, of which there are 20
 OF_FOLDERS = ("path", "channels", "shares", "split_seed")
@@ -94,6 +95,13 @@ class Settings(TaskSettings):
         from envs.fewshot import folder
 
         return folder.digest(folder.folder_of(self.path), self.size, self.channels)
+
+    def form(self) -> Form:
+        """What pictures from elsewhere become: characters are learned from as bright ink on a dark ground."""
+        from envs.fewshot.pictures import Form
+
+        how: How = "bilinear" if self.data != "omniglot" else self.resize
+        return Form(self.size, self.channels, self.data != "folder", how)
 
     def undistorted(self, **changes: int) -> Self:
         """The same as they are evaluated on, with other numbers of classes, shots or queries."""

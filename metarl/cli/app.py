@@ -22,6 +22,7 @@ from metarl.cli.export import Export
 from metarl.cli.list import List
 from metarl.cli.play import Play
 from metarl.cli.plot import Plot
+from metarl.cli.predict import Predict
 from metarl.cli.quickstart import Quickstart
 from metarl.cli.record import Record
 from metarl.cli.resume import Resume
@@ -48,6 +49,7 @@ COMMANDS: dict[str, type] = {
     "record": Record,
     "play": Play,
     "export": Export,
+    "predict": Predict,
     "plot": Plot,
     "list": List,
     "bench": Bench,

@@ -55,7 +55,7 @@ class Export:
         given = typed_numbers(self.task) | task_parameters(overrides)
         within("seed", self.seed, 0, 2**31 - 1)
         within("episodes", self.episodes or 0, 0, 1000)
-        from metarl.deploy.loading import load
+        from metarl.deploy.loading import agent as load
         from metarl.deploy.writing import SUFFIXES, check_installed, export
         from metarl.runs import folder as runs
 

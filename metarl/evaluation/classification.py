@@ -69,10 +69,13 @@ def with_statistics(learner: Learner[Any], bn: str | None) -> Learner[Any]:
 def calibrate(learner: Learner[Any], theta: Params, family: FewShotImages, generator: torch.Generator) -> Params:
     """theta with the statistics of training episodes, for `bn: running`, in place of any that it has."""
     theta = {k: v for k, v in theta.items() if not k.startswith(RUNNING)}
-    tasks = family.sample(max(1, CALIBRATION_IMAGES // _images_of(family)), "train", generator)
-    support, query = family.examples(tasks)
-    measured = torch.func.vmap(learner.measure_bn, in_dims=(None, 0))(theta, SupervisedTask((support,), query))
-    return theta | {RUNNING + k: v.mean(0) for k, v in measured.items()}
+    count = max(1, CALIBRATION_IMAGES // _images_of(family))
+    tasks, chunk = family.sample(count, "train", generator), _tasks_at_once(family)
+    measure, parts = torch.func.vmap(learner.measure_bn, in_dims=(None, 0)), []
+    for start in range(0, count, chunk):
+        support, query = family.examples(tasks.chosen(slice(start, start + chunk)))
+        parts.append(measure(theta, SupervisedTask((support,), query)))
+    return theta | {RUNNING + k: torch.cat([part[k] for part in parts]).mean(0) for k in parts[0]}
 
 
 @torch.no_grad()
@@ -99,10 +102,14 @@ def _images_of(family: FewShotImages) -> int:
     return family.way * (family.shot + family.query)
 
 
+def _tasks_at_once(family: FewShotImages) -> int:
+    """Tasks whose images are evaluated at once."""
+    return max(1, CHUNK_PIXELS // (_images_of(family) * family.space.obs))
+
+
 def _chunk(learner: Learner[Any], theta: Params, family: FewShotImages) -> int:
     """Episodes that are evaluated at once."""
-    pixels = _images_of(family) * family.space.obs
-    chunk = min(CHUNK_PIXELS // pixels, CHUNK_NUMBERS // max(_state_size(learner, theta), 1))
+    chunk = min(_tasks_at_once(family), CHUNK_NUMBERS // max(_state_size(learner, theta), 1))
     if learner.items_at_once:
         chunk = min(chunk, learner.items_at_once // (family.way * family.shot))
     return max(1, chunk)

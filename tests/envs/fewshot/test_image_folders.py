@@ -75,7 +75,7 @@ def test_cub_has_its_classes_in_images(tmp_path: Path) -> None:
     ("names", "table", "sentence"),
     [
         (["a.png"], None, "holds 0 folders, expected one folder of images for each class"),
-        (["a/1.png", "b/notes.txt"], None, r"b/notes\.txt is no picture: a folder of a class holds nothing but PNG"),
+        (["a/1.png", "b/notes.txt"], None, r"b/notes\.txt is no picture: a folder of pictures holds nothing but PNG"),
         (["a/1.png", "b/c/1.png"], None, "b/c is no picture"),
         (["a/1.png", "b/.hidden"], None, "b holds no pictures: remove it, or fill it"),
         (["train/a/1.png", "test/b/1.png", "more/c/1.png"], None, "holds train/ and also more/"),
