@@ -22,7 +22,8 @@ class Settings(LearnerSettings):
     """Meta networks (Munkhdalai and Yu 2017): a memory of fast weights generated from the support's gradients.
 
     channels: filters of each convolutional block, 64 by default. representation: loss of the network that computes the
-    keys, that of the `task`, or `verification` of pairs of images. slices: parts in which the support is read.
+    keys, that of the `task`, `verification` of all pairs of images by a contrastive loss, or `siamese`, the
+    cross-entropy of some pairs. slices: parts in which the support is read, or the number of these pairs.
     log_range: gradients below exp(-log_range) are scaled linearly. hidden: units of the networks that generate fast
     weights. fast_gain: initial scale of their outputs. attention_scale: factor of the cosine similarity before the
     softmax. rounds: batches of support episodes (policies only).
@@ -31,7 +32,7 @@ class Settings(LearnerSettings):
     kind: Literal["metanet"] = "metanet"
     names: ClassVar[dict[str, Look]] = {"MetaNet": Look("green", "D")}
     channels: Count | None = None
-    representation: Literal["task", "verification"] = "task"
+    representation: Literal["task", "verification", "siamese"] = "task"
     slices: Annotated[int, Field(ge=1, le=1000)] = 5
     log_range: Annotated[float, Field(gt=0, le=80)] = 7.0
     hidden: Annotated[int, Field(ge=1, le=1000)] = 20
@@ -44,7 +45,7 @@ class Settings(LearnerSettings):
         "channels": (("classes",), "learner.channels is for tasks of kind fewshot"),
         "representation": (
             ("classes",),
-            "learner.representation verification needs classes: tasks of kind fewshot",
+            "learner.representation verification and siamese need classes: tasks of kind fewshot",
         ),
     }
 

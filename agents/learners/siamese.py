@@ -21,7 +21,8 @@ class Settings(LearnerSettings):
     """Siamese networks (Koch et al. 2015): verification of the pairs of an episode.
 
     network: the embedding of the other learners (`conv4`), or Koch's own for images of 105 x 105 pixels, without batch
-    normalisation (`koch`). bn: statistics of batch normalisation, as in `matching`; `running` by default. l2:
+    normalisation (`koch`). rule: a query gets the class with the largest `mean` log-odds over its shots, or that of the
+    `nearest` support item. bn: statistics of batch normalisation, as in `matching`; `running` by default. l2:
     coefficient of the penalty on the squared weights of a layer, by the layer's name. embedding: the image embedding of
     `conv4`.
     """
@@ -29,6 +30,7 @@ class Settings(LearnerSettings):
     kind: Literal["siamese"] = "siamese"
     names: ClassVar[dict[str, Look]] = {"Siamese": Look("purple", "D")}
     network: Literal["conv4", "koch"] = "conv4"
+    rule: Literal["mean", "nearest"] = "mean"
     bn: BatchNorm | None = None
     l2: dict[str, NonNegative] = Field(default_factory=dict)
     embedding: EmbeddingSettings = EmbeddingSettings()
@@ -60,5 +62,5 @@ class Settings(LearnerSettings):
 
         l2 = tuple((layer if layer == "distance" else f"{layer}.weight", coef) for layer, coef in self.l2.items())
         if self.network == "koch":
-            return Siamese(Koch(problem.image[0]), problem.way, "none", "normal", l2)
-        return Siamese(self.embedding.build(problem.image), problem.way, self.bn or "running", "scaled", l2)
+            return Siamese(Koch(problem.image[0]), problem.way, "none", "normal", l2, self.rule)
+        return Siamese(self.embedding.build(problem.image), problem.way, self.bn or "running", "scaled", l2, self.rule)

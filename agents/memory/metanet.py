@@ -13,6 +13,10 @@ An item is an example, or an episode of a task to act in. The gradient of an epi
 key is the mean over its steps; while acting, every observation attends to the memory. The paper covers classification
 only.
 
+With `siamese`, u's loss is the cross-entropy of p = sigmoid(W |u(x1) - u(x2)|), that a pair of support items is of the
+same class, and d reads the gradients of `slices` sampled pairs one after the other. W is the one weight that is learned
+through gradients.
+
 Departures, after the authors' code where it is more specific than the paper: one generator for convolutions and another
 for dense layers; u is trained by cross entropy even if a class has several images (`verification` is the paper's
 pairwise loss for those, here over all pairs, with an item's share of the gradient); attention has a scale; He's initial
@@ -35,6 +39,7 @@ from torch import Tensor
 
 from agents.distributions import Gaussian
 from agents.learner import Learner, Objective, Out, adapt_rounds
+from agents.memory.pairs import contrastive, pair_cross_entropy, sample_pairs
 from agents.nn.fast_weights import Augmented, each, mixed, shared
 from agents.nn.gradient_readers import init_d, init_m, log_and_sign, run_d, run_m
 from agents.nn.perceptrons import MIN_LOG_STD
@@ -50,22 +55,23 @@ from agents.records import (
 )
 from envs.core import Examples
 
-Representation = Literal["task", "verification"]
+Representation = Literal["task", "verification", "siamese"]
 Head = Callable[[Params, Tensor], Out]
 """(theta, output of the last layer) -> logits, numbers, or a distribution over actions."""
 
 BASE, EMBED = "base.", "embed."  # prefixes in theta and phi of the weights of b and u
 SUPPORT = "seen."  # prefix in phi of the support items of earlier rounds
-KEYS, LOG_STD = "keys", "log_std"
-TINY = 1e-8  # keeps the root of a distance differentiable
+KEYS, LOG_STD, PAIR = "keys", "log_std", "pair"
 
 
 @dataclass(frozen=True)
 class MetaNet(Learner[Out]):
     """base, embed: b and u. head: the output of b. inner, outer: objectives of support gradients and of the queries.
 
-    representation: u's loss, `task` for the inner objective (the authors' code), `verification` for the paper's.
-    slices: parts in which d reads the support (5 in the authors' code), at most one for each item.
+    representation: u's loss, `task` for the inner objective (the authors' code), `verification` for a contrastive one
+        of all pairs, `siamese` for the cross-entropy of some.
+    slices: parts in which d reads the support (5 in the authors' code), at most one for each item; with `siamese` the
+        number of pairs.
     log_range: k; gradients below e^-k are scaled linearly (7, the authors' code).
     hidden: units of m and d (20, the authors' code). fast_gain: initial scale of their outputs; chosen.
     attention_scale: factor of the cosine before the softmax (1, the authors' code).
@@ -98,6 +104,9 @@ class MetaNet(Learner[Out]):
             theta |= init_d(f"d.{kind}", self.hidden, self.slices, self.fast_gain, generator)
         if self.init_std is not None:
             theta[LOG_STD] = torch.full((self.base.denses[-1].outputs,), self.init_std).log()
+        if self.representation == "siamese":
+            width = self.embed.denses[-1].inputs
+            theta[PAIR] = width**-0.5 * torch.randn(width, generator=generator)  # chosen, as of other layers
         return theta
 
     def initial_state(self, theta: Params) -> Params:
@@ -115,6 +124,16 @@ class MetaNet(Learner[Out]):
 
     def task_level(self, theta: Params, items: Data) -> Params:
         """u's fast weights by d, except those of its last layer, which keys do not depend on."""
+        if self.representation == "siamese":
+            assert isinstance(items, Examples)
+            read = self._pair_gradients(theta, items)
+        else:
+            read = {k: slice_means(v, self.slices) for k, v in self._embed_gradients(theta, items).items()}
+        slices = {k: v for k, v in read.items() if k != self.embed.last}
+        return self._fast_weights(slices, lambda kind, x: run_d(theta, f"d.{kind}", x))
+
+    def _embed_gradients(self, theta: Params, items: Data) -> Params:
+        """Of u's loss on all items, each item's share [I, ...]."""
 
         def loss(weights: Params) -> Tensor:
             if self.representation == "verification":
@@ -122,9 +141,18 @@ class MetaNet(Learner[Out]):
                 return contrastive(self.embed.key(items.x, each(weights)), items.y, self.margin)
             return self._item_losses(theta, self.embed, weights, items)
 
-        gradients = item_gradients(loss, select_prefix(EMBED, theta), len(items.x))
-        slices = {k: slice_means(v, self.slices) for k, v in gradients.items() if k != self.embed.last}
-        return self._fast_weights(slices, lambda kind, x: run_d(theta, f"d.{kind}", x))
+        return item_gradients(loss, select_prefix(EMBED, theta), len(items.x))
+
+    def _pair_gradients(self, theta: Params, items: Examples) -> Params:
+        """Of the cross-entropy of each sampled pair, [T, ...]."""
+        first, second = sample_pairs(len(items.x), self.slices).to(items.y.device).T  # [T] each
+        same = (items.y[first] == items.y[second]).to(items.x)
+
+        def loss(weights: Params) -> Tensor:
+            a, b = (self.embed.key(items.x[which], each(weights)) for which in (first, second))  # [T, D]
+            return pair_cross_entropy(a, b, same, theta[PAIR])
+
+        return item_gradients(loss, select_prefix(EMBED, theta), len(first))
 
     def example_level(self, theta: Params, items: Data) -> Params:
         """b's fast weights by m, [I, ...]."""
@@ -190,16 +218,6 @@ def item_gradients(loss: Callable[[Params], Tensor], weights: Params, count: int
 def slice_means(gradients: Tensor, slices: int) -> Tensor:
     """Items [I, ...] -> means of consecutive slices of nearly equal size, [T, ...]."""
     return torch.stack([s.mean(0) for s in gradients.tensor_split(min(slices, len(gradients)))])
-
-
-def contrastive(z: Tensor, y: Tensor, margin: float) -> Tensor:
-    """1/2 d^2 for pairs of the same class and 1/2 max(0, margin - d)^2 for others (Hadsell et al. 2006), summed over
-    the pairs of z [I, D] and divided by the I - 1 pairs of an item.
-    """
-    d = ((z[:, None] - z[None]).square().sum(-1) + TINY).sqrt()  # [I, I]
-    same = y[:, None] == y[None]
-    pairs = 0.5 * torch.where(same, d.square(), (margin - d).clamp_min(0).square())
-    return pairs.sum() / max(len(z) - 1, 1)
 
 
 def by_item(data: Data) -> Data:

@@ -6,7 +6,7 @@ task: the embedded support set, each item embedded in the context of the others.
 the support.
 
 Departure: the paper's cosine has no temperature, and a softmax over numbers in [-1, 1] is nearly uniform; here its
-scale is learned. `l2` attends by the negative squared distance.
+scale is learned, unless it is given: `scale` 1 is the paper's. `l2` attends by the negative squared distance.
 
 Axes: `S` support images, `Q` query images, `C` classes, `D` embedding.
 """
@@ -35,7 +35,8 @@ SMALL = 1e-8  # added to a probability before its logarithm
 class Matching(MetricLearner):
     """way: classes of a task. bn: statistics of batch normalisation (`agents.nn.embeddings`).
 
-    fce: full context embeddings (section 2.1.2, appendix A), with `reads` steps of attention for a query.
+    fce: full context embeddings (section 2.1.2, appendix A), with `reads` steps of attention for a query. scale: factor
+    of the cosine; None learns it, from 10 on.
     """
 
     embedding: Embedding
@@ -44,9 +45,12 @@ class Matching(MetricLearner):
     distance: Literal["cosine", "l2"] = "cosine"
     fce: bool = False
     reads: int = 5
+    scale: float | None = None
 
     def init(self, generator: torch.Generator) -> Params:
-        theta = self.embedding.init(generator) | {"log_scale": torch.tensor(SCALE).log()}
+        theta = self.embedding.init(generator)
+        if self.scale is None:
+            theta["log_scale"] = torch.tensor(SCALE).log()
         d = self.embedding.dim
         if self.fce:
             theta |= init_lstm("forwards", d, d, generator) | init_lstm("backwards", d, d, generator)
@@ -76,7 +80,8 @@ class Matching(MetricLearner):
         """Embeddings [Q, D] and [S, D] -> [Q, S]."""
         if self.distance == "l2":
             return -(z[:, None] - memory[None]).square().sum(-1)
-        return theta["log_scale"].exp() * F.normalize(z, dim=-1) @ F.normalize(memory, dim=-1).T
+        scale = theta["log_scale"].exp() if self.scale is None else self.scale
+        return scale * F.normalize(z, dim=-1) @ F.normalize(memory, dim=-1).T
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         """Cross entropy of the queries."""

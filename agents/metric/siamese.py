@@ -3,11 +3,13 @@ ICML deep learning workshop.
 
 Carried from task to task: an embedding and the weights of a distance. Formed within one task: the embedded support. The
 network is trained to verify pairs, half of which are of the same class; a query gets the class whose support items have
-the largest logits of being of the same class, averaged over the shots.
+the largest logits of being of the same class, averaged over the shots (`mean`), or that of the single support item with
+the largest logit (`nearest`, the paper's rule).
 
 Each step learns from the pairs of an episode: every query with the support of its class and with that of every other,
 the pairs of different classes weighted to one half in total. In expectation this equals one pair of different classes
-for each query, with less noise and no further image to embed.
+for each query, with less noise and no further image to embed. With `mean` the support of a class is one item, whose
+logit is the mean; with `nearest` every pair is verified by itself.
 
 Departures: the outer step is Adam, or SGD without momentum, at one learning rate for all layers, which is not decayed
 by the epoch; the embedding is configurable, Koch's own or a smaller one; rotations of training characters by quarter
@@ -18,6 +20,7 @@ Axes: `S` support images, `Q` query images, `C` classes, `D` embedding.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +35,7 @@ from agents.records import Params, SupervisedTask
 from envs.core import Examples
 
 DistanceInit = Literal["scaled", "normal"]
+Rule = Literal["mean", "nearest"]
 SLOPE = 10.0  # chosen: normalised features differ by about one half; with 1 the first thousand steps learn little
 
 
@@ -41,6 +45,7 @@ class Siamese(MetricLearner):
 
     distance_init: initial weights of the distance. `scaled` (chosen): logits of 10 * (1/2 - mean |z1 - z2|), so that
         similar embeddings mean the same class from the first step. `normal`: random like every other layer (Koch).
+    rule: how the logits of a class's pairs become one.
     l2: names of weights in theta, each with the coefficient of its penalty (section 3.2).
     """
 
@@ -49,6 +54,7 @@ class Siamese(MetricLearner):
     bn: BatchNorm = "running"
     distance_init: DistanceInit = "scaled"
     l2: tuple[tuple[str, float], ...] = ()
+    rule: Rule = "mean"
 
     def init(self, generator: torch.Generator) -> Params:
         theta, d = self.embedding.init(generator), self.embedding.dim
@@ -63,7 +69,7 @@ class Siamese(MetricLearner):
         return self._memory(z, support.y) | stats
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
-        """Logits [Q, C]: pair logits averaged over the support items of each class."""
+        """Logits [Q, C]: pair logits averaged over the support items of each class, or the largest of them."""
         return self._class_logits(theta, phi, embed_query(self.embedding, theta, phi, x, self.bn))
 
     def pair_logits(self, theta: Params, phi: Params, x: Tensor) -> Tensor:
@@ -79,14 +85,24 @@ class Siamese(MetricLearner):
         return difference @ theta["distance"] + theta["offset"]
 
     def _class_logits(self, theta: Params, phi: Params, z: Tensor) -> Tensor:
-        return self._pair_logits(theta, phi, z) @ phi["labels"] / phi["labels"].sum(0)
+        pairs, labels = self._pair_logits(theta, phi, z), phi["labels"]  # [Q, S], [S, C]
+        if self.rule == "mean":
+            return pairs @ labels / labels.sum(0)
+        return pairs[..., None].masked_fill(labels == 0, -math.inf).amax(1)
 
     def loss(self, theta: Params, episode: SupervisedTask) -> Tensor:
         """Binary cross-entropy over pairs, half of them of the same class, plus the penalty (section 3.2)."""
         z, queries = embed_task(self.embedding, theta, episode, self.bn)
-        logits = self._class_logits(theta, self._memory(z, episode.support[0].y), queries)  # [Q, C]
-        same = one_hot(episode.query.y, self.way, logits)
-        weight = torch.where(same > 0, 0.5, 0.5 / (self.way - 1))  # the pairs of a query sum to 1
+        phi = self._memory(z, episode.support[0].y)
+        if self.rule == "mean":
+            logits = self._class_logits(theta, phi, queries)  # [Q, C]
+            same = one_hot(episode.query.y, self.way, logits)
+            weight = torch.where(same > 0, 0.5, 0.5 / (self.way - 1))  # the pairs of a query sum to 1
+        else:
+            logits = self._pair_logits(theta, phi, queries)  # [Q, S]
+            same = one_hot(episode.query.y, self.way, logits) @ phi["labels"].T
+            count = same.sum(-1, keepdim=True)  # shots
+            weight = torch.where(same > 0, 0.5 / count, 0.5 / (same.shape[-1] - count))
         losses = F.binary_cross_entropy_with_logits(logits, same, weight, reduction="none").sum(-1)
         return losses.mean() + self.penalty(theta)
 

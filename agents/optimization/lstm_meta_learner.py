@@ -10,11 +10,11 @@ gradient, and a forget and an input gate decide how much of the weight to keep a
 The gradients and losses that it reads are detached: the outer gradient passes through the gates and the cell, as in the
 paper's section 3.1.1.
 
-As in the authors' code, and not as in the paper's equations, the gates are fed their previous pre-activations, and
-read the state of the first layer instead of gradient and loss. Departures: their code divides the mean gradient once
-more by the batch size, here it is the gradient of the inner objective; a step uses the whole support, where they split
-five shots into batches; the first layer has one bias, not two; and the initial bias of the input gate is a setting
-(`input_bias`). With several rounds, the recurrent states are carried from round to round.
+As in the authors' code, and not as in the paper's equations (which are in `direct_gates`), the gates are fed their
+previous pre-activations, and read the state of the first layer instead of gradient and loss. Departures: their code
+divides the mean gradient once more by the batch size, here it is the gradient of the inner objective; a step uses the
+whole support, where they split five shots into batches; the first layer has one bias, not two; and the initial bias of
+the input gate is a setting (`input_bias`). With several rounds, the recurrent states are carried from round to round.
 
 Axes: `P` coordinates of all weights, flattened, `H` hidden units. Coordinates are the last axis, so that each gate is
 contiguous in memory.

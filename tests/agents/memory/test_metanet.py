@@ -13,6 +13,7 @@ from torch import Tensor
 from agents.learner import Episode, Params, SupervisedTask, Transitions, mean_over_tasks
 from agents.memory import MetaNet, conv_network, dense_network, gaussian_head, identity_head
 from agents.memory.metanet import by_item, contrastive, slice_means
+from agents.memory.pairs import sample_pairs
 from agents.nn.fast_weights import shared
 from agents.nn.gradient_readers import log_and_sign, run_d, run_m
 from agents.objectives import cross_entropy, kl_to_sampling, mse, score_function
@@ -47,6 +48,41 @@ def task(generator: torch.Generator) -> SupervisedTask:
 def episodes(generator: torch.Generator) -> Transitions:
     """One task: [T=7, E=3]."""
     return Transitions(*(t[0] for t in random_transitions(1, 3, 2, generator)))
+
+
+SIAMESE: MetaNet[Tensor] = replace(CLASSIFIER, representation="siamese", slices=4)
+
+
+def test_a_siamese_representation_reads_the_gradient_of_each_sampled_pair(generator: torch.Generator) -> None:
+    """Two ways: all pairs side by side, and a loop over them with one shared copy of the weights."""
+    theta, items = double(SIAMESE.init(generator)), pictures(generator, 2)
+    pairs = sample_pairs(len(items.x), 4)
+    found = SIAMESE._pair_gradients(theta, items)
+    weights = select_prefix("embed.", theta)
+    for t, (i, j) in enumerate(pairs.tolist()):
+
+        def loss(at: Params, i: int = i, j: int = j) -> Tensor:
+            a, b = (IMAGES.key(items.x[k][None], shared(at))[0] for k in (i, j))
+            p = ((a - b).abs() @ theta["pair"]).sigmoid()
+            return -(p if items.y[i] == items.y[j] else 1 - p).log()
+
+        expected = torch.func.grad(loss)(weights)
+        assert all(torch.allclose(found[k][t], expected[k], atol=1e-12) for k in expected if k != IMAGES.last)
+    slices = {k: v for k, v in found.items() if k.startswith("conv")}
+    flat = log_and_sign(torch.cat([v.flatten(1) for v in slices.values()], 1), SIAMESE.log_range)
+    fast = SIAMESE.task_level(theta, items)
+    assert torch.allclose(torch.cat([fast[k].flatten() for k in slices]), run_d(theta, "d.conv", flat))
+
+
+def test_the_weight_of_a_siamese_representation_is_learned(generator: torch.Generator) -> None:
+    """Its derivative through the gradients, beside a finite difference."""
+    theta, given = double(SIAMESE.init(generator)), task(generator)
+    slope = torch.func.grad(SIAMESE.loss)(theta, given)["pair"]
+    step = torch.zeros_like(theta["pair"])
+    step[0] = 1e-6
+    ends = [SIAMESE.loss(theta | {"pair": theta["pair"] + sign * step}, given).item() for sign in (1, -1)]
+    assert slope[0].item() == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-3, abs=1e-9)
+    assert slope.abs().max() > 0
 
 
 def plain_network(weights: Params, x: Tensor) -> Tensor:

@@ -33,6 +33,16 @@ def test_matching_attends_to_the_support_by_cosine() -> None:
     assert out.exp()[0].tolist() == pytest.approx([expected, 1 - expected], abs=1e-6)
 
 
+def test_a_given_scale_is_not_learned_and_1_is_the_plain_cosine() -> None:
+    """The same cosines 0, 1/sqrt 2, 1/sqrt 2 and 1 in the softmax as they are; there is nothing to learn."""
+    learner = Matching(Identity(), way=2, scale=1.0)
+    assert "log_scale" not in learner.init(torch.Generator())
+    out = learner.apply({}, learner.adapt({}, {}, SUPPORT), QUERY.x)
+    weights = [math.exp(c) for c in (0, 0.5**0.5, 0.5**0.5, 1)]
+    expected = (weights[0] + weights[2]) / sum(weights)
+    assert out.exp()[0].tolist() == pytest.approx([expected, 1 - expected], abs=1e-6)
+
+
 def test_the_support_is_read_both_ways_as_by_torchs_own_lstm(generator: torch.Generator) -> None:
     theta = init_lstm("forwards", 2, 2, generator) | init_lstm("backwards", 2, 2, generator)
     z = torch.randn(5, 2, generator=generator)

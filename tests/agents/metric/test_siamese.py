@@ -99,6 +99,29 @@ def test_odds_are_a_weighted_distance() -> None:
     assert learner.apply(THETA, phi, QUERY.x).tolist() == [[0.0, -4.0]]
 
 
+def test_the_nearest_item_decides_where_the_mean_says_otherwise() -> None:
+    """Items of class 0 lie at the query and at 9, those of class 1 at 2 and at 3; odds are minus the distance."""
+    theta = {"distance": torch.tensor([-1.0, 0.0]), "offset": torch.tensor(0.0)}
+    support = Examples(torch.tensor([[0.0, 0.0], [9.0, 0.0], [2.0, 0.0], [3.0, 0.0]]), torch.tensor([0, 0, 1, 1]))
+    odds = {}
+    for rule in ("mean", "nearest"):
+        learner = Siamese(Identity(), way=2, rule=rule)  # type: ignore[arg-type]
+        odds[rule] = learner.apply(theta, learner.adapt(theta, {}, support), torch.zeros(1, 2)).tolist()
+    assert odds == {"mean": [[-4.5, -2.5]], "nearest": [[0.0, -2.0]]}
+
+
+def test_with_nearest_each_pair_is_verified_by_itself() -> None:
+    """Odds 0, -2, 0 and -6, the first and third alike: 1/4 (2 log 2 + log(1 + e^-2) + log(1 + e^-6)); with one shot
+    the loss is that of the mean."""
+    learner = Siamese(Identity(), way=2, rule="nearest")
+    expected = 0.25 * (2 * math.log(2) + math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-6)))
+    assert learner.loss(THETA, SupervisedTask((SUPPORT,), QUERY)).item() == pytest.approx(expected, abs=1e-6)
+    support = Examples(SUPPORT.x[[3, 0, 1]], torch.tensor([2, 0, 1]))
+    one = SupervisedTask((support,), QUERY)
+    losses = [Siamese(Identity(), 3, rule=rule).loss(THETA, one).item() for rule in ("mean", "nearest")]  # type: ignore[arg-type]
+    assert losses[0] == pytest.approx(losses[1])
+
+
 def test_pairs_are_half_alike() -> None:
     """Of three classes, odds 0, -2 and -6: alike log 2, unlike the mean of log(1 + e^-2) and log(1 + e^-6)."""
     learner = Siamese(Identity(), way=3)

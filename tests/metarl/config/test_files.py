@@ -133,7 +133,11 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
         ("joint_robot", {"outer__minibatches": 7}, "outer.minibatches is 7, but there are only 6 worlds"),
         ("maml_sinusoid", {"learner": {"kind": "reptile", "clip_coef": 0.2}}, "supervised tasks have no actions"),
         ("metanet_point", {"learner__channels": 8}, "learner.channels is for tasks of kind fewshot"),
-        ("metanet_sinusoid", {"learner__representation": "verification"}, "representation verification needs classes"),
+        (
+            "metanet_sinusoid",
+            {"learner__representation": "verification"},
+            "representation verification and siamese need classes",
+        ),
         (
             "metanet_point",
             {"policy__hidden": []},
@@ -141,6 +145,16 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
         ),
         ("metanet_omniglot", {"learner__rounds": 2}, "a supervised task has one support"),
         ("metanet_point", {"outer": {"kind": "gradient"}}, "learner metanet needs outer.kind ppo or trpo"),
+        (
+            "lstm_meta_learner_omniglot",
+            {"learner__gates": "direct", "learner__hidden": 3},
+            "with gates direct leave it",
+        ),
+        (
+            "matching_omniglot",
+            {"learner__distance": "l2", "learner__scale": 1.0},
+            "scale is of the cosine: with distance",
+        ),
         ("siamese_omniglot", {"tasks__channels": 3}, "channels is for data folder: with data glyphs leave it out"),
         ("siamese_omniglot", {"tasks__path": "a"}, "path is for data folder: with data glyphs leave it out"),
         ("siamese_omniglot", {"tasks__data": "folder", "tasks__resize": "area"}, "resize is for characters: with data"),

@@ -148,6 +148,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("reptile_omniglot", "outer.lr_anneal", False),
     ("ntm_copy", "learner.controller", "lstm"),
     ("lstm_meta_learner_omniglot", "learner.inner_steps", 2),
+    ("lstm_meta_learner_omniglot", "learner.gates", "direct"),
     ("lstm_meta_learner_omniglot", "learner.hidden", 3),
     ("lstm_meta_learner_omniglot", "learner.input_bias", -2.0),
     ("lstm_meta_learner_omniglot", "learner.embedding.channels", 8),
@@ -159,6 +160,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("maml_sinusoid", "learner.inner_lr", 0.2),
     ("metanet_omniglot", "learner.channels", 8),
     ("metanet_omniglot", "learner.representation", "verification"),
+    ("metanet_omniglot", "learner.representation", "siamese"),
     ("metanet_omniglot", "learner.slices", 2),
     ("metanet_omniglot", "learner.log_range", 3.0),
     ("metanet_omniglot", "learner.hidden", 4),
@@ -168,12 +170,19 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("metanet_point", "outer.kl_coef", 0.5),
     ("metanet_sinusoid", "learner.slices", 2),
     ("matching_omniglot", "learner.distance", "l2"),
+    ("matching_omniglot", "learner.scale", 1.0),
     ("matching_omniglot", "learner.fce", True),
     ("relation_omniglot", "learner.bn", "support"),
     ("siamese_omniglot", "learner.embedding.down", "stride"),
     ("siamese_omniglot", "learner.l2", {"distance": 0.1}),
     ("siamese_omniglot", "tasks.distort", True),
 ]
+
+
+def test_the_nearest_rule_changes_what_is_learned_from_several_shots(small: Callable[..., Config]) -> None:
+    means, nearest = (learned(small("siamese_omniglot", tasks__shot=2, learner__rule=r)) for r in ("mean", "nearest"))
+    assert nearest.isfinite().all()
+    assert not torch.equal(means, nearest)
 
 
 def learned(config: Config) -> torch.Tensor:
