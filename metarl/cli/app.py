@@ -23,6 +23,7 @@ from metarl.cli.list import List
 from metarl.cli.play import Play
 from metarl.cli.plot import Plot
 from metarl.cli.predict import Predict
+from metarl.cli.push import Push
 from metarl.cli.quickstart import Quickstart
 from metarl.cli.record import Record
 from metarl.cli.resume import Resume
@@ -50,6 +51,7 @@ COMMANDS: dict[str, type] = {
     "play": Play,
     "export": Export,
     "predict": Predict,
+    "push": Push,
     "plot": Plot,
     "list": List,
     "bench": Bench,

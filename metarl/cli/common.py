@@ -47,7 +47,7 @@ console = PlainConsole(width=None if sys.stdout.isatty() else 140, quiet=is_seco
 PICTURES = (".png", ".svg", ".pdf")  # formats of pictures, by suffix
 INTERRUPTED = 4  # exit code of a run that was stopped and saved
 
-RUN = "a run folder, or a config's name for its newest run"
+RUN = "a run folder, a config's name for its newest run, or hf://user/name of the Hugging Face Hub"
 RUN_OR_BEST = f"{RUN}; with @best after it, its best checkpoint in place of its newest"
 RunArg = Annotated[Positional[str], arg(help=RUN_OR_BEST, metavar="RUN")]
 Split = Literal["train", "validation", "test", "ood"]

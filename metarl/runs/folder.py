@@ -19,7 +19,7 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.distributed.launch import job, was_requeued
 from metarl.errors import UserError
-from metarl.runs import environment, order
+from metarl.runs import environment, hub, order
 from metarl.runs.advice import no_run_at
 from metarl.runs.checkpoint_index import newest_iteration
 from metarl.runs.run import BEST, Run
@@ -71,8 +71,11 @@ def _new_folder(folder: Path) -> Path:
 def find(text: str) -> Run:
     """A run by its folder, or the newest run of a config by the config's name; `@best` selects its best checkpoint.
 
-    Raises UserError, with the nearest known run, where there is none.
+    `hf://user/name` is fetched from the Hugging Face Hub (`metarl.runs.hub`). Raises UserError, with the nearest known
+    run, where there is none.
     """
+    if text.startswith(hub.PREFIX):
+        return Run(hub.fetched(text))
     text, best = text.removesuffix(BEST), text.endswith(BEST)
     path = Path(text)
     for candidate in (path, ROOT / text) if settings.can_be_path(text) else ():

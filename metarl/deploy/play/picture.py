@@ -42,6 +42,7 @@ class Surface(NamedTuple):
     geom: int
     asset: int
     is_field: bool  # a height field
+    moves: bool
     position: NDArray[np.float64]  # [3] m
     wxyz: NDArray[np.float64]  # [4]
     colour: tuple[int, int, int]
@@ -129,7 +130,9 @@ class Picture:
         is_field = bool(model.geom_type[geom] == Kind.mjGEOM_HFIELD)
         red, green, blue = (int(c) for c in _bytes(self._colour[geom, :3]))
         place = self.scene.data.geom_xpos[geom].copy()
-        return Surface(geom, int(model.geom_dataid[geom]), is_field, place, wxyz, (red, green, blue))
+        return Surface(
+            geom, int(model.geom_dataid[geom]), is_field, bool(self._moves[geom]), place, wxyz, (red, green, blue)
+        )
 
     def _floor(self, wxyz: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         floor = self.scene.floor

@@ -25,16 +25,18 @@ UNIT: dict[Shape, Callable[[], shapes.Mesh]] = {
     "cone": shapes.cone,
 }
 WORLD = "/world"
+GROUND, ROBOT = f"{WORLD}/ground", f"{WORLD}/robot"
 
 
 class Stage:
-    """The world as nodes below `/world`, which is turned so that gravity points down and moved so that the robot stays
-    in the middle: the camera is left to whoever looks.
+    """The world as nodes below `/world`, which is turned so that gravity points down. The robot stays in the middle and the
+    ground is moved under it: the camera is left to whoever looks, and a browser that is behind still shows the robot.
     """
 
     def __init__(self, server: viser.ViserServer, picture: Picture) -> None:
         self.server, self.picture = server, picture
         self.world = server.scene.add_frame(WORLD, show_axes=False)
+        self.ground = server.scene.add_frame(GROUND, show_axes=False)
         self.handles: dict[str, Any] = {}
         self.sent: dict[str, Instances] = {}
         self.assets: dict[int, int] = {}  # the mesh of each geom with one of its own
@@ -56,23 +58,26 @@ class Stage:
     def show(self, frame: Frame) -> None:
         """Send a frame."""
         with self.server.atomic():
-            self._follow(frame)
+            centre = self._centre(frame)
+            _move(self.world, self.world.position, frame.upright)
+            _move(self.ground, -centre, self.ground.wxyz)
             for (shape, moves), parts in frame.shapes.items():
-                self._send(f"{WORLD}/{'robot' if moves else 'ground'}/{shape}", shape, parts)
+                name, parts = (f"{ROBOT}/{shape}", _from(centre, parts)) if moves else (f"{GROUND}/{shape}", parts)
+                self._send(name, shape, parts)
             for shape in UNIT:
-                self._send(f"{WORLD}/marks/{shape}", shape, frame.marks.get(shape))
+                mark = frame.marks.get(shape)
+                self._send(f"{WORLD}/marks/{shape}", shape, mark and _from(centre, mark))
             for surface in frame.surfaces:
-                self._send_surface(surface)
+                self._send_surface(surface, centre)
             if frame.floor is not None:
                 self._send_floor(*frame.floor)
 
-    def _follow(self, frame: Frame) -> None:
+    def _centre(self, frame: Frame) -> NDArray[np.float64]:
+        """The place that is shown in the middle, [3] m."""
         x, y, z = frame.middle
         smooth = self.height is not None and abs(z - self.height) < FAR
         self.height = self.height + FOLLOW * (z - self.height) if smooth and self.height is not None else float(z)
-        centre = np.array([x, y, self.height])
-        self.world.wxyz = frame.upright
-        self.world.position = -_rotated(frame.upright, centre)
+        return np.array([x, y, self.height])
 
     def _send(self, name: str, shape: Shape, parts: Instances | None) -> None:
         """Copies of a shape: made anew where their number or what does not move differs, otherwise moved."""
@@ -103,8 +108,8 @@ class Stage:
             handle.batched_wxyzs = parts.wxyz.astype(np.float32)
         self.handles[name], self.sent[name] = handle, parts
 
-    def _send_surface(self, surface: Surface) -> None:
-        name = f"{WORLD}/surface{surface.geom}"
+    def _send_surface(self, surface: Surface, centre: NDArray[np.float64]) -> None:
+        name = f"{ROBOT if surface.moves else GROUND}/surface{surface.geom}"
         if self.assets.get(surface.geom) != surface.asset:
             made = shapes.height_field if surface.is_field else shapes.mesh_asset
             mesh = made(self.picture.scene.model, surface.asset)
@@ -112,7 +117,7 @@ class Stage:
                 name, mesh.vertices, mesh.faces, color=surface.colour, flat_shading=surface.is_field, side="double"
             )
             self.assets[surface.geom] = surface.asset
-        _move(self.handles[name], surface.position, surface.wxyz)
+        _move(self.handles[name], surface.position - centre * surface.moves, surface.wxyz)
 
     def _send_floor(self, place: NDArray[np.float64], wxyz: NDArray[np.float64]) -> None:
         """Light tiles as one plane, and dark ones over it."""
@@ -124,10 +129,10 @@ class Stage:
                 np.array([[-half, -half, 0], [half, -half, 0], [half, half, 0], [-half, half, 0]], dtype=np.float32),
                 np.array([[0, 1, 2], [0, 2, 3]], dtype=np.uint32),
             )
-            self.handles["floor"] = self.server.scene.add_frame(f"{WORLD}/floor", show_axes=False)
+            self.handles["floor"] = self.server.scene.add_frame(f"{GROUND}/floor", show_axes=False)
             for name, mesh, colour in (("light", plane, light), ("dark", shapes.tiles(side), dark)):
                 add = self.server.scene.add_mesh_simple
-                add(f"{WORLD}/floor/{name}", mesh.vertices, mesh.faces, color=colour, cast_shadow=False)
+                add(f"{GROUND}/floor/{name}", mesh.vertices, mesh.faces, color=colour, cast_shadow=False)
         _move(self.handles["floor"], place, wxyz)
 
 
@@ -139,8 +144,6 @@ def _move(handle: Any, place: NDArray[np.float64], wxyz: NDArray[np.float64]) ->
         handle.wxyz = wxyz
 
 
-def _rotated(wxyz: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A vector turned by a unit quaternion."""
-    w, axis = wxyz[0], wxyz[1:]
-    turned: NDArray[np.float64] = v + 2 * np.cross(axis, np.cross(axis, v) + w * v)
-    return turned
+def _from(centre: NDArray[np.float64], parts: Instances) -> Instances:
+    """Copies as they lie from a place."""
+    return parts._replace(position=parts.position - centre)

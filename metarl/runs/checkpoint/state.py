@@ -34,8 +34,8 @@ class State(NamedTuple):
     score: float = -math.inf  # how well training went since the checkpoint before; the best checkpoint is kept
 
 
-Load = Callable[[Params], State]
-"""Expected theta -> a state whose theta has the same names, shapes and dtypes."""
+Load = Callable[[Params | None], State]
+"""Expected theta -> a state whose theta has the same names, shapes and dtypes; None where nothing is expected."""
 
 
 def packed(state: State) -> dict[str, bytes]:
