@@ -29,7 +29,7 @@ GROUND, ROBOT = f"{WORLD}/ground", f"{WORLD}/robot"
 
 
 class Stage:
-    """The world as nodes below `/world`, which is turned so that gravity points down. The robot stays in the middle and the
+    """The world as nodes below `/world`, turned so that gravity points down. The robot stays in the middle and the
     ground is moved under it: the camera is left to whoever looks, and a browser that is behind still shows the robot.
     """
 
