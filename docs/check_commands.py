@@ -25,7 +25,7 @@ from shown_commands import Command, commands
 
 DOCS = Path(__file__).resolve().parent
 HOME = DOCS.parent
-LONG = ("study", "bench", "submit", "data", "quickstart", "play")
+LONG = ("study", "bench", "submit", "data", "quickstart", "play", "push", "demo")
 SMALL = {
     "train.iterations": 2,
     "train.num_tasks": 2,

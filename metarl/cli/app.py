@@ -16,6 +16,7 @@ from metarl.cli.analyse import Analyse
 from metarl.cli.bench import Bench
 from metarl.cli.compare import Compare
 from metarl.cli.data import Data
+from metarl.cli.demo import Demo
 from metarl.cli.doctor import Doctor
 from metarl.cli.evaluate import Evaluate
 from metarl.cli.export import Export
@@ -59,6 +60,7 @@ COMMANDS: dict[str, type] = {
     "data": Data,
     "doctor": Doctor,
     "quickstart": Quickstart,
+    "demo": Demo,
 }
 
 
@@ -73,7 +75,7 @@ _NO_MEMORY = re.compile("can't allocate memory|not enough memory|out of memory")
 TOO_LARGE = (
     "the memory of this machine does not suffice: lower train.num_tasks, train.episodes, or widths of the networks"
 )
-FILMING = ("train", "resume", "record", "compare", "quickstart")  # what may render
+FILMING = ("train", "resume", "record", "compare", "quickstart", "demo")  # what may render
 CONFIGURED = (
     "train",
     "submit",
