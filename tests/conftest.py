@@ -44,6 +44,14 @@ WIDE: dict[str, dict[str, Any]] = {  # of what is slow on few images already, an
         "outer.initial_episodes": 1,
         "outer.replay_size": 100,
     },
+    "recurrent_sac_robot": {
+        "learner.hidden": 8,
+        "outer.batch_size": 4,
+        "outer.length": 6,
+        "outer.burn_in": 3,
+        "outer.updates": 3,
+        "outer.replay_size": 1000,
+    },
     "mann_omniglot": {"tasks.shot": 3, "learner.hidden": 8},
     "prototypical_images": {"tasks.size": 28, "tasks.channels": 1},
 }

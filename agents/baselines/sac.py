@@ -40,6 +40,13 @@ class OffPolicyData(NamedTuple):
     noise: Tensor  # [2, B, A] standard normal: of the present action, and of the next
 
 
+def moved_copies(theta: Params, tau: float) -> Params:
+    """The slow copies in theta, moved by a share tau of the way to what they are copies of."""
+    names = [k for k in theta if k.startswith(TARGETS)]
+    own = [theta[k.removeprefix(TARGETS)] for k in names]
+    return dict(zip(names, torch._foreach_lerp([theta[k] for k in names], own, tau), strict=True))
+
+
 @dataclass(frozen=True)
 class SAC(Learner[Policy]):
     """actor: of I to 2 A, mean and log standard deviation before the tangent. value: of I + A to 1.
@@ -112,9 +119,7 @@ class SAC(Learner[Policy]):
 
     def after_step(self, theta: Params) -> Params:
         """The slow copies after a step of the rest."""
-        names = [k for k in theta if k.startswith(TARGETS)]
-        own = [theta[k.removeprefix(TARGETS)] for k in names]
-        return dict(zip(names, torch._foreach_lerp([theta[k] for k in names], own, self.tau), strict=True))
+        return moved_copies(theta, self.tau)
 
     def _sampled(self, theta: Params, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """An action [B, A] and its log-density [B]; the gradient passes through the action."""

@@ -71,6 +71,22 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called -> a shippe
             "train.episodes": 1,
         },
     ),
+    "recurrent_sac": (
+        "gru_point",
+        {
+            "policy": {"hidden": [8], "last_gain": 1.0},
+            "advantage": {"gamma": 0.9},
+            "learner": {"kind": "recurrent_sac", "hidden": 8},
+            "outer": {
+                "kind": "recurrent_off_policy",
+                "updates": 3,
+                "batch_size": 4,
+                "length": 4,
+                "burn_in": 2,
+                "replay_size": 1000,
+            },
+        },
+    ),
     "mann": ("mann_point", EXTERNAL | {"learner.reads": 2}),
     "ntm": ("ntm_point", EXTERNAL),
     "snail": (
