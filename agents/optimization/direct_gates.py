@@ -84,7 +84,7 @@ def layer_sizes(weights: Params) -> list[int]:
 
 def direct_gate(theta: Params, name: str, seen: Tensor, previous: Tensor, sizes: list[int]) -> Tensor:
     """The value of a gate in (0, 1), [P], from what it sees [5, P] and its previous value [P]."""
-    parts = torch.cat([seen, previous[None]]).split(sizes, -1)  # [6, P_l] each
+    parts = torch.split(torch.cat([seen, previous[None]]), sizes, -1)  # [6, P_l] each
     weights, biases = theta[f"{META}{name}.weight"], theta[f"{META}{name}.bias"]  # [L, 6], [L]
     layers = zip(weights.unbind(), biases.unbind(), parts, strict=True)
     return torch.cat([weight @ part + bias for weight, bias, part in layers]).sigmoid()

@@ -40,10 +40,10 @@ class Play:
         given = typed_numbers(self.task) | task_parameters(overrides)
         within("seed", self.seed, 0, 2**31 - 1)
         within("port", self.port, 0, LAST_PORT)
-        from metarl.deploy.loading import load
+        from metarl.deploy.loading import agent as load_agent
 
         with console.status(f"loading {self.run}"):
-            agent = load(self.run, seed=self.seed)
+            agent = load_agent(self.run, self.seed)
         if importlib.util.find_spec("viser") is None:
             raise UserError(f"viser is not installed: {INSTALL}")
         from metarl.deploy.play.session import Session

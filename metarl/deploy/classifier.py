@@ -85,7 +85,7 @@ class Classifier:
         learner, theta, phi = self._fitted
         x, count = self._tensor(images), len(self.classes_)
         at_once = len(x) if self.depends_on_others else max(1, CHUNK_PIXELS // x[0].numel())
-        return torch.cat([learner.apply(theta, phi, part)[:, :count] for part in x.split(at_once)])
+        return torch.cat([learner.apply(theta, phi, part)[:, :count] for part in torch.split(x, at_once)])
 
     def _tensor(self, images: Iterable[Picture]) -> Tensor:
         """[S, c, H, H] from 0 to 1."""

@@ -39,10 +39,10 @@ def library() -> Any:
     """huggingface_hub. Raises UserError where it is not installed."""
     try:
         import huggingface_hub
-        from huggingface_hub.utils import disable_progress_bars
+        import huggingface_hub.utils.tqdm as bars
     except ImportError:
         raise UserError(f"huggingface_hub is not installed: {INSTALL}") from None
-    disable_progress_bars()
+    bars.disable_progress_bars()
     return huggingface_hub
 
 

@@ -42,7 +42,7 @@ class Adaptation(Protocol):
         """What is known of the task when x [1, O] is observed: mean and spread, [Z] each, or None."""
 
 
-class Fixed:
+class NoAdaptation:
     """Of a policy that does not adapt."""
 
     needs_exploration = False
@@ -61,7 +61,7 @@ class Fixed:
         return None, None
 
 
-class Remembering:
+class RecurrentAdaptation:
     """Of a memory: `kept` as in training, or reset at every `episode` or `step`, which switches adaptation off."""
 
     needs_exploration = False
@@ -109,7 +109,7 @@ class Remembering:
         return mean[0, 0], None if std is None else std[0, 0]
 
 
-class Episodic:
+class EpisodicAdaptation:
     """Of a learner that adapts between episodes. Those that were played by what it has formed so far, with sampled
     actions, may be adapted on.
     """
@@ -189,8 +189,8 @@ class Episodic:
 def adaptation_of(agent: Agent) -> Adaptation:
     """The way in which a policy adapts."""
     if isinstance(agent.actor, RecurrentActor):
-        return Remembering(agent.actor)
+        return RecurrentAdaptation(agent.actor)
     if agent.trained.learner.rounds:
         assert isinstance(agent.actor, AdaptedActor)  # the other kind
-        return Episodic(agent, agent.actor)
-    return Fixed()
+        return EpisodicAdaptation(agent, agent.actor)
+    return NoAdaptation()

@@ -9,7 +9,7 @@ from typing import Any
 import viser
 
 from envs.wording import count_of
-from metarl.deploy.play.adaptation import Episodic, Remembering
+from metarl.deploy.play.adaptation import EpisodicAdaptation, RecurrentAdaptation
 from metarl.deploy.play.knobs import Knob, beyond_training
 from metarl.deploy.play.session import Session
 
@@ -64,7 +64,7 @@ class Panel:
         slider = self.gui.add_slider("speed", 0.1, FASTEST, 0.1, 1.0, marks=((1.0, "real time"),))
         slider.on_update(lambda _: self.later(lambda: setattr(self, "speed", float(slider.value))))
         self._button("new episode", session.restart, "of the same task; what is known of it stays")
-        if not isinstance(session.adaptation, Episodic):
+        if not isinstance(session.adaptation, EpisodicAdaptation):
             hint = f"after {session.family.horizon} steps, as in training"
             self._switch("episodes end by time", session.ends_by_time, self._set("ends_by_time"), hint)
         hint = "actions are sampled as in training, or the most likely ones"
@@ -88,7 +88,7 @@ class Panel:
                 session.command(None if own.value else (forward, left, turn))
 
             def moved(_: Any) -> None:
-                own.value = False
+                own.value = False  # type: ignore[misc]  # viser lets it be set; its types do not say so
                 self.later(apply)
 
             own.on_update(lambda _: self.later(apply))
@@ -117,12 +117,12 @@ class Panel:
     def _add_adaptation(self) -> None:
         adaptation, session = self.session.adaptation, self.session
         with self.gui.add_folder("adaptation"):
-            if isinstance(adaptation, Remembering):
+            if isinstance(adaptation, RecurrentAdaptation):
                 words = MEMORY_WORDS if "kept" in adaptation.choices else LAST_WORDS
                 chosen = {words[name]: name for name in adaptation.choices}
                 menu = self.gui.add_dropdown("memory", tuple(chosen), initial_value=words[adaptation.memory])
                 menu.on_update(lambda _: self.later(lambda: setattr(adaptation, "memory", chosen[menu.value])))
-            elif isinstance(adaptation, Episodic):
+            elif isinstance(adaptation, EpisodicAdaptation):
                 usual = adaptation.usual
                 count = self.gui.add_slider("episodes", 1, max(20, usual), 1, usual, marks=((usual, "trained"),))
                 self._switch("acts adapted", True, lambda value: setattr(adaptation, "is_on", value))
@@ -174,7 +174,7 @@ class Panel:
         if session.returns:
             latest = ", ".join(f"{r:z.1f}" for r in list(session.returns)[-5:])
             lines.insert(2, f"returns of the latest episodes: {latest}")
-        if isinstance(adaptation, Episodic):
+        if isinstance(adaptation, EpisodicAdaptation):
             known = f"{count_of(adaptation.rounds, 'round')} of adaptation" if adaptation.is_on else "adaptation off"
             lines.append(f"{known}, {count_of(len(adaptation.episodes), 'episode')} to adapt on")
         self.status.content = "  \n".join(lines)

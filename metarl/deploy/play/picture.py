@@ -85,7 +85,7 @@ class Picture:
         self.scene.pose(world, pose)
         wxyz = _times(data.xquat[model.geom_bodyid], model.geom_quat)
         solid = [g for g in self._seen if model.geom_size[g].any() or model.geom_type[g] in _ASSETS]
-        shapes = {}
+        shapes: dict[tuple[Shape, bool], Instances] = {}
         for moves in (False, True):
             own = np.array([g for g in solid if self._moves[g] == moves], dtype=int)
             shapes |= {(shape, moves): parts for shape, parts in self._instances(own, wxyz).items()}
@@ -109,7 +109,7 @@ class Picture:
         ends = half * data.geom_xmat[geoms].reshape(-1, 3, 3)[:, :, 2]  # [g, 3] along the axis
         nowhere = np.zeros_like(ends)
         ball, tube = radius.repeat(3, 1), np.concatenate([radius, radius, half], 1)
-        wanted: list[tuple[Shape, Kind, NDArray[np.float64], NDArray[np.float64]]] = [
+        wanted: list[tuple[Shape, mujoco.mjtGeom, NDArray[np.float64], NDArray[np.float64]]] = [
             ("box", Kind.mjGEOM_BOX, nowhere, size),
             ("sphere", Kind.mjGEOM_SPHERE, nowhere, ball),
             ("sphere", Kind.mjGEOM_ELLIPSOID, nowhere, size),

@@ -109,7 +109,7 @@ class Session:
 
     def _observed(self) -> Tensor:
         """What the policy is given, [1, O]."""
-        obs = self.obs[:, 0].float()
+        obs: Tensor = self.obs[:, 0].float()
         if self.agent.observed == obs.shape[-1]:
             return obs
         return torch.cat([obs, self.worlds.privileged()[:, 0].float()], -1)

@@ -48,7 +48,8 @@ class Stage:
         camera = self.server.initial_camera
         camera.position = (-0.35 * distance, -0.95 * distance, 0.45 * distance)
         camera.look_at, camera.fov = (0.0, 0.0, 0.0), 0.9
-        sky = tuple(int(255 * c) for c in SKY)
+        red, green, blue = (int(255 * c) for c in SKY)
+        sky = (red, green, blue)
         end = shapes.TILES // 2 * tile_of(distance)
         self.server.scene.configure_fog(0.4 * end, 0.9 * end, color=sky)
         self.server.scene.configure_environment_map(None)
@@ -87,9 +88,9 @@ class Stage:
                 handle.remove()
                 del self.handles[name], self.sent[name]
             return
-        if old is not None and all(np.array_equal(a, b) for a, b in zip(old, parts, strict=True)):
+        if old is not None and _equal(old, parts):
             return
-        same = old is not None and all(np.array_equal(a, b) for a, b in zip(old[2:], parts[2:], strict=True))
+        same = old is not None and _equal(old[2:], parts[2:])
         if handle is None or not same:
             mesh = UNIT[shape]()
             handle = self.server.scene.add_batched_meshes_simple(
@@ -134,6 +135,10 @@ class Stage:
                 add = self.server.scene.add_mesh_simple
                 add(f"{GROUND}/floor/{name}", mesh.vertices, mesh.faces, color=colour, cast_shadow=False)
         _move(self.handles["floor"], place, wxyz)
+
+
+def _equal(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
 
 
 def _move(handle: Any, place: NDArray[np.float64], wxyz: NDArray[np.float64]) -> None:

@@ -11,7 +11,7 @@ import torch
 from envs.core import Tasks
 from metarl.deploy.agent import Agent
 from metarl.deploy.loading import trained
-from metarl.deploy.play.adaptation import Episodic, Fixed, Remembering
+from metarl.deploy.play.adaptation import EpisodicAdaptation, NoAdaptation, RecurrentAdaptation
 from metarl.deploy.play.session import Session
 from metarl.errors import UserError
 from metarl.evaluation.sampling import seeded
@@ -50,7 +50,7 @@ def test_a_memory_acts_as_in_an_evaluation_from_episode_to_episode(session: Make
 
 def test_a_memory_that_is_reset_every_episode_repeats_itself_and_one_that_is_kept_does_not(session: Make) -> None:
     kept, reset = session("gru"), session("gru")
-    assert isinstance(reset.adaptation, Remembering)
+    assert isinstance(reset.adaptation, RecurrentAdaptation)
     reset.adaptation.memory = "episode"
     kept_rewards, reset_rewards = play(kept, 12), play(reset, 12)
     assert kept_rewards[:6] == reset_rewards[:6] == reset_rewards[6:]
@@ -59,7 +59,7 @@ def test_a_memory_that_is_reset_every_episode_repeats_itself_and_one_that_is_kep
 
 def test_a_memory_that_is_reset_every_step_acts_from_its_start_and_what_was_last(session: Make) -> None:
     own = session("gru")
-    assert isinstance(own.adaptation, Remembering)
+    assert isinstance(own.adaptation, RecurrentAdaptation)
     own.adaptation.memory = "step"
     theta, learner = own.agent.trained.theta, own.agent.trained.learner
     start = {k: v[None] for k, v in learner.initial_state(theta).items()}
@@ -91,7 +91,7 @@ def test_the_latent_is_that_of_the_whole_trial(session: Make) -> None:
 def test_adapting_on_the_latest_episodes_is_the_learners_own_adaptation(session: Make) -> None:
     """phi by a session, and by `adapt` on the same steps, whose rewards are collected by hand."""
     own = session("maml")
-    assert isinstance(own.adaptation, Episodic)
+    assert isinstance(own.adaptation, EpisodicAdaptation)
     play(own, 12)
     first, second = own.adaptation.episodes
     rewards = torch.stack([torch.stack([s.rew for s in e]) for e in (first, second)], -1)  # [T, 1, E]
@@ -110,7 +110,7 @@ def test_adapting_on_the_latest_episodes_is_the_learners_own_adaptation(session:
 def test_episodes_by_another_policy_or_of_another_task_are_not_adapted_on(session: Make) -> None:
     own = session("maml")
     adaptation = own.adaptation
-    assert isinstance(adaptation, Episodic)
+    assert isinstance(adaptation, EpisodicAdaptation)
     play(own, 8)
     assert len(adaptation.episodes) == 1
     own.set("goal_x", 0.3)
@@ -131,7 +131,7 @@ def test_episodes_by_another_policy_or_of_another_task_are_not_adapted_on(sessio
 def test_a_number_of_the_task_changes_the_reward_and_is_told_to_an_oracle(session: Make) -> None:
     """A point that has not moved yet: minus the distance to the goal after the first step."""
     own = session("oracle")
-    assert isinstance(own.adaptation, Fixed)
+    assert isinstance(own.adaptation, NoAdaptation)
     assert own.set("goal_x", -0.4) == -0.4
     learner, theta = own.agent.trained.learner, own.agent.trained.theta
     phi = {k: v[None] for k, v in learner.initial_state(theta).items()}
