@@ -10,7 +10,7 @@ import torch
 import metarl
 from envs.core import Tasks
 from metarl.cli import demo, play, record
-from metarl.deploy.play.adaptation import Episodic
+from metarl.deploy.play.adaptation import EpisodicAdaptation
 from metarl.deploy.play.session import Session
 from metarl.deploy.shipped import FOLDER, POLICIES, shipped
 from metarl.runs import shared
@@ -53,7 +53,7 @@ def test_a_gradient_step_turns_the_robot_on_the_slope() -> None:
     agent = metarl.load(shipped("slope")[0].path)
     session = Session(agent, {"direction": 1.0, "slope_deg": 12.0}, "ood")
     adaptation = session.adaptation
-    assert isinstance(adaptation, Episodic)
+    assert isinstance(adaptation, EpisodicAdaptation)
     while len(adaptation.episodes) < 10:
         session.step()
     before = sum(session.returns) / len(session.returns)
