@@ -39,10 +39,10 @@ def library() -> Any:
     """huggingface_hub. Raises UserError where it is not installed."""
     try:
         import huggingface_hub
-        import huggingface_hub.utils.tqdm as bars
+        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # not in its __all__
     except ImportError:
         raise UserError(f"huggingface_hub is not installed: {INSTALL}") from None
-    bars.disable_progress_bars()
+    disable_progress_bars()
     return huggingface_hub
 
 
