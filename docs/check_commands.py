@@ -4,8 +4,8 @@
     python docs/check_commands.py --parse-only    # parse all of them, and check the configs and settings they name
 
 Commands are taken from fenced and indented blocks, and from `metarl ...` in running text where nothing is left out.
-They are run in an empty folder, in one process. Long ones (`study`, `bench`, `submit`, `data`, `quickstart`, torchrun)
-are parsed only.
+They are run in an empty folder, in one process. Long ones (`study`, `bench`, `submit`, `data`, `quickstart`, torchrun),
+and `predict`, which needs pictures, are parsed only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from shown_commands import Command, commands
 
 DOCS = Path(__file__).resolve().parent
 HOME = DOCS.parent
-LONG = ("study", "bench", "submit", "data", "quickstart", "play", "push", "demo")
+LONG = ("study", "bench", "submit", "data", "quickstart", "play", "push", "demo", "predict")
 SMALL = {
     "train.iterations": 2,
     "train.num_tasks": 2,

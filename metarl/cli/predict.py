@@ -57,11 +57,7 @@ class Predict:
         out = self.out or run.path / "predictions.png"
         writable(out, PICTURES)
         chosen = classifier(run)
-        if chosen.learner.bn == "running" or self.data is not None:
-            images_from(self.data, run.config)
-            run.check_model()
-        with console.status("reading pictures"):
-            answers = self._answers(chosen)
+        answers = self._answers(chosen)
         self._draw(chosen, answers, out)
         self._report(chosen, answers, out)
         return 0
@@ -79,6 +75,8 @@ class Predict:
                 raise ValueError(f"--query is {str(self.query)!r}, expected a folder of pictures")
             shown, root = find(self.support), self.query.resolve()
             files = list(pictures_in(root, root))
+            if self.data is not None or chosen.needs_images(len(shown.paths), len(shown.names)):
+                images_from(self.data, chosen.run.config)
             support = [x.transpose(1, 2, 0) for x in read_all(shown.paths, form, shown.root)]
             queries = [x.transpose(1, 2, 0) for x in read_all(files, form, root)]
         except ValueError as error:

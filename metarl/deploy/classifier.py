@@ -18,10 +18,11 @@ from torch import Tensor
 from agents.learner import Learner, Params
 from envs.core import Examples
 from envs.fewshot.pictures import convert, from_array
-from metarl.config.experiment import Config
+from metarl.deploy.statistics import Statistics
 from metarl.errors import UserError
 from metarl.evaluation.accuracy import calibrated, images_of
 from metarl.evaluation.classification import CHUNK_PIXELS
+from metarl.runs.run import Run
 
 Picture = Image.Image | ArrayLike
 """A picture as a viewer shows it: of Pillow, or pixels [height, width] or [height, width, 3], uint8 or from 0 to 1."""
@@ -37,19 +38,24 @@ class Classifier:
     that are asked for with it (`learner.bn: transductive`): then give many at once.
     """
 
-    def __init__(self, name: str, config: Config, learner: Learner[Any], theta: Params) -> None:
-        tasks: Any = config.tasks
-        self.name, self.config, self.learner, self.theta = name, config, learner, theta
+    def __init__(self, run: Run, learner: Learner[Any], theta: Params, iteration: int) -> None:
+        tasks: Any = run.config.tasks
+        self.name, self.run, self.learner, self.theta = run.name, run, learner, theta
+        self.statistics = Statistics(run, iteration, theta)
         self.form = tasks.form()
         self.depends_on_others = learner.bn == "transductive"
         self._fitted: tuple[Learner[Any], Params, Params] | None = None  # learner, theta, phi
-        self._calibrated: dict[int, Params] = {}  # shots -> theta with running statistics
+
+    def needs_images(self, pictures: int, classes: int) -> bool:
+        """Whether `fit` of so many pictures and classes measures statistics on images of the training."""
+        return self.learner.bn == "running" and self.statistics.find(round(pictures / classes)) is None
 
     @torch.no_grad()
     def fit(self, images: Iterable[Picture], labels: Sequence[Any] | NDArray[Any]) -> Self:
         """Show it pictures and their labels; a learner with a memory reads them in this order.
 
-        With `learner.bn: running` it measures statistics on images of its training once, which have to be there.
+        With `learner.bn: running` it measures statistics on images of its training, which have to be there the first
+        time; they are kept in the run's folder.
         Raises UserError, in one sentence, for what does not fit.
         """
         x, given = self._tensor(images), np.asarray(labels)
@@ -115,7 +121,11 @@ class Classifier:
         """As an evaluation with so many shots calibrates it."""
         if learner.bn != "running":
             return self.theta
-        if shot not in self._calibrated:
-            most = images_of(self.config, shot=1).most_shots
-            self._calibrated[shot] = calibrated(learner, self.theta, self.config, min(shot, most))
-        return self._calibrated[shot]
+        kept = self.statistics.find(shot)
+        if kept is not None:
+            return self.theta | kept
+        self.run.check_model()
+        most = images_of(self.run.config, shot=1).most_shots
+        theta = calibrated(learner, self.theta, self.run.config, min(shot, most))
+        self.statistics.keep(shot, theta)
+        return theta

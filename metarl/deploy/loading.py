@@ -46,7 +46,8 @@ def classifier(run: Run) -> Classifier:
     if run.config.tasks.answers != "classes" or not hasattr(run.config.tasks, "form"):
         raise UserError(f"{run.name} tells no images apart: its tasks are of kind {run.config.tasks.kind}")
     learner = learner_of(run.config)
-    return Classifier(run.name, run.config, learner, _theta(run, learner)[1])
+    state, theta = _theta(run, learner)
+    return Classifier(run, learner, theta, state.iteration)
 
 
 def trained(run: Run) -> Trained:

@@ -72,6 +72,34 @@ def test_it_answers_as_an_evaluation_of_the_same_episode(
         assert np.allclose(classifier.predict_proba(shown[:1]), proba[:1], atol=1e-5)
 
 
+def test_statistics_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second classifier gives the same bits without the images; a damaged file is refused."""
+    monkeypatch.setattr(classification, "CALIBRATION_IMAGES", 40)
+    pictures = [np.full((9, 9), level, np.uint8) for level in (0, 60, 120, 250)]
+    trained("prototypical_omniglot", tmp_path / "run")
+    first = metarl.load(tmp_path / "run")
+    assert first.needs_images(4, 2)
+    proba = first.fit(pictures, [0, 0, 1, 1]).predict_proba(pictures)
+    kept = tmp_path / "run" / "running_iteration1_2shots.safetensors"
+    assert kept.is_file()
+    again = metarl.load(tmp_path / "run")
+    assert not again.needs_images(4, 2)
+    assert again.needs_images(4, 4)
+
+    def missing(*_: object, **__: object) -> None:
+        raise UserError("no images")
+
+    monkeypatch.setattr("metarl.deploy.classifier.images_of", missing)
+    assert np.array_equal(again.fit(pictures, [0, 0, 1, 1]).predict_proba(pictures), proba)
+    with pytest.raises(UserError, match="no images"):
+        again.fit(pictures, [0, 1, 2, 3])
+    whole = kept.read_bytes()
+    for content in (whole[:-4], whole[:-4] + b"\0\0\xc0\x7f", whole.replace(b"conv0", b"conv9"), b""):
+        kept.write_bytes(content)
+        with pytest.raises(UserError, match="could not be read, remove it and it is measured again"):
+            metarl.load(tmp_path / "run").fit(pictures, [0, 0, 1, 1])
+
+
 def test_it_tells_other_numbers_of_classes_apart_as_far_as_its_last_layer_goes(tmp_path: Path) -> None:
     pictures = [np.full((9, 9), level, np.uint8) for level in (0, 60, 120, 250)]
     trained("prototypical_omniglot", tmp_path / "metric", bn="support")
