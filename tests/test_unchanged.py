@@ -1,7 +1,8 @@
 """Five small iterations of every shipped config give the metrics and the parameters that they always gave, to the bit.
 
-`digests.json` holds what one commit computed on one machine type; both are named in it. Elsewhere kernels sum in another order, and the
-test is skipped. Where a change is meant to change a result, say so in the changelog and store new digests:
+`digests.json` holds what one commit computed on one machine type; both are named in it. Elsewhere kernels sum in
+another order, and the test is skipped. Where a change is meant to change a result, say so in the changelog and store
+new digests:
 
     python -m tests.test_unchanged
 """

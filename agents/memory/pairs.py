@@ -5,6 +5,7 @@ Axes: `I` items, `T` pairs, `D` embedding.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,7 +29,7 @@ def sample_pairs(count: int, most: int) -> Tensor:
     The support is in random order, so that these are random pairs of its images.
     """
     pairs = torch.combinations(torch.arange(count))
-    return pairs[torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0))[:most]]
+    return pairs[np.random.default_rng(0).permutation(len(pairs))[:most]]  # `vmap` refuses torch's random numbers
 
 
 def pair_cross_entropy(first: Tensor, second: Tensor, same: Tensor, weight: Tensor) -> Tensor:

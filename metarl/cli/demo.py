@@ -19,9 +19,11 @@ NAMES = "cheetah (by default), slope or dog"
 class Demo:
     """Watch a trained policy that comes with the package: in the browser, or as a film where viser is not installed.
 
-    metarl demo                 a GRU that finds out which way it is rewarded to run
-    metarl demo slope           gradient steps on unseen slopes
-    metarl demo dog --film      a robot dog that follows commands, as an mp4
+        metarl demo                 a GRU that finds out which way it is rewarded to run
+        metarl demo slope           gradient steps on unseen slopes
+        metarl demo dog --film      a robot dog that follows commands, as an mp4
+
+    Each is a run folder of less than a megabyte.
     """
 
     name: Annotated[Positional[str], arg(help=NAMES, metavar="[NAME]", help_behavior_hint="")] = "cheetah"

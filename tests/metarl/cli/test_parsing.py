@@ -143,7 +143,7 @@ def test_the_help_of_training_tells_type_default_and_meaning(capsys: pytest.Capt
     _, out, _ = run(["train", "quickstart", "--help"], capsys)
     text = " ".join(out.split())
     assert "--advantage.gamma 0.97 number ≥ 0, ≤ 1; default 0.99. Discount factor." in text
-    assert "--train.iterations 150 integer ≥ 1, ≤ 1,000,000; required. Outer iterations." in text
+    assert "--train.iterations 300 integer ≥ 1, ≤ 1,000,000; required. Outer iterations." in text
 
 
 def test_the_help_of_a_config_that_is_wrong_is_a_sentence(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
