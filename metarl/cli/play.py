@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +51,12 @@ class Play:
         from metarl.deploy.play.viewer import Viewer
 
         viewer = Viewer(Session(agent, given, self.split, self.seed), self.host, self.port)
-        console.print(f"{agent.name} at {viewer.url}; Ctrl-C ends it", soft_wrap=True)
+        before = signal.signal(signal.SIGINT, lambda *_: viewer.ended.set())  # the frame that is being sent is finished
         try:
+            console.print(f"{agent.name} at {viewer.url}; Ctrl-C ends it", soft_wrap=True)
             viewer.run()
-        except KeyboardInterrupt:
             console.print("ended")
         finally:
+            signal.signal(signal.SIGINT, before)
             viewer.stop()
         return 0

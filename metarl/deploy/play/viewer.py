@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import threading
 import time
 from queue import Empty
 from typing import Any
@@ -53,16 +54,17 @@ class Viewer:
         self.before = self.now = self._pose()
         self.ahead = 0.0  # s of the simulation that were stepped and not yet shown
         self.frames = 0.0  # a second
+        self.ended = threading.Event()
 
     def _pose(self) -> NDArray[np.float64]:
         pose: NDArray[np.float64] = self.session.worlds.sim.qpos[0].cpu().numpy().copy()
         return pose
 
     def run(self, seconds: float | None = None) -> None:
-        """Step and show, for ever or for some seconds."""
+        """Step and show until `ended` is set, or for some seconds."""
         start = told = due = time.perf_counter()
         count = 0
-        while seconds is None or time.perf_counter() - start < seconds:
+        while not self.ended.is_set() and (seconds is None or time.perf_counter() - start < seconds):
             self._take_orders()
             if not self.panel.paused:
                 self._advance(self.panel.speed / FPS)

@@ -21,7 +21,7 @@ from metarl.training.policies import RecurrentPolicy, as_recurrent
 from metarl.training.segments import collect_segments
 
 META = torch.device("meta")
-OFF_POLICY = ("sac_robot",)  # whose loss is of transitions from a replay: `test_off_policy`
+OFF_POLICY = ("sac_robot", "pearl_robot")  # whose loss is of transitions from a replay: `test_off_policy`
 CONFIGS = [name for name in settings.names() if name.endswith("_robot") and name not in OFF_POLICY]
 
 

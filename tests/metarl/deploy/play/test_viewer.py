@@ -45,7 +45,7 @@ def viewer() -> Iterator[Any]:
 
     def go() -> None:
         while not ended.is_set():
-            made.run(0.2)
+            made.run(0.6)  # longer than between two updates of words
 
     thread = threading.Thread(target=go)
     thread.start()
