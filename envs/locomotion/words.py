@@ -35,6 +35,7 @@ PHRASES: dict[str, Callable[[float], str]] = {
     "event_payload": lambda v: f"another load of {number(v)} times its mass",
     "event_friction": lambda v: f"friction times {number(v)}",
     "ground": lambda v: KINDS[int(v)],
+    "difficulty": lambda v: f"difficulty {number(v)}",
     "payload": lambda v: f"load {number(v)} times its mass",
     "payload_x": _on_side("ahead", "behind"),
     "payload_y": _on_side("left", "right"),

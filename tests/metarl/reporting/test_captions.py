@@ -56,6 +56,7 @@ def test_captions_beside_each_other_are_equally_high_and_even(width: int) -> Non
         ("direction", -1.0, "backwards"),
         ("velocity", 1.234, "target 1.23 m/s"),
         ("slope_deg", 12.0, "slope 12 degrees"),
+        ("difficulty", 0.3, "difficulty 0.3"),
         ("slope_deg", -0.0, "slope 0 degrees"),
         ("slope_deg", -4.5, "slope -4.5 degrees"),
         ("slope_heading_deg", 90.0, "rising towards 90 degrees"),
