@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from metarl.cli.common import console, no_overrides
+from metarl.cli.common import console, no_overrides, unused
 from metarl.cli.play import INSTALL, Play
 from metarl.cli.record import Record
 
@@ -44,5 +45,6 @@ class Demo:
         if self.film or importlib.util.find_spec("viser") is None:
             if not self.film:
                 console.print(f"as a film; for the browser: {INSTALL}", soft_wrap=True)
-            return Record(run=str(run.path), split=shown.split, seed=self.seed)(task)
+            out = unused(Path("videos") / f"{self.name}.mp4")
+            return Record(run=str(run.path), split=shown.split, seed=self.seed, out=out)(task)
         return Play(run=str(run.path), split=shown.split, port=self.port, seed=self.seed)(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -99,6 +100,10 @@ class Record:
             return self._draw(run, given)
         if run and run.config.tasks.is_supervised:
             raise UserError("a run on supervised tasks without images has nothing to film: see metarl evaluate")
+        from metarl.system import rendering
+
+        with suppress(UserError):  # before mujoco is imported; where there is none, filming says so
+            rendering.choose()
         if run and run.config.tasks.is_point:
             return self._draw_paths(run, given, rows * columns)
         return self._film(run, given, rows, columns)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,13 @@ def test_it_plays_or_films(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         (record.Record, cheetah, {"task.direction": -1.0}),
     ]
     assert "as a film; for the browser: pip install" in out
+
+
+def test_a_film_of_classic_tasks_is_written_by_a_fresh_process(workdir: Path) -> None:
+    """A renderer has to be chosen before anything imports mujoco."""
+    env = os.environ | {"PYTHONPATH": str(Path(demo.__file__).parents[2])}
+    subprocess.run([sys.executable, "-m", "metarl", "demo", "--film"], cwd=workdir, env=env, check=True, timeout=300)
+    assert (workdir / "videos" / "cheetah.mp4").stat().st_size > 10_000
 
 
 def test_an_unknown_policy_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
