@@ -40,6 +40,11 @@ def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, generator
         raise UserError(str(error)) from None
 
 
+def unseen_split(family: TaskDistribution, split: str | None) -> str:
+    """The split that is asked for; by default `ood` where there is one, else `test`."""
+    return split or ("ood" if "ood" in family.splits() else "test")
+
+
 def complete_tasks(family: TaskDistribution, given: dict[str, float], split: str, seed: int, count: int = 1) -> Tasks:
     """Tasks with the `given` parameters and all others drawn from a split.
 

@@ -16,7 +16,7 @@ from envs.core import Tasks, Trajectories
 from envs.point import INSIDE, PointNavigation, PointWorlds, inside
 from envs.wording import count_of
 from metarl.evaluation.adaptation import display_name
-from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded
+from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded, unseen_split
 from metarl.reporting.plots.figures import small_multiples
 from metarl.reporting.plots.palette import color_of, shown
 from metarl.training.collect import collect_rollouts
@@ -45,7 +45,7 @@ def draw_paths(
     """
     family, learner = trainer.family, trainer.learner
     assert isinstance(family, PointNavigation)
-    tasks = complete_tasks(family, given, split or ("ood" if "ood" in family.splits() else "test"), seed, count)
+    tasks = complete_tasks(family, given, unseen_split(family, split), seed, count)
     width = 1 if learner.is_recurrent else episodes or trainer.config.train.episodes
     more = (DEFAULT_ROUNDS if learner.is_recurrent else 1) if rounds is None else rounds
     plan = (width,) * ((more if learner.rounds or learner.is_recurrent else 0) + 1)

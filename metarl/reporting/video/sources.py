@@ -16,7 +16,7 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import UserError, nearest
 from metarl.evaluation.adaptation import display_name
-from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded
+from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded, unseen_split
 from metarl.reporting.video.clips import Clip, RecordingFamily
 from metarl.reporting.video.forgetful import Forgetful
 from metarl.runs.folder import Run
@@ -43,7 +43,7 @@ class RunSource:
 
         given: parameters that every task has. Raises UserError for parameters outside the family.
         """
-        tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
+        tasks = complete_tasks(self.family, given, unseen_split(self.family, split), seed, count)
         recording, rollouts = self._collect(tasks, seed)
         episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
         if "event_s" in given and not grid:
@@ -92,7 +92,7 @@ class TaskSource:
 
     def clips(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Clip]:
         """`count` tasks, an episode of each; for the arguments see `RunSource.clips`."""
-        tasks = complete_tasks(self.family, given, _split(self.family, split), seed, count)
+        tasks = complete_tasks(self.family, given, unseen_split(self.family, split), seed, count)
         recording = RecordingFamily(self.family)
         rollouts = recording.experience(tasks, self._act, 1, seeded(seed))
         return [recording.clip(f"{self.policy} policy", tasks, rollouts, 0, i) for i in range(count)]
@@ -130,7 +130,3 @@ def _with_robot(family: Any) -> Locomotion:
     if not isinstance(family, Locomotion):
         raise UserError("a point has no body to film: give tasks of a robot, or a run on points, whose paths are drawn")
     return family
-
-
-def _split(family: Locomotion, split: str | None) -> str:
-    return split or ("ood" if "ood" in family.splits() else "test")
