@@ -26,10 +26,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from metarl.deploy import shipped
 from tests import commands
 from tests.damage_runs import CONFIGS, FEW, make_runs
 from tests.faults import EVENTS, FAILURES, writes
-from tests.small_work import made_small
+from tests.small_work import made_small, make_pictures
 
 IMAGES = "prototypical_omniglot"  # whose checkpoints are large, and not on every disk
 SIZE = 12 * 2**20  # bytes of a disk
@@ -66,6 +67,10 @@ COMMANDS: dict[str, list[str]] = {
     ],
     "data": ["data", "omniglot", "--from", ".", "--out", "out/omniglot"],
     "doctor": ["doctor"],
+    "predict": ["predict", IMAGES, "--support", "shown", "--query", "asked", "--out", "out/predictions.png"],
+    "push": ["push", "maml_point", "somebody/point"],
+    "play": ["play", str(shipped.FOLDER / "cheetah"), "--port", "0"],
+    "demo": ["demo", "--film"],
     "quickstart": ["quickstart", "--smoke", "--tasks.horizon", "4", "--train.num_tasks", "2"],
 }
 
@@ -138,6 +143,7 @@ def main(count: int, names: list[str] | None = None, seed: int = 0) -> collectio
         os.chdir(base / "made")
         wanted = [COMMANDS[name] for name in names or COMMANDS]
         make_runs([c for c in CONFIGS if c != IMAGES or any(IMAGES in words for words in wanted)])
+        make_pictures(base / "made")
         (base / "made" / "space.yaml").write_text("outer.outer_lr: {low: 1.0e-4, high: 1.0e-2, log: true}\n")
         disk = Disk(base / "disk")
         for name in names or COMMANDS:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from unittest import mock
 
 import numpy as np
+from PIL import Image
 
 from envs.fewshot import omniglot
 from tests import commands
@@ -42,6 +43,14 @@ def _packed(arrays: Any) -> dict[str, dict[str, Any]]:
     return {name: {"images28": noise} for name in omniglot.FILES}
 
 
+def make_pictures(folder: Path) -> None:
+    """Three classes of two pictures below shown/, and two pictures below asked/."""
+    for name, grey in (("shown/dark", 10), ("shown/middle", 120), ("shown/bright", 240), ("asked", 20)):
+        (folder / name).mkdir(parents=True)
+        for i in range(2):
+            Image.fromarray(np.full((28, 28), grey + i, np.uint8)).save(folder / name / f"{i}.png")
+
+
 def _false_slurm(base: Path) -> Path:
     folder = base / "slurm"
     folder.mkdir(exist_ok=True)
@@ -66,6 +75,8 @@ def made_small(name: str, base: Path) -> Iterator[None]:
             "metarl.system.downloads._pack": lambda archives, progress: {},
             "envs.fewshot.omniglot_pack.contents": _packed,
         },
+        "play": {"metarl.deploy.play.viewer.Viewer.run": lambda viewer: None},
+        "push": {"metarl.runs.hub.api": lambda: mock.Mock(**{"list_repo_files.return_value": ["manifest.json"]})},
         "study": {
             "metarl.evaluation.study_jobs.subprocess.Popen": ProcessHere,
             "metarl.evaluation.study_jobs.PAUSE": 0.0,
