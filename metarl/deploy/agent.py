@@ -62,7 +62,7 @@ class Agent:
     in a task of its own.
 
     env: the environment that it acts in, which decides the units of its actions; without one they are those of the
-        environments of `envs.gym`: [-1, 1], or the number of a discrete action.
+        Gymnasium environment that it was trained in, or of `envs.gym`: [-1, 1], or the number of a discrete action.
     seed: of the actions that are sampled.
 
     Raises UserError for an environment whose spaces are not those of the policy.
@@ -81,7 +81,8 @@ class Agent:
 
     def bind(self, env: Env | None) -> None:
         """Act in this environment from now on; what is remembered of the task stays."""
-        self.units = ActionUnits(self.space, self.trained.full_action)
+        usual = getattr(self.trained.family, "action_space", None)
+        self.units = ActionUnits(self.space, self.trained.full_action, usual)
         self.is_told_by_env, self.skips_ended = False, False
         if env is None:
             return

@@ -37,6 +37,7 @@ PLUGINS = {  # a plugin -> a command line that uses it
     "gravity_plugin": "train maml_cheetah_velocity --plugin gravity_plugin "
     f"--tasks.vary.gravity=0.5 --tasks.horizon 5 {SMALL_RUN}",
     "csv_logger": f"train maml_point --plugin csv_logger --train.logger csv {SMALL_RUN}",
+    "cartpole_plugin": f"train cartpole.yaml --plugin cartpole_plugin {SMALL_RUN}",
     "lines_plugin": "train lines.yaml --plugin lines_plugin --train.iterations 2 --train.num_threads 1",
 }
 

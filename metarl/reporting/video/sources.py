@@ -128,5 +128,8 @@ def source_of_tasks(name: str, policy: str) -> TaskSource:
 
 def _with_robot(family: Any) -> Locomotion:
     if not isinstance(family, Locomotion):
-        raise UserError("a point has no body to film: give tasks of a robot, or a run on points, whose paths are drawn")
+        raise UserError(
+            "its tasks have no body to film: give tasks of a robot, or a run on points, whose paths are drawn; an "
+            "environment of Gymnasium is filmed by its wrapper RecordVideo"
+        )
     return family

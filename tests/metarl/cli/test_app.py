@@ -257,7 +257,7 @@ def test_any_tasks_can_be_filmed_untrained_and_in_a_grid(workdir: Path) -> None:
         ([], "say what to film: a run, or --tasks"),
         (["x", "--tasks", "AntGoal"], "x and --tasks exclude each other"),
         (["--tasks", "AntStair"], "named 'AntStair': did you mean AntStairs"),
-        (["--tasks", "rllab-point"], "a point has no body to film"),
+        (["--tasks", "rllab-point"], "its tasks have no body to film"),
         (["--tasks", "AntGoal", "--grid", "9"], "--grid is '9', expected ROWSxCOLUMNS"),
         (["--tasks", "AntGoal", "--rounds", "2"], "--rounds is for a run"),
         (["maml_point", "--policy", "zero"], "--policy is for --tasks"),

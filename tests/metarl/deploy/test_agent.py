@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,7 @@ from agents.registry import LEARNERS
 from envs.core import Action, Policy, Tasks, Trajectories
 from envs.gym import TaskEnv, TaskVectorEnv
 from envs.point import PointNavigation
+from metarl.config import files as settings
 from metarl.deploy import Agent
 from metarl.deploy import agent as agents_of_deploy
 from metarl.deploy.acting import AdaptedActor
@@ -25,7 +27,7 @@ from metarl.errors import UserError
 from metarl.runs.run import Run
 from metarl.training.collect import collect_rollouts, context_of
 from metarl.training.policies import AdaptedPolicy, RecurrentPolicy
-from tests.metarl.deploy.small_runs import RUNS
+from tests.metarl.deploy.small_runs import RUNS, SMALL, save
 
 SmallRun = Callable[[str], Run]
 HORIZON = 6
@@ -311,6 +313,13 @@ def test_sampled_actions_repeat_with_the_seed(small_run: SmallRun) -> None:
     first, again, other = (metarl.load(path, seed=s).act([0.0, 0.1], greedy=False) for s in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_without_an_environment_actions_are_in_the_units_of_that_of_the_training(tmp_path: Path) -> None:
+    small = SMALL | {"outer.minibatches": 1, "learner.bptt_steps": 0}
+    run = save(settings.load(settings.find("gru_pendulum"), small), tmp_path / "pendulum" / "1").path
+    own, bound = metarl.load(run), metarl.load(run, env=gymnasium.make("Pendulum-v1"))
+    assert own.act(np.ones(3)) == bound.act(np.ones(3)) != 0
 
 
 def test_a_policy_that_does_not_adapt_plays_nothing(small_run: SmallRun) -> None:

@@ -101,7 +101,7 @@ def test_a_zero_policy_gives_no_torque() -> None:
     ("name", "sentence"),
     [
         ("HoperDirection", "there are no tasks and no config named 'HoperDirection': did you mean HopperDirection"),
-        ("maml_point", "a point has no body to film"),
+        ("maml_point", "its tasks have no body to film"),
     ],
 )
 def test_tasks_that_cannot_be_filmed_are_errors(name: str, sentence: str) -> None:
