@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -19,6 +20,15 @@ STEPS = 100  # of a slider
 BEYOND = 1.5  # times the commands of training, to which sliders reach; chosen
 PUSH = 1.0  # m/s; chosen: twice that of the dogs' training
 FASTEST = 4.0  # times real time
+KEYS = {  # which number of the command a key changes, and how; the arrow keys turn the camera
+    "I": (0, 1, "faster forwards"),
+    "K": (0, -1, "slower forwards"),
+    "U": (1, 1, "more to the left"),
+    "O": (1, -1, "more to the right"),
+    "J": (2, 1, "turn more to the left"),
+    "L": (2, -1, "turn more to the right"),
+}
+KEY_STEP = 0.1  # m/s and rad/s of one press; chosen
 MEMORY_WORDS = {
     "kept": "kept from episode to episode",
     "episode": "reset every episode",
@@ -94,6 +104,28 @@ class Panel:
             own.on_update(lambda _: self.later(apply))
             for slider in sliders:
                 slider.on_update(moved)
+        self._add_keys(sliders, moved)
+
+    def _add_keys(self, sliders: list[Any], moved: Callable[[Any], None]) -> None:
+        """Keys that move the sliders of the command."""
+
+        def bind(key: Any, label: str, change: Callable[[], None]) -> None:
+            def pressed(event: Any) -> None:
+                change()
+                moved(event)
+
+            self.gui.add_command(label, hotkey=key).on_trigger(pressed)
+
+        def add(slider: Any, step: float) -> None:
+            slider.value = min(max(slider.value + step, slider.min), slider.max)
+
+        def stop() -> None:
+            for slider in sliders:
+                slider.value = 0.0
+
+        for key, (which, sign, label) in KEYS.items():
+            bind(key, label, partial(add, sliders[which], sign * KEY_STEP))
+        bind("space", "stand still", stop)
 
     def _add_disturbances(self) -> None:
         session = self.session

@@ -58,10 +58,10 @@ class Page:
         """A PNG."""
         return base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
 
-    def key(self, name: str, code: int) -> None:
-        """Press a key where the focus is."""
+    def key(self, name: str, code: int, place: str = "") -> None:
+        """Press a key where the focus is. place: on the keyboard, by default named as the key."""
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+            self.send("Input.dispatchKeyEvent", type=kind, key=name, code=place or name, windowsVirtualKeyCode=code)
 
 
 @contextmanager

@@ -127,3 +127,36 @@ def test_a_slider_in_the_browser_changes_the_world_and_the_picture(viewer: Any, 
     left = np.s_[100:, :800]  # the scene, without the panel
     changed = np.abs(pixels(first)[left] - pixels(second)[left]).max(-1) > 20
     assert changed.mean() > 0.05
+
+
+def test_keys_command_a_robot_dog(tmp_path: Path) -> None:
+    """Three presses of I, one of J: 0.3 m/s forwards and 0.1 rad/s to the left; space: stand."""
+    pytest.importorskip("websockets")
+    program = chromium.found()
+    if program is None:
+        pytest.skip("there is no Chromium")
+    from metarl.deploy.play.session import Session
+    from metarl.deploy.play.viewer import Viewer
+
+    made = Viewer(Session(agent_of("joint_dog_flat"), {}), port=0)
+
+    def commanded() -> list[float]:
+        found: list[float] = made.session.worlds.carried.command[0].tolist()
+        return found
+
+    ended = threading.Event()
+    thread = threading.Thread(target=lambda: [made.run(0.3) for _ in iter(ended.is_set, True)])
+    thread.start()
+    try:
+        with chromium.page(program, tmp_path, made.url) as page:
+            page.wait_for("document.body.innerText.includes('forwards, m/s')")
+            for name in "iiij":
+                page.key(name, ord(name.upper()), f"Key{name.upper()}")
+            until(lambda: commanded() == pytest.approx([0.3, 0.0, 0.1]))
+            page.key(" ", ord(" "), "Space")
+            until(lambda: commanded() == [0.0, 0.0, 0.0])
+            assert not page.errors
+    finally:
+        ended.set()
+        thread.join()
+        made.stop()
