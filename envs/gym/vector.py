@@ -11,7 +11,7 @@ distributions). To render without a display, set MUJOCO_GL=egl (or osmesa) befor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ from envs.gym.copies import rebuilt
 from envs.gym.options import checked_tasks, reset_mask, updated_tasks
 from envs.gym.view import Image, View
 from envs.legged.worlds import LeggedWorlds
-from envs.locomotion.families import HORIZON
 from envs.wording import count_of
 
 if TYPE_CHECKING:
@@ -45,7 +44,8 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
     Without that option, tasks are sampled from `split` at the first reset, and again at the start of every episode with
     `new_task_each_episode=True`. `observe_task=True` appends the descriptor of the task to the observation, scaled to
     about [-1, 1], as for an oracle, and before that what is privileged in the state of a legged robot. A world whose
-    simulation diverged is terminated in the same step, with reward 0 and `info["diverged"]`. With
+    simulation diverged is terminated in the same step, with reward 0 and `info["diverged"]`. Episodes last
+    `max_episode_steps`, by default the horizon of the family; None: until they terminate. With
     `render_mode="rgb_array"`, `render` gives an image of every world.
 
     Raises ValueError for num_envs below 1.
@@ -57,7 +57,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         num_envs: int,
         *,
         split: str = "train",
-        max_episode_steps: int | None = HORIZON,
+        max_episode_steps: int | Literal["horizon"] | None = "horizon",
         autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
         observe_task: bool = False,
         new_task_each_episode: bool = False,
@@ -66,7 +66,7 @@ class TaskVectorEnv(VectorEnv[Floats, NDArray[np.float32], NDArray[Any]]):
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}, expected at least 1")
         self.family, self.num_envs, self.split = family, num_envs, split
-        self.max_episode_steps = max_episode_steps
+        self.max_episode_steps = family.horizon if max_episode_steps == "horizon" else max_episode_steps
         self.observe_task, self.new_task_each_episode = observe_task, new_task_each_episode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self._view, self.render_mode = View(family, render_mode, ("rgb_array",)), render_mode

@@ -68,3 +68,11 @@ def test_robots_that_only_move_along_x_have_none() -> None:
     assert "Walker2dCommand" not in named.describe()
     with pytest.raises(ValueError, match="is not free"):
         Legged("walker2d")
+
+
+def test_an_episode_is_as_long_as_the_family_says() -> None:
+    family = Legged("quadruped", horizon=3)
+    env = TaskVectorEnv(family, 2)
+    env.reset(seed=0)
+    still = np.zeros(env.action_space.shape, np.float32)
+    assert [env.step(still)[3].tolist() for _ in range(3)] == [[False] * 2, [False] * 2, [True] * 2]
