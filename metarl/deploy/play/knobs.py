@@ -74,5 +74,5 @@ def rounded(knobs: Sequence[Knob], task: Mapping[str, float]) -> dict[str, float
 
 
 def beyond_training(knobs: Sequence[Knob], task: Mapping[str, float]) -> tuple[str, ...]:
-    """The names of numbers that training has not seen."""
-    return tuple(k.name for k in knobs if not k.is_trained(task[k.name]))
+    """Numbers that training has not seen, in words: `slope 12 degrees`."""
+    return tuple(k.words(task[k.name]) for k in knobs if not k.is_trained(task[k.name]))

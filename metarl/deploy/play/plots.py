@@ -26,8 +26,8 @@ class Plots:
         self.rewards: deque[float] = deque(maxlen=length)
         self.latents: deque[Any] = deque(maxlen=length)
         with self.gui.add_folder("plots"):
-            self.reward = self._lines("reward of a step", ["reward"])
-            self.returns = self._lines("returns of episodes", ["return"])
+            self.reward = self._lines("reward of a step, by time in s", ["reward"])
+            self.returns = self._lines("return, by number of episodes", ["return"])
         self.latent: Any = None
 
     def _lines(self, title: str, names: list[str]) -> Any:
@@ -50,9 +50,9 @@ class Plots:
         if self.latent is None:
             size = len(moment.latent)
             shown = min(size, NUMBERS)
-            title = f"what it knows: {shown} of {size} numbers" if size > shown else "what it knows of the task"
+            known = f"what it knows: {shown} of {size} numbers" if size > shown else "what it knows of the task"
             with self.gui.add_folder("memory"):
-                self.latent = self._lines(title, [str(i + 1) for i in range(shown)])
+                self.latent = self._lines(f"{known}, by time in s", [str(i + 1) for i in range(shown)])
         self.latents.append(moment.latent[:NUMBERS].double().numpy())
 
     def draw(self) -> None:

@@ -36,5 +36,5 @@ def test_a_value_between_ranges_moves_to_the_nearer_one(given: float, nearest: f
 def test_what_training_has_not_seen_is_named() -> None:
     knobs = knobs_of(FAMILY)  # type: ignore[arg-type]  # as above
     task = {"slope_deg": 10.123456, "direction": 1.0, "mass:torso": 1.0, "velocity": 1.0, "event_s": 1.23456}
-    assert beyond_training(knobs, task) == ("slope_deg",)
+    assert beyond_training(knobs, task) == ("slope 10.1 degrees",)
     assert rounded(knobs, task) == task | {"slope_deg": 10.1}
