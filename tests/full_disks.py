@@ -96,7 +96,8 @@ class Disk:
         (self.path / "ballast").write_bytes(bytes(max(status.f_bavail * status.f_frsize - left, 0)))
 
     def set_read_only(self, on: bool) -> None:
-        gc.collect()  # what is still open for writing
+        if on:
+            gc.collect()  # what is still open for writing
         busy = self._mount(REMOUNT | (READ_ONLY if on else 0), f"size={SIZE}") != 0
         if busy and on:  # the encoder of a film that failed before keeps its file open for a while
             print("a disk could not be made read-only: something is open for writing on it", file=sys.stderr)
@@ -148,12 +149,14 @@ def main(count: int, names: list[str] | None = None, seed: int = 0) -> collectio
         disk = Disk(base / "disk")
         for name in names or COMMANDS:
             assert _try(name, base, disk, failure, -1, random.Random(0)) == "work done", name
+            gc.freeze()  # what is imported by now is not looked through again for each disk
             for i in range(count):
                 rng = random.Random(f"{seed} {name} {i}")
                 ended[f"{name}: {_try(name, base, disk, failure, i, rng)}"] += 1
             shown = {k: v for k, v in ended.items() if k.startswith(f"{name}: ")}
             print(shown, "on mounted disks" if disk.is_mounted else "nothing mounted", file=sys.stderr, flush=True)
     finally:
+        gc.unfreeze()
         failure.times = 0
         os.fsync = failure.sync
         os.chdir(here)
