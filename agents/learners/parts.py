@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from agents.network_settings import EmbeddingSettings
+from agents.settings import ON_POLICY_ONLY, LearnerSettings
+from envs.settings import Fraction, Number, Positive
+from envs.task_settings import Answers
 
 if TYPE_CHECKING:
     from agents.baselines.joint import Joint
@@ -12,6 +15,40 @@ if TYPE_CHECKING:
     from agents.nn.embeddings import ConvClassifier
     from agents.nn.perceptrons import RegressionMLP
     from agents.problem import Problem
+
+
+class SoftActorCriticSettings(LearnerSettings):
+    """What soft actor-critics have in common.
+
+    tau: share of the way that the slow copies of the value functions take to them in each update. target_entropy: of
+    the policy in nats, by default minus the number of actions. init_alpha: initial temperature.
+    """
+
+    accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
+    ignores: ClassVar[tuple[tuple[str, str], ...]] = ON_POLICY_ONLY
+    tau: Fraction = 0.005
+    target_entropy: Number | None = None
+    init_alpha: Positive = 1.0
+
+    def actor_critic(self, problem: Problem, inputs: int, otherwise: str) -> dict[str, Any]:
+        """Networks and options of one whose policy is given `inputs` numbers. Raises ValueError for discrete actions,
+        which names the learner to take otherwise.
+        """
+        from agents.nn.perceptrons import MLP
+
+        act, policy = problem.space.act, problem.policy
+        if problem.space.discrete:
+            raise ValueError(
+                f"learner {self.kind} has continuous actions, but those of the tasks are discrete: take {otherwise}"
+            )
+        return {
+            "actor": MLP(inputs, *policy.hidden, 2 * act, activation=policy.activation, last_gain=policy.last_gain),
+            "value": MLP(inputs + act, *policy.hidden, 1, activation=policy.activation),
+            "gamma": problem.gamma,
+            "tau": self.tau,
+            "target_entropy": -float(act) if self.target_entropy is None else self.target_entropy,
+            "init_alpha": self.init_alpha,
+        }
 
 
 def classifier(problem: Problem, embedding: EmbeddingSettings | None) -> ConvClassifier | RegressionMLP:

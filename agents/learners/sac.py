@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from agents.settings import ON_POLICY_ONLY, LearnerSettings, Look
-from envs.settings import Fraction, Number, Positive
+from agents.learners.parts import SoftActorCriticSettings
+from agents.settings import Look
 from envs.task_settings import Answers
 
 if TYPE_CHECKING:
@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from agents.problem import Problem
 
 
-class Settings(LearnerSettings):
+class Settings(SoftActorCriticSettings):
     """Soft actor-critic (Haarnoja et al. 2018): off-policy, one policy for all tasks, or told the true task.
 
-    told_task: whether policy and values observe the true task parameters, as the oracle does. tau: share of the way
-    that the slow copies of the value functions take to them in each update. target_entropy: of the policy in nats, by
-    default minus the number of actions. init_alpha: initial temperature.
+    told_task: whether policy and values observe the true task parameters, as the oracle does.
     """
 
     kind: Literal["sac"] = "sac"
@@ -26,14 +24,9 @@ class Settings(LearnerSettings):
         "SAC": Look("blue", "v", "--"),
         "SAC, observes the task": Look("blue", "*", "-."),
     }
-    accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
     outers: ClassVar[tuple[str, ...]] = ("off_policy",)
     counts: ClassVar[str] = "worlds"
-    ignores: ClassVar[tuple[tuple[str, str], ...]] = ON_POLICY_ONLY
     told_task: bool = False
-    tau: Fraction = 0.005
-    target_entropy: Number | None = None
-    init_alpha: Positive = 1.0
 
     @property
     def observes_task(self) -> bool:  # type: ignore[override]  # of this learner a setting says so
@@ -47,17 +40,5 @@ class Settings(LearnerSettings):
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.baselines.sac import SAC
-        from agents.nn.perceptrons import MLP
 
-        if problem.space.discrete:
-            raise ValueError("learner sac has continuous actions, but those of the tasks are discrete: take joint")
-        inputs, act, policy = problem.inputs, problem.space.act, problem.policy
-        return SAC(
-            MLP(inputs, *policy.hidden, 2 * act, activation=policy.activation, last_gain=policy.last_gain),
-            MLP(inputs + act, *policy.hidden, 1, activation=policy.activation),
-            gamma=problem.gamma,
-            tau=self.tau,
-            target_entropy=-float(act) if self.target_entropy is None else self.target_entropy,
-            init_alpha=self.init_alpha,
-            observes_task=self.told_task,
-        )
+        return SAC(**self.actor_critic(problem, problem.inputs, "joint"), observes_task=self.told_task)
