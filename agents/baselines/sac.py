@@ -49,7 +49,7 @@ def moved_copies(theta: Params, tau: float) -> Params:
 
 @dataclass(frozen=True)
 class SAC(Learner[Policy]):
-    """actor: of I to 2 A, mean and log standard deviation before the tangent. value: of I + A to 1.
+    """actor: of I to 2 A, mean and log standard deviation before the tangent. critic: of I + A to 1.
 
     gamma: discount. tau: share of the way that the slow copies take to the value functions in each step.
     target_entropy: of the policy, nats. init_alpha: initial temperature.
@@ -57,7 +57,7 @@ class SAC(Learner[Policy]):
     """
 
     actor: MLP
-    value: MLP
+    critic: MLP
     gamma: float = 0.99
     tau: float = 0.005
     target_entropy: float = -1.0
@@ -68,7 +68,7 @@ class SAC(Learner[Policy]):
     def init(self, generator: torch.Generator) -> Params:
         theta = with_prefix("policy.", self.actor.init(generator))
         for name in VALUES:
-            theta |= with_prefix(name, self.value.init(generator))
+            theta |= with_prefix(name, self.critic.init(generator))
         copies = {TARGETS + k: v.clone() for k, v in theta.items() if k.startswith(VALUES)}
         return theta | copies | {"log_alpha": torch.full((1,), math.log(self.init_alpha))}
 
@@ -114,7 +114,7 @@ class SAC(Learner[Policy]):
     def values(self, theta: Params, x: Tensor, act: Tensor) -> tuple[Tensor, Tensor]:
         """Both action values of inputs [..., B, I] and actions [..., B, A], [..., B] each."""
         joined = torch.cat([x, act], -1)
-        first, second = (self.value(select_prefix(name, theta), joined)[..., 0] for name in VALUES)
+        first, second = (self.critic(select_prefix(name, theta), joined)[..., 0] for name in VALUES)
         return first, second
 
     def after_step(self, theta: Params) -> Params:

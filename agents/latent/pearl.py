@@ -64,7 +64,7 @@ def product(mean: Tensor, precision: Tensor) -> Posterior:
 
 @dataclass(frozen=True)
 class PEARL(SAC):
-    """encoder: of D to 2 Z. actor: of O + Z. value: of O + Z + A. kl_coef: weight of the divergence to the prior.
+    """encoder: of D to 2 Z. actor: of O + Z. critic: of O + Z + A. kl_coef: weight of the divergence to the prior.
     next_state: whether a step of context holds the state that follows, so that D is 2 O + A + 1 in place of O + A + 1.
     """
 

@@ -43,7 +43,7 @@ class SoftActorCriticSettings(LearnerSettings):
             )
         return {
             "actor": MLP(inputs, *policy.hidden, 2 * act, activation=policy.activation, last_gain=policy.last_gain),
-            "value": MLP(inputs + act, *policy.hidden, 1, activation=policy.activation),
+            "critic": MLP(inputs + act, *policy.hidden, 1, activation=policy.activation),
             "gamma": problem.gamma,
             "tau": self.tau,
             "target_entropy": -float(act) if self.target_entropy is None else self.target_entropy,

@@ -48,14 +48,14 @@ class Sequences(NamedTuple):
 @dataclass(frozen=True)
 class RecurrentSAC(RecurrentLearner):
     """core: of inputs I, of the actor and of the critic. actor: of core.dim + I to 2 A, mean and log standard deviation
-    before the tangent. value: of core.dim + I + A to 1.
+    before the tangent. critic: of core.dim + I + A to 1.
 
     rounds: episodes of a trial before its last. The others are those of `agents.baselines.sac.SAC`.
     """
 
     core: Core
     actor: MLP
-    value: MLP
+    critic: MLP
     gamma: float = 0.99
     tau: float = 0.005
     target_entropy: float = -1.0
@@ -68,7 +68,7 @@ class RecurrentSAC(RecurrentLearner):
         theta |= with_prefix("actor.head.", self.actor.init(generator))
         theta |= with_prefix(f"{CRITIC}core.", self.core.init(generator))
         for name in VALUES:
-            theta |= with_prefix(CRITIC + name, self.value.init(generator))
+            theta |= with_prefix(CRITIC + name, self.critic.init(generator))
         copies = {TARGETS + k: v.clone() for k, v in theta.items() if k.startswith(CRITIC)}
         return theta | copies | {"log_alpha": torch.full((1,), math.log(self.init_alpha))}
 
@@ -126,7 +126,7 @@ class RecurrentSAC(RecurrentLearner):
 
     def _values(self, critic: Params, features: Tensor, act: Tensor) -> tuple[Tensor, Tensor]:
         joined = torch.cat([features, act], -1)
-        first, second = (self.value(select_prefix(name, critic), joined)[..., 0] for name in VALUES)
+        first, second = (self.critic(select_prefix(name, critic), joined)[..., 0] for name in VALUES)
         return first, second
 
     def _sampled(self, theta: Params, data: Sequences) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ def test_the_target_is_the_smaller_slow_value_and_the_entropy_and_nothing_after_
         joined, values = torch.cat([data.next_x[i], u.tanh()]), []
         for prefix in (TARGETS + name for name in VALUES):
             slow = {k.removeprefix(prefix): v for k, v in theta.items() if k.startswith(prefix)}
-            values.append(LEARNER.value(slow, joined))
+            values.append(LEARNER.critic(slow, joined))
         soft = min(float(v.detach()) for v in values) - theta["log_alpha"].exp() * torch_own.log_prob(u.tanh()).sum()
         expected = data.rew[i] + (0.0 if data.terminated[i] else 0.9 * soft)
         torch.testing.assert_close(found[i], expected.detach().reshape(()), atol=1e-4, rtol=1e-4)

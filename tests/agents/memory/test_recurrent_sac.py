@@ -76,7 +76,7 @@ def test_the_target_is_of_slow_encoder_and_slow_values_at_the_next_step() -> Non
         states = stepped(theta, f"{TARGETS}{CRITIC}core.", data.x[:, i])
         for t in range(LENGTH):
             joined = torch.cat([states[t + 1], act[t + 1, i]])
-            values = [LEARNER.value(select_prefix(f"{TARGETS}{CRITIC}{q}", theta), joined) for q in VALUES]
+            values = [LEARNER.critic(select_prefix(f"{TARGETS}{CRITIC}{q}", theta), joined) for q in VALUES]
             soft = min(float(v) for v in values) - 0.0
             soft -= float(theta["log_alpha"].exp() * logp[t + 1, i])
             expected = float(data.rew[t, i]) + (0.0 if data.terminated[t, i] else 0.9 * soft)
@@ -93,7 +93,7 @@ def test_every_part_of_the_loss_moves_its_own_part_of_theta() -> None:
 
     def values(state: Tensor, act: Tensor) -> list[Tensor]:
         joined = torch.cat([state, act], -1)
-        return [LEARNER.value(select_prefix(CRITIC + q, theta), joined)[..., 0] for q in VALUES]
+        return [LEARNER.critic(select_prefix(CRITIC + q, theta), joined)[..., 0] for q in VALUES]
 
     target, mask = LEARNER.target(theta, data, act.detach(), logp.detach()), data.counted
     of_values = sum((0.5 * (q - target).square()[mask].mean() for q in values(states, data.act)), torch.zeros(()))
