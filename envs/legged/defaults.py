@@ -13,6 +13,8 @@ HeightScan = Literal["none", "critic", "policy"]
 WEIGHTS = {
     "track_velocity": 1.0,
     "track_turn": 0.5,
+    "track_velocity_fine_grained": 0.0,
+    "track_turn_fine_grained": 0.0,
     "vertical_velocity": -2.0,
     "roll_pitch_rate": -0.05,
     "orientation": 0.0,

@@ -20,6 +20,9 @@ WALK, STAND = [1.0, 0.0, 0.0], [0.0, 0.0, 0.5]
         # |(0.5, 0.5)|^2 = 0.5; exp(-0.5 / 0.25) = e^-2
         ("track_velocity", {"command": [WALK, STAND], "lin_vel": [[0.5, 0.5, 9.0], [0, 0, 9]]}, [math.exp(-2), 1.0]),
         ("track_turn", {"command": [WALK, STAND], "ang_vel": [[9, 9, 0.5], [9, 9, 0.5]]}, [math.exp(-1), 1.0]),
+        # |(0.25, 0)|^2 = 0.0625, and so is 0.25^2: e^-1
+        ("track_velocity_fine_grained", {"command": [WALK], "lin_vel": [[0.75, 0, 9]]}, [math.exp(-1)]),
+        ("track_turn_fine_grained", {"command": [STAND], "ang_vel": [[9, 9, 0.25]]}, [math.exp(-1)]),
         ("vertical_velocity", {"lin_vel": [[9, 9, 2], [0, 0, -3]]}, [4, 9]),
         ("roll_pitch_rate", {"ang_vel": [[1, 2, 9], [0, 3, 0]]}, [5, 9]),
         ("orientation", {"gravity": [[0.6, 0, -0.8], [0, 0, -1]]}, [0.36, 0]),
