@@ -78,7 +78,7 @@ def made_small(name: str, base: Path) -> Iterator[None]:
         "play": {"metarl.deploy.play.viewer.Viewer.run": lambda viewer: None},
         "push": {"metarl.runs.hub.api": lambda: mock.Mock(**{"list_repo_files.return_value": ["manifest.json"]})},
         "study": {
-            "metarl.evaluation.study_jobs.subprocess.Popen": ProcessHere,
+            "metarl.evaluation.processes.subprocess.Popen": ProcessHere,
             "metarl.evaluation.study_jobs.PAUSE": 0.0,
         },
     }
