@@ -71,7 +71,10 @@ COMMANDS: dict[str, list[str]] = {
     "push": ["push", "maml_point", "somebody/point"],
     "play": ["play", str(shipped.FOLDER / "cheetah"), "--port", "0"],
     "demo": ["demo", "--film"],
-    "quickstart": ["quickstart", "--smoke", "--tasks.horizon", "4", "--train.num_tasks", "2"],
+    "quickstart": [
+        "quickstart",
+        *"--tasks.horizon 4 --train.num_tasks 2 --train.episodes 4 --train.iterations 2".split(),
+    ],
 }
 
 

@@ -65,8 +65,14 @@ def _false_slurm(base: Path) -> Path:
 def made_small(name: str, base: Path) -> Iterator[None]:
     """While a command of `tests.full_disks` runs."""
     from metarl.benchmarks.device import Measured
+    from metarl.cli.evaluate import Evaluate
 
     row = Measured("ant", 2, 1, {"bare": 2e3, "ours": 1e3, "policy": 9e2}, None, {})
+    film: dict[str, Any] = {
+        "metarl.reporting.video.encoding.render": _frames,
+        "metarl.system.rendering.choose": lambda: None,
+    }
+    few_tasks = {"metarl.cli.quickstart.Evaluate": lambda *words, **options: Evaluate(*words, **options | {"tasks": 8})}
     patches: dict[str, dict[str, Any]] = {
         "bench": {"metarl.benchmarks.device.bench_device": lambda *a, **k: [row]},
         "data": {
@@ -76,13 +82,13 @@ def made_small(name: str, base: Path) -> Iterator[None]:
             "envs.fewshot.omniglot_pack.contents": _packed,
         },
         "play": {"metarl.deploy.play.viewer.Viewer.run": lambda viewer: None},
+        "quickstart": film | few_tasks,
         "push": {"metarl.runs.hub.api": lambda: mock.Mock(**{"list_repo_files.return_value": ["manifest.json"]})},
         "study": {
             "metarl.evaluation.processes.subprocess.Popen": ProcessHere,
             "metarl.evaluation.study_jobs.PAUSE": 0.0,
         },
     }
-    film = {"metarl.reporting.video.encoding.render": _frames, "metarl.system.rendering.choose": lambda: None}
     with ExitStack() as stack:
         for target, replacement in patches.get(name, film).items():
             stack.enter_context(mock.patch(target, replacement))
