@@ -4,7 +4,7 @@
 #   docker build -t metarl --build-arg TORCH_INDEX=URL .      torch from another index, such as that of its CPU builds: small
 #   docker build -t metarl:gpu --build-arg EXTRAS=gpu .       with MuJoCo Warp
 #
-#   docker run --rm -v "$PWD/runs:/work/runs" metarl quickstart --smoke
+#   docker run --rm -v "$PWD/runs:/work/runs" metarl quickstart
 #   docker run --rm --gpus all -v "$PWD/runs:/work/runs" metarl:gpu train maml_cheetah_direction --train.num_tasks 256
 
 FROM python:3.11-slim-bookworm
