@@ -73,6 +73,7 @@ class GymnasiumTasks(VariableSampler):
                 raise ValueError(f"{variable.name} changes nothing in {PROBE_STEPS} random steps of {self.name}")
 
     def _tried(self, env: Env, task: Mapping[str, float]) -> NDArray[np.float64]:
+        """Observation, reward and whether it terminated, of random steps [T, O + 2] that are the same for every task."""
         self.set_task(env, task)
         env.action_space.seed(0)
         seen = [[*self.flat(env.reset(seed=0)[0]), 0.0, 0.0]]
@@ -81,7 +82,7 @@ class GymnasiumTasks(VariableSampler):
             seen.append([*self.flat(obs), float(reward), terminated])
             if terminated or truncated:
                 break
-        return np.array(seen, dtype=np.float64) if len({len(row) for row in seen}) == 1 else np.empty(0)
+        return np.array(seen, dtype=np.float64)
 
     def flat(self, obs: Any) -> NDArray[np.float32]:
         """An observation [O]."""
