@@ -73,7 +73,7 @@ class GymnasiumTasks(VariableSampler):
                 raise ValueError(f"{variable.name} changes nothing in {PROBE_STEPS} random steps of {self.name}")
 
     def _tried(self, env: Env, task: Mapping[str, float]) -> NDArray[np.float64]:
-        """Observation, reward and whether it terminated, of random steps [T, O + 2] that are the same for every task."""
+        """Observation, reward and whether it terminated, of the same random steps for every task, [T, O + 2]."""
         self.set_task(env, task)
         env.action_space.seed(0)
         seen = [[*self.flat(env.reset(seed=0)[0]), 0.0, 0.0]]
