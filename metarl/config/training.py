@@ -39,6 +39,7 @@ class Training(Record):
     simulator: `cpu` or `gpu` simulates robots; `auto` takes the GPU where there is one and there are enough worlds for
     it. device: where networks are; `auto` puts them beside the simulator, and those that see images on a GPU.
     deterministic: sums on a GPU are taken in the same order every time, so that two runs are equal to the bit; slower.
+    init_from: a run, whose weights and running statistics training starts from; by default from random weights.
     logger: what shows a training besides (`metarl.config.loggers`): a name, or several with commas between them.
     """
 
@@ -53,6 +54,7 @@ class Training(Record):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     deterministic: bool = False
     logger: tuple[str, ...] = ()
+    init_from: str | None = None
 
     @field_validator("logger", mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from metarl.runs import checkpoint
 from metarl.runs.folder import Run
 from metarl.training.placement import CPU, Placement, place, set_up, usable_cores
 from metarl.training.trainer import Trainer
+from metarl.training.warm_start import warm_start
 
 
 def load_trainer(run: Run, placement: Placement = CPU) -> Trainer:
@@ -28,7 +29,7 @@ def make_trainer(
 ) -> Trainer:
     """The trainer of a config, where it was placed before, or where its settings and this machine put it.
 
-    Of several processes on this machine each takes its part of the cores, and all are placed like the first.
+    state: where it starts; by default from random weights, or from those of `train.init_from`. Of several processes on this machine each takes its part of the cores, and all are placed like the first.
     """
     if ranks.count > 1 and not config.train.num_threads:
         config = _changed(config, num_threads=max(usable_cores() // local_count(), 1))
@@ -48,6 +49,8 @@ def make_trainer(
             f"{local_count()} processes on a machine with {torch.cuda.device_count()} GPUs: start one for each GPU, "
             "or give --train.device cpu"
         )
+    if state is None and ranks.is_first:
+        state = warm_start(config)
     return Trainer(config, state, placement=where, ranks=ranks)
 
 
