@@ -29,7 +29,9 @@ def make_trainer(
 ) -> Trainer:
     """The trainer of a config, where it was placed before, or where its settings and this machine put it.
 
-    state: where it starts; by default from random weights, or from those of `train.init_from`. Of several processes on this machine each takes its part of the cores, and all are placed like the first.
+    state: where it starts; by default from random weights, or from those of `train.init_from`.
+
+    Of several processes on this machine each takes its part of the cores, and all are placed like the first.
     """
     if ranks.count > 1 and not config.train.num_threads:
         config = _changed(config, num_threads=max(usable_cores() // local_count(), 1))

@@ -34,7 +34,8 @@ def test_it_starts_from_the_weights_of_the_run_and_from_nothing_else_of_it(dog: 
     assert all(torch.equal(trainer.theta[k], v) for k, v in trained.theta.items())
     assert (trainer.iteration, trainer.env_steps) == (0, 0)
     fresh = make_trainer(dog.config)
-    assert trainer.curriculum is not None and fresh.curriculum is not None
+    assert trainer.curriculum is not None
+    assert fresh.curriculum is not None
     assert torch.equal(trainer.curriculum.levels, fresh.curriculum.levels)
     assert {k: v.sum().item() for k, v in trainer.outer.state().items()} == {
         k: v.sum().item() for k, v in fresh.outer.state().items()
