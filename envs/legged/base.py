@@ -70,6 +70,12 @@ def quaternion(body: Body, at: int) -> Tensor:
     return unit
 
 
+def axis_of(q: Tensor) -> Tensor:
+    """The axis of a base that points up while it stands, in the world, [W, 3], of its unit quaternion q [W, 4]."""
+    w, x, y, z = q.unbind(1)
+    return torch.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], 1)
+
+
 def yaw_of(q: Tensor) -> Tensor:
     """Heading of the base about the vertical, rad, [W]."""
     w, x, y, z = q.T

@@ -23,6 +23,7 @@ WEIGHTS = {
     "action_rate": -0.01,
     "air_time": 1.0,
     "foot_slip": 0.0,
+    "foot_clearance": 0.0,
     "collision": -1.0,
     "joint_limits": -10.0,
     "stand_still": 0.0,

@@ -129,6 +129,14 @@ class Legged(Locomotion):
         bodies = [foot.body for foot in self.feet for _ in foot.geoms]
         return (torch.tensor(bodies)[:, None] == torch.tensor(self._others)[None]).double()
 
+    @cached_property
+    def standing_soles(self) -> Tensor:
+        """Where the soles are along the axis of the base that points up while the robot stands, [S] m."""
+        own = self.robot.understood()
+        data, root = posed(own.model, own.pose.qpos), own.anatomy.root
+        geoms = [geom for foot in self.feet for geom in foot.geoms]
+        return torch.from_numpy((data.geom_xpos[geoms] - data.xpos[root]) @ data.xmat[root].reshape(3, 3)[:, 2])
+
     def _worlds(self, sim: Simulator, tasks: Tasks, episodes: int) -> LeggedWorlds:
         return LeggedWorlds(self, sim, tasks, episodes)
 

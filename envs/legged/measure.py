@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from envs.legged.base import Joints, actuated_joints, quaternion
+from envs.legged.base import Joints, actuated_joints, axis_of, quaternion
 from envs.legged.rewards import PRESSED
 from envs.legged.rules import LeggedRules
 from envs.legged.state import LeggedState
@@ -39,6 +39,7 @@ class Measure:
         self._places, self._touch, self._force = map(body.field, ("geom_xpos", "sensordata", "actuator_force"))
         soles = torch.arange(len(family.soles), device=device)
         self._feet = torch.split(soles, [len(foot.geoms) for foot in family.feet])  # the soles of each foot
+        self._standing = family.standing_soles.to(body.qpos)  # [S]
         self._own_soles = family.soles_of_others.to(body.qpos)  # [S, bodies]
 
     def fresh(self, command: Tensor) -> Carried:
@@ -77,6 +78,8 @@ class Measure:
         before, body, seconds = before or now, self.body, self.family.control_step
         q, at = quaternion(body, self.family.base_qpos), self.family.base_dof
         joints = body.qpos[:, self.joints.qpos]
+        base = body.qpos[:, self.family.base_qpos : self.family.base_qpos + 3]
+        below = (now.soles - base[:, None]) @ axis_of(q)[..., None]  # [W, S, 1]
         sole_speed = (now.soles - before.soles)[..., :2].norm(dim=2) / seconds  # [W, S]
         return LeggedState(
             command=now.command,
@@ -94,6 +97,7 @@ class Measure:
             landed=torch.zeros_like(now.contact),
             air_time=now.air_time,
             foot_speed=self._of_feet(sole_speed),
+            foot_lift=self._of_feet(below[..., 0] - self._standing),
             collisions=self._collisions(),
             fallen=torch.zeros_like(now.contact[:, 0]),
         )

@@ -19,6 +19,7 @@ Term = Callable[[LeggedState], Tensor]
 WIDTH = 0.25  # (m/s)^2 and (rad/s)^2, of the tracking rewards
 FINE = 0.0625  # the same of the fine-grained ones; chosen: an error of 0.12 m/s costs a fifth of them, not 1/18
 STEP, LONGEST = 0.2, 0.5  # s in the air from which, and up to which, a step is rewarded (mujoco_playground, Go1)
+LIFT = 0.1  # m a foot is to be lifted; chosen: the highest steps of the shipped training range
 MOVING = 0.1  # m/s commanded, below which the robot should stand
 PRESSED = 1.0  # N on a foot or a body from which it counts as touching
 
@@ -99,6 +100,12 @@ def foot_slip(s: LeggedState) -> Tensor:
     return (s.foot_speed.square() * s.contact).sum(1)
 
 
+def foot_clearance(s: LeggedState) -> Tensor:
+    """How far moving feet are from 0.1 m above where they stand, seen from the base: squared, times their horizontal
+    speed; not of legged_gym, as in HIMLoco (Long et al. 2024, arXiv 2312.11460)."""
+    return ((s.foot_lift - LIFT).square() * s.foot_speed).sum(1)
+
+
 def collision(s: LeggedState) -> Tensor:
     """Bodies other than feet that touch something."""
     return s.collisions.to(s.lin_vel)
@@ -134,6 +141,7 @@ TERMS: dict[str, Term] = {
         action_rate,
         air_time,
         foot_slip,
+        foot_clearance,
         collision,
         joint_limits,
         stand_still,

@@ -32,6 +32,10 @@ class LeggedRules(Rules, Protocol):
         """The geoms of the feet, as indices of the model, [S]."""
 
     @property
+    def standing_soles(self) -> Tensor:
+        """Where the soles are along the axis of the base while the robot stands, [S] m."""
+
+    @property
     def touch_soles(self) -> slice:
         """The touch sensors of the soles, as entries of `sensordata`."""
 

@@ -25,5 +25,6 @@ class LeggedState(NamedTuple):
     landed: Tensor  # [W, F] bool, whether it did not one step before
     air_time: Tensor  # [W, F] s since a foot left the ground; of one that has just landed the whole time in the air
     foot_speed: Tensor  # [W, F] horizontal, m/s
+    foot_lift: Tensor  # [W, F] m along the axis of the base, above where a foot is while the robot stands
     collisions: Tensor  # [W] bodies other than feet that touch something
     fallen: Tensor  # [W] bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -67,6 +69,23 @@ def test_velocity_is_that_of_the_base_in_its_own_frame() -> None:
     worlds.body.qvel[:, :3] = torch.tensor([0.0, 2.0, 0.0]).double()
     velocity = worlds.measure.state(worlds.carried).lin_vel
     torch.testing.assert_close(velocity, torch.tensor([[2.0, 0, 0]]).double().expand(2, -1))
+
+
+def test_the_lift_of_a_foot_follows_from_the_angles_of_its_leg_however_the_robot_is_turned() -> None:
+    """Two links of 0.213 m hang from the hip: the foot is 0.213 (cos(thigh) + cos(thigh + calf)) below it."""
+
+    def depth(thigh: float, calf: float) -> float:
+        return 0.213 * (math.cos(thigh) + math.cos(thigh + calf))
+
+    worlds = started(Legged("quadruped"))
+    worlds.body.qpos[:, 3:7] = torch.tensor([0.8, 0.36, 0.48, 0.0]).double()
+    worlds.body.qpos[:, 7:] = torch.tensor([0.0, 0.84, -1.64] * 3 + [0.0, 1.2, -2.3]).double()
+    worlds.sim.forward()
+    moved = worlds.carried._replace(soles=worlds.measure.fresh(worlds.carried.command).soles)
+    lift = worlds.measure.state(moved).foot_lift
+    raised = depth(0.84, -1.64) - depth(1.2, -2.3)
+    assert 0.05 < raised < 0.15
+    torch.testing.assert_close(lift, torch.tensor([[0.0, 0, 0, raised]]).double().expand(2, -1), rtol=0, atol=1e-7)
 
 
 def test_a_robot_that_stands_touches_the_ground_with_all_feet_and_nothing_else() -> None:
