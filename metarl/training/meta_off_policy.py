@@ -6,7 +6,7 @@ Axes: `N` training tasks, `K` tasks that are collected in, `M` tasks of an updat
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ class MetaOffPolicyOuter(OffPolicySteps):
         meta_batch: int,
         batch_size: int,
         context_size: int,
+        context_from: Literal["all", "prior"],
         updates: int,
         collected_tasks: int,
         prior_episodes: int,
@@ -62,6 +63,7 @@ class MetaOffPolicyOuter(OffPolicySteps):
             context_size,
             updates,
         )
+        self.context_from = context_from
         self.collected_tasks, self.initial_episodes = collected_tasks, initial_episodes
         self.prior_episodes, self.posterior_episodes = prior_episodes, posterior_episodes
         obs, act = self.family.space.obs, self.family.space.act
@@ -81,7 +83,7 @@ class MetaOffPolicyOuter(OffPolicySteps):
 
     @torch.no_grad()
     def _collect(self, which: Tensor, prior: int, posterior: int, rng: torch.Generator) -> Metrics:
-        """Episodes of tasks [K], one after the other; they are stored, and recent from now on."""
+        """Episodes of tasks [K], one after the other; they are stored, and those of `context_from` recent from now on."""
         tasks, learner, theta = self.tasks.chosen(which), self.learner, self.theta
         start = {k: v.expand(len(which), *v.shape) for k, v in learner.initial_state(theta).items()}
         known, returns = start, []
@@ -93,7 +95,9 @@ class MetaOffPolicyOuter(OffPolicySteps):
             known = vmap(learner.adapt, in_dims=(None, 0, 0))(theta, known, support)
             columns = support._asdict() | {"terminated": data.terminated.float()}
             alive = columns.pop("alive").flatten(1)
-            self.replay.add(which.to(self.device), alive, **{name: x.flatten(1, 2) for name, x in columns.items()})
+            steps = {name: x.flatten(1, 2) for name, x in columns.items()}
+            told = k < prior or self.context_from == "all"
+            self.replay.add(which.to(self.device), alive, recent=told, **steps)
             returns.append(data.returns.double())
         metrics = {"return_before": float(torch.stack(returns[:prior]).nanmean())}
         if posterior:

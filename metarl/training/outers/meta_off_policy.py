@@ -17,7 +17,8 @@ class Settings(OuterSettings):
     """Learning from a replay of each training task (PEARL); these stay the same: there are `train.num_tasks` of them.
 
     outer_lr: Adam's rate, of everything that learns. meta_batch: tasks of an update. batch_size: transitions of each.
-    context_size: recent steps of each from which the task is inferred. updates: updates of an iteration.
+    context_size: recent steps of each from which the task is inferred. context_from: the episodes that these are from,
+    `all` of the latest, or those with a latent task from the `prior` (the authors' code). updates: updates of an iteration.
     collected_tasks: tasks that an iteration collects in. prior_episodes, posterior_episodes: episodes of each of them,
     with a latent task from the prior, and from what is known then. initial_episodes: of every task, before all others.
     replay_size: transitions of a task that are kept; they are a part of every checkpoint.
@@ -28,6 +29,7 @@ class Settings(OuterSettings):
     meta_batch: Count = 16
     batch_size: Count = 256
     context_size: Count = 64
+    context_from: Literal["all", "prior"] = "all"
     updates: Count = 2000
     collected_tasks: Count = 5
     prior_episodes: Count = 2

@@ -41,6 +41,14 @@ def test_an_iteration_collects_in_some_tasks_after_a_first_look_at_all(small: Ca
     assert torch.equal(tasks, outer_of(Trainer(config)).tasks.values)
 
 
+def test_context_can_be_of_episodes_of_the_prior_alone(small: Callable[..., Config]) -> None:
+    changes = {"outer__prior_episodes": 2, "outer__posterior_episodes": 1, "outer__context_from": "prior"}
+    replay = _iterated(small("pearl_robot", **changes)).replay
+    collected = replay.behind > 0
+    assert set(replay.recent[collected].tolist()) == {2 * HORIZON}
+    assert set(replay.behind[collected].tolist()) == {HORIZON}
+
+
 def test_transitions_of_an_episode_follow_each_other(small: Callable[..., Config]) -> None:
     replay = _iterated(small("pearl_robot", outer__initial_episodes=1)).replay
     untouched = int(replay.added.argmin())

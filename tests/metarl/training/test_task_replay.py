@@ -58,6 +58,19 @@ def test_context_is_of_the_latest_collection_alone() -> None:
     assert values(replay, 1, recent=True) == {11, 12}
 
 
+def test_steps_that_do_not_count_as_recent_are_drawn_with_all_others_alone() -> None:
+    """Also where the ring has gone round, and has lost some of the recent ones."""
+    replay, only, whole = TaskReplay(1, 5, WIDTHS), torch.tensor([0]), torch.ones(1, 2, dtype=torch.bool)
+    for first in (1, 11, 21):
+        replay.begin_collection(only)
+        replay.add(only, whole, **columns([first, first + 1]))
+        replay.add(only, whole, recent=False, **columns([first + 2, first + 3]))
+        assert values(replay, 0, recent=True) == {first, first + 1}
+    assert values(replay, 0) == {14, 21, 22, 23, 24}
+    replay.add(only, whole, recent=False, **columns([25, 26]))
+    assert values(replay, 0, recent=True) == {22}
+
+
 def test_it_comes_back_from_its_state_and_goes_on_alike() -> None:
     replay, again = TaskReplay(2, 4, WIDTHS), TaskReplay(2, 4, WIDTHS)
     replay.add(torch.tensor([0, 1]), torch.ones(2, 3, dtype=torch.bool), **columns([1, 2, 3], [11, 12, 13]))
@@ -65,6 +78,8 @@ def test_it_comes_back_from_its_state_and_goes_on_alike() -> None:
     for one in (replay, again):
         one.begin_collection(torch.tensor([1]))
         one.add(torch.tensor([1]), torch.ones(1, 3, dtype=torch.bool), **columns([14, 15, 16]))
+    for one in (replay, again):
+        one.add(torch.tensor([1]), torch.ones(1, 1, dtype=torch.bool), recent=False, **columns([17]))
     for name, tensor in replay.state().items():
         assert torch.equal(tensor, again.state()[name]), name
 
