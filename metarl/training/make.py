@@ -12,7 +12,7 @@ from metarl.runs import checkpoint
 from metarl.runs.folder import Run
 from metarl.training.placement import CPU, Placement, place, set_up, usable_cores
 from metarl.training.trainer import Trainer
-from metarl.training.warm_start import warm_start
+from metarl.training.warm_start import check_warm_start, warm_started
 
 
 def load_trainer(run: Run, placement: Placement = CPU) -> Trainer:
@@ -51,9 +51,12 @@ def make_trainer(
             f"{local_count()} processes on a machine with {torch.cuda.device_count()} GPUs: start one for each GPU, "
             "or give --train.device cpu"
         )
-    if state is None and ranks.is_first:
-        state = warm_start(config)
-    return Trainer(config, state, placement=where, ranks=ranks)
+    if state is not None:
+        return Trainer(config, state, placement=where, ranks=ranks)
+    trainer = Trainer(config, warm_started(config) if ranks.is_first else None, placement=where, ranks=ranks)
+    if ranks.is_first:
+        check_warm_start(trainer)
+    return trainer
 
 
 def _changed(config: Config, **settings: int) -> Config:

@@ -83,7 +83,7 @@ class MetaOffPolicyOuter(OffPolicySteps):
 
     @torch.no_grad()
     def _collect(self, which: Tensor, prior: int, posterior: int, rng: torch.Generator) -> Metrics:
-        """Episodes of tasks [K], one after the other; they are stored, and those of `context_from` recent from now on."""
+        """Episodes of tasks [K], one after the other; stored, and recent where `context_from` says so."""
         tasks, learner, theta = self.tasks.chosen(which), self.learner, self.theta
         start = {k: v.expand(len(which), *v.shape) for k, v in learner.initial_state(theta).items()}
         known, returns = start, []

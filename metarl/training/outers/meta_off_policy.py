@@ -18,7 +18,7 @@ class Settings(OuterSettings):
 
     outer_lr: Adam's rate, of everything that learns. meta_batch: tasks of an update. batch_size: transitions of each.
     context_size: recent steps of each from which the task is inferred. context_from: the episodes that these are from,
-    `all` of the latest, or those with a latent task from the `prior` (the authors' code). updates: updates of an iteration.
+    `all` of the latest, or those with a latent task from the `prior` (the authors' code). updates: of an iteration.
     collected_tasks: tasks that an iteration collects in. prior_episodes, posterior_episodes: episodes of each of them,
     with a latent task from the prior, and from what is known then. initial_episodes: of every task, before all others.
     replay_size: transitions of a task that are kept; they are a part of every checkpoint.
