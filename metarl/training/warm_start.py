@@ -77,7 +77,9 @@ class Fit:
             )
         anew = bool(others) or self.told
         if anew:
-            log.warning("the value function of %s has other inputs or sizes than this config's: it starts anew", self.name)
+            log.warning(
+                "the value function of %s has other inputs or sizes than this config's: it starts anew", self.name
+            )
         return {k: v if anew and k.startswith(VALUE) else theta[k] for k, v in fresh.items()}
 
     @staticmethod

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.runs import folder as runs
 from metarl.training.make import load_trainer, make_trainer
 from tests import commands
 
+OPTIONS = "--train.num_tasks 2 --tasks.horizon 20 --outer.minibatches 1 --policy.hidden 8".split()
+
+
+def changed(options: list[str]) -> dict[str, Any]:
+    values = {"--policy.hidden": [8]}
+    return {k.removeprefix("--"): values.get(k, int(v)) for k, v in zip(options[::2], options[1::2], strict=True)}
+
 
 @pytest.fixture
 def dog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Run:
     """Joint training on the dog after two iterations."""
     monkeypatch.chdir(tmp_path)
-    options = ["--train.num_tasks", "2", "--tasks.horizon", "20", "--outer.minibatches", "1", "--policy.hidden", "8"]
-    assert commands.run(["train", "joint_dog", "--train.iterations", "2", *options]).code == 0
+    assert commands.run(["train", "joint_dog", "--train.iterations", "2", *OPTIONS]).code == 0
     return runs.find("joint_dog")
 
 
@@ -45,7 +53,7 @@ def test_it_starts_from_the_weights_of_the_run_and_from_nothing_else_of_it(dog: 
 
 def test_another_reward_can_follow_and_the_run_resumes(dog: runs.Run) -> None:
     options = ["--train.init_from", str(dog.path), "--tasks.reward.track_velocity_fine_grained", "1"]
-    options += ["--train.num_tasks", "2", "--tasks.horizon", "20", "--outer.minibatches", "1", "--policy.hidden", "8"]
+    options += OPTIONS
     assert commands.run(["train", "joint_dog", "--train.iterations", "1", *options]).code == 0
     assert commands.run(["resume", "joint_dog", "--train.iterations", "2"]).code == 0
     assert commands.run(["train", "joint_dog", "--train.iterations", "2", *options]).code == 0
@@ -72,3 +80,25 @@ def test_networks_of_another_size_are_refused(dog: runs.Run) -> None:
         make_trainer(warm(config, init_from="joint_dog"))
     with pytest.raises(UserError, match="there is no run"):
         make_trainer(warm(config, init_from="nothing"))
+
+
+def test_an_oracle_starts_as_the_policy_that_was_not_told_the_task(dog: runs.Run) -> None:
+    """Whatever it is told, its actions are those of joint training; then it learns from it."""
+    config = warm(settings.load(settings.find("oracle_dog"), changed(OPTIONS)), init_from="joint_dog")
+    trainer, joint = make_trainer(config), load_trainer(dog)
+    obs = torch.randn(5, joint.family.space.obs)
+    told = torch.randn(5, len(trainer.theta["seen.mean"]) - joint.family.space.obs)
+    one, other = (t.learner.initial_state(t.theta) for t in (joint, trainer))
+    expected = joint.learner.apply(joint.theta, one, obs).mean
+    acted = trainer.learner.apply(trainer.theta, other, torch.cat([obs, told], 1)).mean
+    torch.testing.assert_close(acted, expected)
+    trainer.iterate()
+    assert trainer.theta["policy.layer0.weight"][:, obs.shape[1] :].any()
+    assert trainer.theta["seen.count"].item() == 40  # 2 tasks x 20 steps
+
+
+def test_an_oracle_of_other_observations_is_refused(dog: runs.Run) -> None:
+    options = changed(OPTIONS) | {"tasks.height_scan": "policy"}
+    config = warm(settings.load(settings.find("oracle_dog"), options), init_from="joint_dog")
+    with pytest.raises(UserError, match="observes 45 numbers and this config 85: give the same tasks"):
+        make_trainer(config)
