@@ -14,7 +14,7 @@ from envs.legged.measure import Carried, Measure
 from envs.legged.outcomes import Outcomes
 from envs.legged.rewards import Rewards
 from envs.legged.rules import LeggedRules
-from envs.legged.scan import scan, scan_surface
+from envs.legged.scan import scan
 from envs.legged.sensing import SCALES, Sensors
 from envs.locomotion.start import from_start
 from envs.locomotion.worlds import LocomotionWorlds
@@ -41,7 +41,8 @@ class LeggedWorlds(LocomotionWorlds):
 
     def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
         super().set_tasks(tasks, mask)
-        self._scanned = scan_surface(self.family.terrain, self._task) if self.family.height_scan != "none" else None
+        terrain, scans = self.family.terrain, self.family.height_scan != "none"
+        self._scanned = terrain.heights(self._task) if scans and terrain is not None else None
 
     def _params_of(self, task: Task) -> Params:
         """The physics before the events of the tasks, which are prepared."""

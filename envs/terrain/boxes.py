@@ -15,7 +15,7 @@ from torch import Tensor
 from envs.anatomy.added import add_geom
 from envs.core import Task
 from envs.simulation.params import Params
-from envs.terrain.terrain import TERRAIN, Site, Surface, like_floor, share_exclusions
+from envs.terrain.terrain import TERRAIN, Heights, Site, Surface, like_floor, share_exclusions
 from envs.variations.friction import scale_contacts
 
 LANE = 0.5  # m, half width of the boxes for planar robots: narrow, so that a camera sees them from the side
@@ -101,8 +101,35 @@ class BoxTerrain:
             _scale_friction(params, first, boxes.friction)
         params["geom_pos"][:, floor.geom] += boxes.plane[:, None] * torch.tensor(floor.up, dtype=torch.float64)
 
+    def heights(self, task: Task) -> Heights:
+        boxes = self.boxes(task)
+        sides = torch.cat([boxes.centre - boxes.half, boxes.centre + boxes.half], 2).float()  # [W, K, 6]
+        plane = boxes.plane.float()[:, None]
+
+        def heights(place: Tensor) -> Tensor:
+            x, y = place.float()[..., None].unbind(2)  # [W, H, 1]
+            near = sides if place.is_cuda else _reached(sides, x, y)  # a GPU would wait for their number
+            low_x, low_y, _, high_x, high_y, top = near[:, None].unbind(3)  # [W, 1, K]
+            on = (x >= low_x) & (x <= high_x) & (y >= low_y) & (y <= high_y)
+            highest = torch.where(on, top, -torch.inf).amax(2)
+            return torch.maximum(highest, plane).to(place)
+
+        return heights
+
     def surface(self, task: Task) -> Surface | None:
         return self.shape.surface(task[self.name]) if self.shape.surface else None
+
+
+def _reached(sides: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Of boxes, given by their sides [W, K, 6], those in the rectangle around the places of a world, and some others:
+    as many of every world as that are at most.
+    """
+    low_x, low_y, _, high_x, high_y, _ = sides.unbind(2)  # [W, K]
+    along = (low_x <= x.amax(1)) & (high_x >= x.amin(1))
+    reached = along & (low_y <= y.amax(1)) & (high_y >= y.amin(1))
+    most = max(int(reached.sum(1).max()), 1)
+    chosen = reached.float().topk(most, dim=1).indices  # [W, most]
+    return sides.gather(1, chosen[..., None].expand(-1, -1, 6))
 
 
 def _scale_friction(params: Params, first: int, friction: Tensor) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from envs.anatomy.added import add_geom
 from envs.core import Task
 from envs.simulation.params import Params
-from envs.terrain.terrain import PAD, TERRAIN, Site, Surface, like_floor, share_exclusions
+from envs.terrain.terrain import PAD, TERRAIN, Heights, Site, Surface, like_floor, share_exclusions
 from envs.variables import parity_index
 
 GRADES = 11  # difficulty is rounded to tenths
@@ -113,6 +113,13 @@ class FieldTerrain:
             away = (level - floor.height) * torch.tensor(floor.up, dtype=torch.float64)
             params["geom_pos"][:, floor.geom] += away
         params["geom_dataid"][:, params.model.geom(f"{TERRAIN}0").id] = self.fields.choose(task).to(torch.int32)
+
+    def heights(self, task: Task) -> Heights:
+        def heights(place: Tensor) -> Tensor:
+            each = {name: column.repeat_interleave(place.shape[1]) for name, column in task.items()}
+            return self.surface(each)(place.flatten(0, 1)).view(place.shape[:2])
+
+        return heights
 
     def surface(self, task: Task) -> Surface:
         chosen = self.fields.choose(task)

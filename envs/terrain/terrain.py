@@ -18,12 +18,16 @@ from envs.anatomy.names import PREFIX, TERRAIN
 from envs.core import Task
 from envs.simulation.params import Params
 
-__all__ = ["PAD", "TERRAIN", "Site", "Surface", "Terrain", "like_floor"]
+__all__ = ["PAD", "TERRAIN", "Heights", "Site", "Surface", "Terrain", "like_floor"]
 
 PAD = 1.0  # m, half width of the flat start
 
 Surface = Callable[[Tensor], Tensor]
 """Places [W, 1 or 2] in m, from the start -> nominal height of the ground there over the floor, [W] in m."""
+
+
+Heights = Callable[[Tensor], Tensor]
+"""Places [W, H, 2] in m, from the start -> height of the ground there over the floor, [W, H] in m."""
 
 
 class Site(NamedTuple):
@@ -48,7 +52,12 @@ class Terrain(Protocol):
         """Set the shape of the ground of each world."""
 
     def surface(self, task: Task) -> Surface | None:
-        """Its nominal height, on the device of the task's numbers; None where it is 0 everywhere."""
+        """Its nominal height, on the device of the task's numbers; None where it is 0 everywhere. It has no jumps: stairs
+        are a ramp, gaps and obstacles are level.
+        """
+
+    def heights(self, task: Task) -> Heights:
+        """Its height as it is, on that device."""
 
 
 def like_floor(geom: mujoco.MjsGeom, spec: mujoco.MjSpec, floor: mujoco.MjsGeom) -> None:

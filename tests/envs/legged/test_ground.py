@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import mujoco
+import numpy as np
 import pytest
 import torch
 
 from envs.core import Tasks, Variable
 from envs.legged.family import Legged
-from envs.legged.scan import AHEAD, ASIDE, scan, scan_surface
+from envs.legged.scan import AHEAD, ASIDE, scan
 from envs.simulation.params import Params
 from envs.terrain.boxes import BoxTerrain
 from envs.terrain.mixed import SHAPES, MixedTerrain
@@ -81,20 +82,40 @@ def test_every_kind_has_a_shape_and_a_name() -> None:
 
 
 def test_heights_are_those_of_the_ground_around_the_robot_in_its_heading() -> None:
-    """Stairs of 0.1 m begin 1 m from the start and rise as a ramp of 0.1 / 0.31; at x = 1.5 that is all around."""
+    """Steps of 0.1 m begin at 1 m, 0.31 m apart. At x = 2 the nominal height is that of a ramp through their middles."""
     terrain = Legged("quadruped", (Variable("stairs_up", ((0.0, 1.0),)),)).terrain
     assert terrain is not None
-    surface = scan_surface(terrain, {"stairs_up": torch.tensor([0.5, 0.5])})
+    task = {"stairs_up": torch.tensor([0.5, 0.5])}
     place = torch.tensor([[2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
-    below = terrain.surface({"stairs_up": torch.tensor([0.5, 0.5])})
+    below = terrain.surface(task)
     assert below is not None
-    heights = scan(surface, place, torch.tensor([0.0, math.pi / 2]), below(place)).view(2, len(AHEAD), len(ASIDE))
-    slope = 0.1 / 0.31
-    expected = slope * torch.tensor(AHEAD, dtype=torch.float64)
-    torch.testing.assert_close(heights[0, :, 2], expected)
-    torch.testing.assert_close(heights[0, :, 0], expected)  # 0.3 m to the side is as high
-    torch.testing.assert_close(heights[1, :, 2], torch.zeros_like(expected))  # it looks along the stairs
-    torch.testing.assert_close(heights[1, 3], -slope * torch.tensor(ASIDE, dtype=torch.float64))
+    heading = torch.tensor([0.0, math.pi / 2])
+    heights = scan(terrain.heights(task), place, heading, below(place)).view(2, len(AHEAD), len(ASIDE))
+    ramp = 0.1 * (1 / 0.31 + 0.5)
+    steps = [0.1 * math.ceil((1 + ahead) / 0.31) - ramp for ahead in AHEAD]
+    torch.testing.assert_close(heights[0, :, 2].tolist(), steps)
+    torch.testing.assert_close(heights[0, :, 0].tolist(), steps)  # 0.3 m to the side is as high
+    torch.testing.assert_close(heights[1, :, 2].tolist(), [0.4 - ramp] * len(AHEAD))  # it looks along the stairs
+    torch.testing.assert_close(heights[1, 3].tolist(), [0.1 * math.ceil((1 - a) / 0.31) - ramp for a in ASIDE])
+
+
+@pytest.mark.parametrize("ground", [*range(len(KINDS)), "rough", "hills"])
+def test_heights_are_what_a_ray_from_above_meets(ground: int | str) -> None:
+    fields = isinstance(ground, str)
+    family = Legged("quadruped", (Variable(ground, ((0.0, 1.0),)),) if fields else VARIABLES)
+    values = {"ground": 0.0 if fields else float(ground), "difficulty": 0.9, "layout": 0.25, str(ground): 0.9}
+    worlds = family.worlds(Tasks(family.names, torch.tensor([[values[n] for n in family.names]]).double()), 1)
+    worlds.reset(torch.Generator().manual_seed(0))
+    model, data = worlds.sim.mujoco_view(0)
+    mujoco.mj_kinematics(model, data)
+    assert family.terrain is not None
+    places = torch.rand(400, 2, generator=torch.Generator().manual_seed(1)).double() * 8 - 4
+    places = places[places.abs().amax(1) > 0.8]  # beside the robot
+    heights = family.terrain.heights({k: torch.tensor([v]).double() for k, v in values.items()})(places[None])[0]
+    hit, down = np.zeros(1, np.int32), np.array([0.0, 0.0, -1.0])
+    met = [5 - mujoco.mj_ray(model, data, np.array([x, y, 5.0]), down, None, 1, -1, hit) for x, y in places.tolist()]
+    torch.testing.assert_close(heights, torch.tensor(met).double(), rtol=0, atol=2e-5)
+    assert heights.max() - heights.min() > 2e-3
 
 
 def test_the_scan_is_told_to_the_critic_or_the_policy_or_nobody() -> None:
