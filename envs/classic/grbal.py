@@ -18,7 +18,7 @@ from envs.robots.ant import Ant
 from envs.robots.robot import Body, Physics
 from envs.simulation.params import Params
 from envs.terrain.fields import FieldTerrain, Floats, HeightFields
-from envs.terrain.terrain import Site, Surface
+from envs.terrain.terrain import Heights, Site, Surface
 from envs.variables import parity_index
 from envs.variations.variation import Motion
 
@@ -121,6 +121,10 @@ class ShortenedLeg:
     def surface(self, task: Task) -> Surface | None:
         """The ground is flat."""
         return None
+
+    def heights(self, task: Task) -> Heights:
+        """It is flat."""
+        return lambda place: torch.zeros_like(place[..., 0])
 
 
 def choices(*values: float) -> tuple[tuple[float, float], ...]:

@@ -52,8 +52,9 @@ class Terrain(Protocol):
         """Set the shape of the ground of each world."""
 
     def surface(self, task: Task) -> Surface | None:
-        """Its nominal height, on the device of the task's numbers; None where it is 0 everywhere. It has no jumps: stairs
-        are a ramp, gaps and obstacles are level.
+        """Its nominal height, on the device of the task's numbers; None where it is 0 everywhere.
+
+        It has no jumps: stairs are a ramp, gaps and obstacles are level.
         """
 
     def heights(self, task: Task) -> Heights:

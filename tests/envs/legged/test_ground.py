@@ -82,7 +82,7 @@ def test_every_kind_has_a_shape_and_a_name() -> None:
 
 
 def test_heights_are_those_of_the_ground_around_the_robot_in_its_heading() -> None:
-    """Steps of 0.1 m begin at 1 m, 0.31 m apart. At x = 2 the nominal height is that of a ramp through their middles."""
+    """Steps of 0.1 m begin at 1 m, 0.31 m apart. The nominal height at x = 2 is that of a ramp through them."""
     terrain = Legged("quadruped", (Variable("stairs_up", ((0.0, 1.0),)),)).terrain
     assert terrain is not None
     task = {"stairs_up": torch.tensor([0.5, 0.5])}
