@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
-from metarl.cli.common import PICTURES, RunArg, Split, console, positive, within, writable
+from metarl.cli.common import PICTURES, RunArg, Split, console, positive, task_parameters, within, writable
 from metarl.cli.images import images_from
 from metarl.cli.progress import progress_display
 from metarl.errors import UserError, refused_by_system
@@ -27,6 +27,7 @@ class Evaluate:
         metarl evaluate RUN --split ood                outside of the ranges of training
         metarl evaluate RUN --tasks.horizon 1000       on other tasks than in training: any of their settings
         metarl evaluate RUN --tasks.physics default    in another simulation
+        metarl evaluate RUN --task.NAME VALUE          on tasks that have this number in common, of policies
 
     What is judged on other tasks is shown and not stored.
     """
@@ -79,11 +80,16 @@ class Evaluate:
         from metarl.evaluation.other_tasks import on_other_tasks
         from metarl.runs import folder as runs
 
-        run, *others = [on_other_tasks(runs.find(name), overrides) for name in (self.run, *self.against)]
-        check_options_apply(self.given, run.name, run.config)
+        task = task_parameters({key: value for key, value in overrides.items() if key.startswith("task.")})
+        other = {key: value for key, value in overrides.items() if not key.startswith("task.")}
+        run, *others = [on_other_tasks(runs.find(name), other) for name in (self.run, *self.against)]
+        check_options_apply([*self.given, *(["task.NAME"] if task else [])], run.name, run.config)
         images_from(self.data, run.config)
         problems: list[str] = []
-        evaluator, options = evaluator_of(run.config, self.lake), self._options(run)._replace(warn=problems.append)
+        evaluator, options = (
+            evaluator_of(run.config, self.lake),
+            self._options(run)._replace(warn=problems.append, task=task),
+        )
         evaluator.check([run, *others], options)
         if self.out is not None:
             if run.config.tasks.is_supervised:
@@ -91,7 +97,7 @@ class Evaluate:
             writable(self.out, PICTURES)
         with progress_display() as progress:
             results = evaluator.evaluate_all([run, *others], options, progress)
-        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks
+        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks or bool(task)
         written = [run.path / results[0].file_name] if acts and not changed else []
         if acts and (self.out is not None or not changed):
             try:

@@ -93,7 +93,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         count = options.num_tasks or self.num_tasks
         world = getattr(trainer.family, "world_bytes", 0.0)
         check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space, world)
-        tasks = sample_tasks(trainer.family, count, options.split, generator)
+        tasks = sample_tasks(trainer.family, count, options.split, generator, options.task)
         selected = {} if options.fine_tune is None else self._selected(run, options, options.fine_tune)
         plan = plan_of(trainer, options, selected or {})
         curve = evaluate_adaptation(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from metarl.config.experiment import Config
@@ -31,7 +32,7 @@ class Options(NamedTuple):
 
     num_tasks: unseen tasks; None for the evaluator's own default. seed: of the tasks and of all that is sampled.
     Of acting learners: after, numbers of adaptation episodes; repeats, adaptations to each task; fine_tune, continue
-    joint training in each task; placement, what simulates and where networks are.
+    joint training in each task; task, numbers that all tasks have; placement, what simulates and where networks are.
     Of image classifiers: ways, by default 5 and 20, or the one of a learner with a fixed last layer; shots; bn, the
     statistics of batch normalisation, by default the config's; lake, Lake's one-shot trials in place of all these.
     warn: is told of results that could not be stored.
@@ -48,6 +49,7 @@ class Options(NamedTuple):
     shots: tuple[int, ...] = SHOTS
     bn: str | None = None
     lake: bool = False
+    task: Mapping[str, float] = MappingProxyType({})
     warn: Callable[[str], None] = log.warning
 
 
@@ -161,7 +163,7 @@ class Evaluator(ABC, Generic[R]):
     def _evaluated(self, run: Run, options: Options, progress: Progress) -> R:
         progress.begin(f"evaluating {run.name}")
         result = self.evaluate(run, options, progress.advance)
-        if not run.has_other_tasks:
+        if not run.has_other_tasks and not options.task:
             self.store(run, result, options.warn)
         return result
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -32,12 +34,26 @@ def check_split(family: Splits, split: str) -> None:
         raise UserError(f"--split is {split}, expected one of {', '.join(family.splits())}")
 
 
-def sample_tasks(family: TaskDistribution, num_tasks: int, split: str, generator: torch.Generator) -> Tasks:
-    """Tasks [N] of a split, the same for every learner. Raises UserError where there is no such split."""
+def sample_tasks(
+    family: TaskDistribution,
+    num_tasks: int,
+    split: str,
+    generator: torch.Generator,
+    given: Mapping[str, float] = MappingProxyType({}),
+) -> Tasks:
+    """Tasks [N] of a split, the same for every learner, with the `given` numbers in place of those that were drawn.
+
+    Raises UserError where there is no such split, where a number is none of the distribution's, or out of its range.
+    """
     try:
-        return family.sample(num_tasks, split, generator)
+        sampled = family.sample(num_tasks, split, generator)
+        if not given:
+            return sampled
+        tasks = Tasks.from_json([{**row, **given} for row in sampled.to_json()])
+        family.check(tasks)
     except ValueError as error:
         raise UserError(str(error)) from None
+    return tasks
 
 
 def unseen_split(family: TaskDistribution, split: str | None) -> str:
@@ -50,10 +66,4 @@ def complete_tasks(family: TaskDistribution, given: dict[str, float], split: str
 
     Raises UserError where a parameter is not one of the distribution, or is out of its range.
     """
-    sampled = sample_tasks(family, count, split, seeded(seed)).to_json()
-    try:
-        tasks = Tasks.from_json([{**row, **given} for row in sampled])
-        family.check(tasks)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    return tasks
+    return sample_tasks(family, count, split, seeded(seed), given)

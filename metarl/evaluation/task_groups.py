@@ -59,7 +59,9 @@ def groups(family: TaskDistribution, evaluation: Evaluation) -> list[Group]:
 
 
 def _axes(family: TaskDistribution, evaluation: Evaluation) -> list[list[Group]]:
-    axes = [list(_parts_of(v, evaluation)) for v in family.variables if v.name in family.descriptor_names]
+    seconds = family.horizon * getattr(family, "control_step", 0.0)
+    told = [v for v in family.variables if v.name in family.descriptor_names]
+    axes = [_failures(evaluation, seconds) if v.name == "event_motor" else list(_parts_of(v, evaluation)) for v in told]
     return [axis for axis in axes if len(axis) > 1]
 
 
@@ -68,6 +70,12 @@ def _parts_of(variable: Variable, evaluation: Evaluation) -> Iterator[Group]:
     for low, high in variable.intervals(evaluation.split):
         label = _choice(variable.name, low) if low == high else f"{variable.name} {low:g}..{high:g}"
         yield Group(label, (variable.name,), (values >= low) & (values <= high))
+
+
+def _failures(evaluation: Evaluation, seconds: float) -> list[Group]:
+    """Whether a motor fails within episodes of so many seconds; which one it is makes too many groups."""
+    fails = np.array([task["event_motor"] >= 0 and task["event_s"] < seconds for task in evaluation.tasks])
+    return [Group("no motor fails", ("event_motor",), ~fails), Group("a motor fails", ("event_motor",), fails)]
 
 
 def _choice(name: str, value: float) -> str:

@@ -73,6 +73,21 @@ def test_evaluate_prints_a_table_a_picture_and_json(trained: runs.Run, capsys: p
     assert whole["gain"]["value"] == pytest.approx(sum(returns[2]) / 6 - sum(returns[0]) / 6, abs=0.01)
 
 
+def test_tasks_can_have_a_number_in_common_which_is_not_stored(
+    trained: runs.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(path.name for path in trained.path.iterdir())
+    words = ["evaluate", "quickstart", *EVALUATE, "--json"]
+    drawn = json.loads(run(words, capsys)[1])["evaluation"]["tasks"]
+    stored = sorted(path.name for path in trained.path.iterdir())
+    code, out, err = run([*words, "--task.direction", "-1"], capsys)
+    assert code == 0, err
+    assert json.loads(out)["evaluation"]["tasks"] == [task | {"direction": -1.0} for task in drawn]
+    assert sorted(path.name for path in trained.path.iterdir()) == stored != before
+    assert "has no parameter direktion: did you mean direction?" in run([*words, "--task.direktion", "1"], capsys)[2]
+    assert "--task.slope_deg is 'steep', expected a number" in run([*words, "--task.slope_deg", "steep"], capsys)[2]
+
+
 def test_evaluation_repeats_to_the_bit(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", "quickstart", *EVALUATE, "--json"]
     first, second = (json.loads(run(words, capsys)[1])["evaluation"] for _ in range(2))

@@ -9,6 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from envs.core import Variable
+from envs.legged.family import Legged
 from envs.named import build_family
 from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.task_groups import describe_tasks, groups
@@ -46,6 +48,17 @@ def test_tasks_are_grouped_by_direction_slope_and_both() -> None:
     assert task_groups[0].members.all()
     assert {g.variables for g in task_groups} == {(), ("direction",), ("slope_deg",), ("direction", "slope_deg")}
     assert sum(g.members.sum() for g in task_groups if len(g.variables) == 2) == 40
+
+
+def test_tasks_are_grouped_by_whether_a_motor_fails_within_the_episode_and_not_by_which() -> None:
+    family = build_family("QuadrupedCommand", num_threads=1)
+    motors = Variable("event_motor", tuple((float(m), float(m)) for m in range(-1, 12)))
+    legged = Legged("quadruped", (Variable("event_s", ((1.0, 60.0),)), motors), horizon=500)
+    rows = [{"event_s": s, "event_motor": m} for s, m in ((2.0, -1.0), (2.0, 3.0), (9.9, 7.0), (10.1, 7.0))]
+    judged = evaluation("QuadrupedCommand", "test", 4)._replace(tasks=rows)
+    labels = {g.label: g.members.tolist() for g in groups(legged, judged) if g.variables == ("event_motor",)}
+    assert labels == {"no motor fails": [True, False, False, True], "a motor fails": [False, True, True, False]}
+    assert not [g for g in groups(family, evaluation("QuadrupedCommand", "test")) if "motor fails" in g.label]
 
 
 def test_a_family_of_many_parameters_gets_a_readable_picture(tmp_path: Path) -> None:
