@@ -86,10 +86,8 @@ class Evaluate:
         check_options_apply([*self.given, *(["task.NAME"] if task else [])], run.name, run.config)
         images_from(self.data, run.config)
         problems: list[str] = []
-        evaluator, options = (
-            evaluator_of(run.config, self.lake),
-            self._options(run)._replace(warn=problems.append, task=task),
-        )
+        evaluator = evaluator_of(run.config, self.lake)
+        options = self._options(run)._replace(warn=problems.append, task=task)
         evaluator.check([run, *others], options)
         if self.out is not None:
             if run.config.tasks.is_supervised:
