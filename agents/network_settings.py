@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from envs.settings import Count, Positive, Record
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agents.nn.critic import Critic
     from agents.nn.embeddings import Conv4
     from agents.nn.perceptrons import CategoricalMLP, GaussianMLP
+    from agents.nn.resnet import ResNet12
     from envs.core import Space
 
 
@@ -60,17 +61,28 @@ class PolicySettings(Record):
 
 
 class EmbeddingSettings(Record):
-    """The image embedding: four convolutional blocks (`agents.nn.embeddings.Conv4`).
+    """The image embedding: four convolutional blocks (`agents.nn.embeddings.Conv4`), or `agents.nn.resnet.ResNet12`.
 
-    channels: filters of each block. down: how a block halves the image, by 2x2 max pooling (`pool`) or by a convolution
-    of stride 2 with global average pooling at the end (`stride`).
+    channels: filters of each block, of ResNet-12 those of its first. down: how a block halves the image, by 2x2 max
+    pooling (`pool`) or by a convolution of stride 2 with global average pooling at the end (`stride`).
     """
 
+    network: Literal["conv4", "resnet12"] = "conv4"
     channels: Count = 64
     down: Literal["pool", "stride"] = "pool"
 
-    def build(self, image: tuple[int, int] = (1, 28)) -> Conv4:
-        """For images of so many channels and pixels of a side."""
+    @model_validator(mode="after")
+    def _down_of_blocks(self) -> Self:
+        if self.network == "resnet12" and self.down != "pool":
+            raise ValueError("down is stride, but resnet12 halves images by pooling: leave it out")
+        return self
+
+    def build(self, image: tuple[int, int] = (1, 28)) -> Conv4 | ResNet12:
+        """For images of so many channels and pixels of a side. Raises ValueError for those that do not fit."""
+        if self.network == "resnet12":
+            from agents.nn.resnet import ResNet12
+
+            return ResNet12(self.channels, image)
         from agents.nn.embeddings import Conv4
 
         return Conv4(self.channels, self.down, image)

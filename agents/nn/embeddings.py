@@ -90,7 +90,7 @@ class ConvClassifier:
 
     head = ("last.weight", "last.bias")
 
-    def __init__(self, embedding: Conv4, way: int) -> None:
+    def __init__(self, embedding: Embedding, way: int) -> None:
         self.embedding, self.way = embedding, way
 
     def init(self, generator: torch.Generator) -> Params:
