@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from envs.core import Examples, Space, Tasks, Variable
-from envs.fewshot import distortions
+from envs.fewshot import augmentations, distortions
 from envs.fewshot.images import SPLITS, ImageSet, PhotoSet
 from envs.variables import DRAW_BITS, hashed_uniforms
 
@@ -27,7 +27,8 @@ class FewShotImages:
     """`way` classes per task, `shot` support and `query` query drawings of each.
 
     turns: the splits in which characters rotated by quarter turns count as classes of their own.
-    distort: whether drawings of training classes are distorted at random; drawings of other splits never are.
+    distort, augment: whether drawings of training classes are distorted (`envs.fewshot.distortions`), or augmented
+        (`envs.fewshot.augmentations`) at random; those of other splits never are.
 
     Raises ValueError for images of another shape or type, and if there are too few classes or drawings.
     """
@@ -44,10 +45,11 @@ class FewShotImages:
         query: int,
         turns: tuple[str, ...] = SPLITS,
         distort: bool = False,
+        augment: bool = False,
     ) -> None:
         images.check()
         self.images, self.way, self.shot, self.query = images, way, shot, query
-        self.turns, self.distort = turns, distort
+        self.turns, self.distort, self.augment = turns, distort, augment
         channels, size = images.flat.shape[1], images.pixels.shape[-1]
         rarest = int(images.counts.argmin())
         drawings = int(images.counts[rarest])
@@ -99,8 +101,8 @@ class FewShotImages:
         picked = self._pictures(classes, order[..., : self.shot + self.query])  # [N, way, shot + query, c, H, H]
         x, query_x = (self._ink(picked[:, :, part]) for part in (support, query))
         y = labels[..., support].reshape(n, -1)
-        if self.distort:
-            both = self._distorted(torch.cat([x, query_x], 1), classes, seeds)
+        if self.distort or self.augment:
+            both = self._varied(torch.cat([x, query_x], 1), classes, seeds)
             x, query_x = both[:, : x.shape[1]], both[:, x.shape[1] :]
         x = torch.take_along_dim(x, mixed[:, :, None, None, None], 1)
         return (
@@ -108,15 +110,22 @@ class FewShotImages:
             Examples(query_x, labels[..., query].reshape(n, -1)),
         )
 
-    def _distorted(self, x: Tensor, classes: Tensor, seeds: Tensor) -> Tensor:
-        """x [N, M, c, H, H] with distorted drawings in the tasks whose classes [N, way] are training classes."""
+    def _varied(self, x: Tensor, classes: Tensor, seeds: Tensor) -> Tensor:
+        """x [N, M, c, H, H] with other drawings in the tasks whose classes [N, way] are training classes."""
         known = self.images.split[classes // QUARTERS] == SPLITS.index("train")
         which = known.all(1)  # classes of one task are all of one split
         n, m = int(which.sum()), x.shape[1]
-        if n:
+        if not n:
+            return x
+        drawings = x[which].flatten(0, 1)
+        if self.distort:
             uniforms = hashed_uniforms(seeds[which] + 2 ** (DRAW_BITS - 1), m * distortions.COMPONENTS)
             maps = distortions.to_matrices(distortions.sample_components(uniforms.view(n * m, -1)))
-            x[which] = distortions.distort(x[which].flatten(0, 1), maps).view(n, m, *x.shape[2:])
+            drawings = distortions.distort(drawings, maps)
+        if self.augment:
+            uniforms = hashed_uniforms(seeds[which] + 2 ** (DRAW_BITS + 1), m * augmentations.COMPONENTS)
+            drawings = augmentations.augment(drawings, uniforms.view(n * m, -1))
+        x[which] = drawings.view(n, m, *x.shape[2:])
         return x
 
     def _pictures(self, classes: Tensor, drawings: Tensor) -> Tensor:

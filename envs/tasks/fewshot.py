@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from envs.fewshot.pictures import Form, How
 
 MOST_SHOTS = 19  # of drawings of a character, of which there are 20
-OF_FOLDERS = ("path", "channels", "shares", "split_seed")
+OF_FOLDERS = ("path", "channels", "shares", "split_seed", "augment")
 OF_CHARACTERS = ("splits", "resize", "turn_test_classes")
 
 
@@ -35,6 +35,7 @@ class Settings(TaskSettings):
     shares: tuple[NonNegative, NonNegative, NonNegative] = (0.64, 0.16, 0.2)
     split_seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     distort: bool = False
+    augment: bool = False
 
     @model_validator(mode="after")
     def _resizes_something(self) -> Self:
@@ -87,7 +88,7 @@ class Settings(TaskSettings):
         return self.data
 
     def data_key(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"way", "shot", "query", "distort"})
+        return self.model_dump(exclude={"way", "shot", "query", "distort", "augment"})
 
     def model_digest(self) -> str | None:
         if self.data != "folder":
@@ -105,7 +106,7 @@ class Settings(TaskSettings):
 
     def undistorted(self, **changes: int) -> Self:
         """The same as they are evaluated on, with other numbers of classes, shots or queries."""
-        return self.model_copy(update={"distort": False} | changes)
+        return self.model_copy(update={"distort": False, "augment": False} | changes)
 
     def build(self, simulation: Simulation = ON_THREADS) -> FewShotImages:
         from envs.fewshot import folder, glyphs, omniglot
@@ -116,7 +117,7 @@ class Settings(TaskSettings):
         if self.data == "folder":
             place = folder.folder_of(self.path)
             photos = folder.load(place, self.size, self.channels, self.shares, self.split_seed)
-            return FewShotImages(photos, *sizes, (), self.distort)
+            return FewShotImages(photos, *sizes, (), self.distort, self.augment)
         if self.data == "omniglot":
             images = omniglot.load(splits=self.splits, size=self.size, resize=self.resize)
         else:
