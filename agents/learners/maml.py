@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agents.network_settings import PolicySettings
 from agents.settings import Estimator, GradientSettings, InnerSteps, Look, Only
@@ -23,7 +23,8 @@ class Settings(GradientSettings):
     of the step size from round to round. each_round: the outer objective is averaged over all rounds, not only that
     after the last.
     first_order: the gradient is not differentiated through the inner steps. learn_inner_lr: a learned step size for
-    every parameter. adapted_params: `all` parameters are adapted, or those of the last layer (`head`).
+    every parameter. lr_per_step: in its place one for every layer and step; each_step: the outer objective is averaged
+    over all steps (both of MAML++). adapted_params: `all` parameters are adapted, or those of the last layer (`head`).
     estimator: how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019), `loglik`
     (differentiates log-probabilities, which loses a part of the gradient), `dice` (Foerster et al. 2018), `emaml`
     (Stadie et al. 2018), or `first_order` (not at all).
@@ -37,6 +38,7 @@ class Settings(GradientSettings):
         "Meta-SGD": Look("indigo", "D"),
         "ANIL": Look("green", "^"),
         "E-MAML": Look("blue", "P"),
+        "MAML++": Look("blue", "v"),
     }
     inner_lr: Rate = 0.1
     inner_steps: InnerSteps = 1
@@ -44,9 +46,12 @@ class Settings(GradientSettings):
     each_round: bool = False
     first_order: bool = False
     estimator: Estimator = "lvc"
+    each_step: bool = False
     learn_inner_lr: bool = False
+    lr_per_step: bool = False
     adapted_params: Literal["all", "head"] = "all"
     only: ClassVar[Only] = GradientSettings.only | {
+        "each_step": (("classes", "numbers"), "learner.each_step is for supervised tasks: for policies use each_round"),
         "each_round": (("actions",), "learner.each_round is for policies: a supervised task has one round"),
         "inner_lr_decay": (("actions",), "learner.inner_lr_decay is for policies: a supervised task has one round"),
         "estimator": (
@@ -57,7 +62,9 @@ class Settings(GradientSettings):
 
     def display_name(self, answers: Answers) -> str:
         first = self.first_order or self.estimator == "first_order"
-        base = "FOMAML" if first else "Meta-SGD" if self.learn_inner_lr else "MAML"
+        meta_sgd = self.learn_inner_lr and not self.lr_per_step
+        base = "FOMAML" if first else "Meta-SGD" if meta_sgd else "MAML"
+        base = "MAML++" if base == "MAML" and self.lr_per_step and self.each_step else base
         base = "ANIL" if self.adapted_params == "head" else base
         if first or self.estimator == "lvc":
             return base
@@ -66,6 +73,16 @@ class Settings(GradientSettings):
     @property
     def published_name(self) -> str:
         return "fomaml" if self.first_order else "maml"
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.lr_per_step and not self.learn_inner_lr:
+            raise ValueError("lr_per_step is of learned rates: give learn_inner_lr true too")
+        if self.each_step and self.inner_steps == 1:
+            raise ValueError("each_step averages over inner_steps, of which there is one: leave it out")
+        if self.lr_per_step and self.inner_lr_decay != 1:
+            raise ValueError("inner_lr_decay is of rates that are not learned for each step: leave it out")
+        return self
 
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
         check_estimator(self.estimator, outer, train.episodes)
@@ -90,6 +107,8 @@ class Settings(GradientSettings):
             adapted_params=network.head if self.adapted_params == "head" else (),
             inner_lr_decay=self.inner_lr_decay,
             each_round=self.each_round,
+            each_step=self.each_step,
+            lr_per_step=self.lr_per_step,
             **options,
         )
         return Supervised(learner, problem.way, self.test_steps or 3, self.bn) if supervised else learner

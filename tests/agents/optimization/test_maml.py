@@ -95,6 +95,49 @@ def test_learned_inner_rate_has_the_gradient_of_meta_sgd(first_order: bool) -> N
     assert gradient["inner_lr.w"] == pytest.approx(-1.5 * 2.85)
 
 
+RATES = torch.tensor([0.1, 0.2], dtype=torch.float64)
+TWO_STEPS = MAML(Point(), half_square, half_square, ALPHA, inner_steps=2, learn_inner_lr=True, lr_per_step=True)
+
+
+def two_rates() -> Params:
+    return {"w": number(W).requires_grad_(), "inner_lr.w": RATES.clone().requires_grad_()}
+
+
+def test_every_step_has_a_learned_rate_of_its_own() -> None:
+    """phi is 2 - 0.1 * 1.5 = 1.85, then 1.85 - 0.2 * 1.35 = 1.58; its slope in w is 0.9 * 0.8, in the first rate
+    -1.5 * 0.8, in the second -1.35."""
+    leaves = two_rates()
+    TWO_STEPS.loss(leaves, episode()).backward()  # type: ignore[no-untyped-call]
+    assert leaves["w"].grad == pytest.approx(0.72 * 2.58)
+    assert leaves["inner_lr.w"].grad.tolist() == pytest.approx([-1.5 * 0.8 * 2.58, -1.35 * 2.58])
+
+
+def test_the_loss_can_count_after_each_step() -> None:
+    leaves = two_rates()
+    replace(TWO_STEPS, each_step=True).loss(leaves, episode()).backward()  # type: ignore[no-untyped-call]
+    assert leaves["w"].grad == pytest.approx((0.9 * 2.85 + 0.72 * 2.58) / 2)
+    assert leaves["inner_lr.w"].grad.tolist() == pytest.approx([(-1.5 * 2.85 - 1.5 * 0.8 * 2.58) / 2, -1.35 * 2.58 / 2])
+
+
+def test_further_steps_have_the_rate_of_the_last() -> None:
+    """A third step: 1.58 - 0.2 * 1.08 = 1.364; in one call or in three."""
+    theta, support = two_rates(), episode().support[0]
+    at_once = replace(TWO_STEPS, inner_steps=3).adapt(theta, TWO_STEPS.initial_state(theta), support)
+    phi, one = TWO_STEPS.initial_state(theta), replace(TWO_STEPS, inner_steps=1)
+    for _ in range(3):
+        phi = one.adapt(theta, phi, support)
+    assert at_once["w"].item() == pytest.approx(1.364)
+    assert phi["w"].item() == pytest.approx(1.364)
+
+
+def test_rates_of_steps_start_alike_and_then_it_is_maml() -> None:
+    learner, theta, episodes = policy_learner(learn_inner_lr=True, lr_per_step=True)
+    assert theta["inner_lr.layer0.weight"].shape == (1,)
+    plain, weights, _ = policy_learner()
+    ours, theirs = (mean_over_tasks(one.loss, t, episodes) for one, t in ((learner, theta), (plain, weights)))
+    torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.parametrize("first_order", [False, True])
 @pytest.mark.parametrize("learn_inner_lr", [False, True])
 def test_vmapped_meta_gradient_equals_an_explicit_loop(first_order: bool, learn_inner_lr: bool) -> None:
