@@ -22,7 +22,7 @@ class Demo:
 
         metarl demo                 a GRU that finds out which way it is rewarded to run
         metarl demo slope           gradient steps on unseen slopes
-        metarl demo dog --film      a robot dog that follows commands, as an mp4
+        metarl demo dog --film      a robot dog that walks down stairs that it does not see, as an mp4
 
     Each is a run folder of less than a megabyte.
     """

@@ -11,6 +11,7 @@ import torch
 import metarl
 from envs.wording import count_of
 from metarl.config import files as settings
+from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import display_name
 from metarl.evaluation.adaptation_evaluation import Evaluation
@@ -43,10 +44,15 @@ def reduced(run: Run) -> dict[str, bytes]:
     inside = {f"{folder}/{name}": content for name, content in files.items()}
     inside[f"{folder}/{checkpoint.MANIFEST}"] = json.dumps(sums, indent=1).encode()
     return inside | {
-        "config.yaml": settings.dump(run.config).encode(),
+        "config.yaml": settings.dump(_without_origin(run.config)).encode(),
         "command.txt": f"{run.command}\n".encode(),
         "environment.json": json.dumps(_environment(run), indent=1).encode(),
     }
+
+
+def _without_origin(config: Config) -> Config:
+    """The settings without the run that it started from, which is not shared."""
+    return config.model_copy(update={"train": config.train.model_copy(update={"init_from": None})})
 
 
 def _environment(run: Run) -> dict[str, object]:

@@ -31,7 +31,9 @@ POLICIES = {
         "ood",
     ),
     "dog": Shipped(
-        "a robot dog that follows commands, one robust policy that does not adapt (joint_dog_flat)", {}, "test"
+        "a robot dog that walks down stairs that it does not see, and finds out what it walks on (RMA, rma_dog)",
+        {"ground": 1.0, "difficulty": 0.5, "slope_deg": 0.0, "event_motor": -1.0},
+        "test",
     ),
 }
 

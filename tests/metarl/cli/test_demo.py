@@ -70,7 +70,8 @@ def test_a_gradient_step_turns_the_robot_on_the_slope() -> None:
 
 
 def test_the_dog_walks_at_the_speed_that_is_commanded() -> None:
-    session = Session(metarl.load(shipped("dog")[0].path), {"friction": 1.0})
+    level = {"ground": 4.0, "difficulty": 0.0, "slope_deg": 0.0, "event_motor": -1.0, "friction": 1.0, "delay": 0.0}
+    session = Session(metarl.load(shipped("dog")[0].path), level)
     session.ends_by_time = False
     session.command((0.8, 0.0, 0.0))
     session.restart()
