@@ -38,7 +38,7 @@ class Settings(GradientSettings):
         "Meta-SGD": Look("indigo", "D"),
         "ANIL": Look("green", "^"),
         "E-MAML": Look("blue", "P"),
-        "MAML++": Look("blue", "v"),
+        "MAML++": Look("indigo", "P"),
     }
     inner_lr: Rate = 0.1
     inner_steps: InnerSteps = 1
