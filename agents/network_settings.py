@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from agents.nn.critic import Critic
     from agents.nn.embeddings import Conv4
     from agents.nn.perceptrons import CategoricalMLP, GaussianMLP
+    from agents.nn.pretrained import PretrainedResNet
     from agents.nn.resnet import ResNet12
     from envs.core import Space
 
@@ -61,24 +63,56 @@ class PolicySettings(Record):
 
 
 class EmbeddingSettings(Record):
-    """The image embedding: four convolutional blocks (`agents.nn.embeddings.Conv4`), or `agents.nn.resnet.ResNet12`.
+    """The image embedding: four convolutional blocks (`agents.nn.embeddings.Conv4`), `agents.nn.resnet.ResNet12`, or
+    `agents.nn.pretrained.PretrainedResNet`, whose convolutions are frozen.
 
-    channels: filters of each block, of ResNet-12 those of its first. down: how a block halves the image, by 2x2 max
-    pooling (`pool`) or by a convolution of stride 2 with global average pooling at the end (`stride`).
+    channels: filters of each block, of ResNet-12 those of its first, of a pretrained network the units of the linear
+    layer behind it, which learns. down: how a block halves the image, by 2x2 max pooling (`pool`) or by a convolution
+    of stride 2 with global average pooling at the end (`stride`). weights: the safetensors of a pretrained network.
     """
 
-    network: Literal["conv4", "resnet12"] = "conv4"
+    network: Literal["conv4", "resnet12", "pretrained"] = "conv4"
     channels: Count = 64
     down: Literal["pool", "stride"] = "pool"
+    weights: str | None = None
 
     @model_validator(mode="after")
     def _down_of_blocks(self) -> Self:
-        if self.network == "resnet12" and self.down != "pool":
-            raise ValueError("down is stride, but resnet12 halves images by pooling: leave it out")
+        if self.network != "conv4" and self.down != "pool":
+            raise ValueError(f"down is stride, but {self.network} halves images in its own way: leave it out")
         return self
 
-    def build(self, image: tuple[int, int] = (1, 28)) -> Conv4 | ResNet12:
+    @model_validator(mode="after")
+    def _weights_of_pretrained(self) -> Self:
+        if self.network == "pretrained" and not self.weights:
+            raise ValueError("network is pretrained: give weights, a file of safetensors of a ResNet")
+        if self.network != "pretrained" and self.weights:
+            raise ValueError(f"weights are of a pretrained network: with network {self.network} leave them out")
+        return self
+
+    def check_statistics(self, bn: str, only: str) -> None:
+        """Raise ValueError where batch normalisation is chosen for a network that has its own, or left out."""
+        if self.network == "pretrained" and bn != only:
+            raise ValueError(f"bn is {bn}, but a pretrained network brings its statistics: give bn {only}")
+        if self.network != "pretrained" and bn == "none":
+            raise ValueError(f"bn is none, but {self.network} has batch normalisation: that is for pretrained networks")
+
+    def digest(self) -> str | None:
+        """SHA-256 of the file of weights; None without one. Raises ValueError where it cannot be read."""
+        if self.weights is None:
+            return None
+        try:
+            with open(self.weights, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ValueError(f"the weights {self.weights} could not be read: {error.strerror}") from None
+
+    def build(self, image: tuple[int, int] = (1, 28)) -> Conv4 | ResNet12 | PretrainedResNet:
         """For images of so many channels and pixels of a side. Raises ValueError for those that do not fit."""
+        if self.weights is not None:
+            from agents.nn.pretrained import PretrainedResNet
+
+            return PretrainedResNet(self.weights, self.channels, image)
         if self.network == "resnet12":
             from agents.nn.resnet import ResNet12
 

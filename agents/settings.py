@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agents.network_settings import EmbeddingSettings, PolicySettings
 from envs.settings import Record
@@ -21,6 +21,7 @@ Only = dict[str, tuple[tuple[Answers, ...], str]]
 """A setting -> the kinds of answers for which it is valid, and the error message for any other."""
 
 BatchNorm = Literal["transductive", "support", "running"]
+MetricBatchNorm = Literal["transductive", "support", "running", "none"]  # none: of pretrained networks
 Estimator = Literal["lvc", "loglik", "dice", "emaml", "first_order"]
 InnerSteps = Annotated[int, Field(ge=1, le=100)]
 Rounds = Annotated[int, Field(ge=1, le=20)]
@@ -89,6 +90,11 @@ class LearnerSettings(Record):
         """The name under which its published results are listed."""
         return self.kind
 
+    def weights_digest(self) -> str | None:
+        """What the file of pretrained weights holds; None without one. Raises ValueError where it cannot be read."""
+        embedding = getattr(self, "embedding", None)
+        return embedding.digest() if isinstance(embedding, EmbeddingSettings) else None
+
     @property
     def image_sizes(self) -> tuple[int, int]:
         """The least and the most pixels of a side of its input images."""
@@ -101,6 +107,23 @@ class LearnerSettings(Record):
 
     def check(self, tasks: TaskSettings, policy: PolicySettings, outer: Any, train: Any) -> None:
         """Raise ValueError, with a one-sentence message, if the other sections of an experiment do not fit."""
+
+
+class MetricSettings(LearnerSettings):
+    """Common settings of learners that compare images in an embedding.
+
+    bn: statistics of batch normalisation, of the batch (`transductive`), of the `support`, `running` ones measured
+    after training, or `none` with a pretrained network, which has its own. embedding: the image embedding.
+    """
+
+    bn: MetricBatchNorm = "running"
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
+
+    @model_validator(mode="after")
+    def _statistics_fit(self) -> Self:
+        self.embedding.check_statistics(self.bn, "none")
+        return self
 
 
 class GradientSettings(LearnerSettings):
@@ -118,6 +141,13 @@ class GradientSettings(LearnerSettings):
     embedding: EmbeddingSettings | None = None
     test_steps: TestSteps | None = None
     accepts: ClassVar[tuple[Answers, ...]] = ("actions", "classes", "numbers")
+
+    @model_validator(mode="after")
+    def _statistics_fit(self) -> Self:
+        if self.embedding is not None:
+            self.embedding.check_statistics(self.bn, "transductive")
+        return self
+
     only: ClassVar[Only] = {
         "rounds": (("actions",), ONE_SUPPORT),
         "embedding": (("classes",), "learner.embedding is for tasks of kind fewshot"),

@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from agents.network_settings import EmbeddingSettings
-from agents.settings import BatchNorm, LearnerSettings, Look
+from agents.settings import Look, MetricSettings
 from envs.registry import nearest
 from envs.settings import NonNegative
-from envs.task_settings import Answers
 
 if TYPE_CHECKING:
     from agents.learner import Learner
     from agents.problem import Problem
 
 
-class Settings(LearnerSettings):
+class Settings(MetricSettings):
     """Siamese networks (Koch et al. 2015): verification of the pairs of an episode.
 
     network: the embedding of the other learners (`conv4`), or Koch's own for images of 105 x 105 pixels, without batch
     normalisation (`koch`). rule: a query gets the class with the largest `mean` log-odds over its shots, or that of the
-    `nearest` support item. bn: statistics of batch normalisation, as in `matching`; `running` by default. l2:
+    `nearest` support item. l2:
     coefficient of the penalty on the squared weights of a layer, by the layer's name. embedding: the image embedding of
     `conv4`.
     """
@@ -31,18 +30,17 @@ class Settings(LearnerSettings):
     names: ClassVar[dict[str, Look]] = {"Siamese": Look("purple", "D")}
     network: Literal["conv4", "koch"] = "conv4"
     rule: Literal["mean", "nearest"] = "mean"
-    bn: BatchNorm | None = None
     l2: dict[str, NonNegative] = Field(default_factory=dict)
-    embedding: EmbeddingSettings = EmbeddingSettings()
-    accepts: ClassVar[tuple[Answers, ...]] = ("classes",)
 
     @model_validator(mode="after")
     def _fits_network(self) -> Self:
-        if self.network == "koch" and (self.bn is not None or self.embedding != EmbeddingSettings()):
+        if self.network == "koch" and (self.bn != "running" or self.embedding != EmbeddingSettings()):
             raise ValueError(
                 "network koch has its own embedding without batch normalisation: leave out embedding and bn"
             )
         layers = ["conv0", "conv1", "conv2", "conv3", "distance", *(["dense"] if self.network == "koch" else [])]
+        if self.embedding.network == "pretrained":
+            layers = ["linear", "distance"]
         for layer in self.l2:
             if layer not in layers:
                 raise ValueError(f"l2 has no layer {layer!r}; {nearest(layer, layers)}")
@@ -63,4 +61,4 @@ class Settings(LearnerSettings):
         l2 = tuple((layer if layer == "distance" else f"{layer}.weight", coef) for layer, coef in self.l2.items())
         if self.network == "koch":
             return Siamese(Koch(problem.image[0]), problem.way, "none", "normal", l2, self.rule)
-        return Siamese(self.embedding.build(problem.image), problem.way, self.bn or "running", "scaled", l2, self.rule)
+        return Siamese(self.embedding.build(problem.image), problem.way, self.bn, "scaled", l2, self.rule)

@@ -30,12 +30,12 @@ KEPT = ("metarl", "commit", "python", "torch", "mujoco", "gymnasium", "numpy", "
 def reduced(run: Run) -> dict[str, bytes]:
     """The files of a run with its selected checkpoint alone, and that without what only a further training needs.
 
-    Raises UserError where there is no checkpoint, and for a robot whose model is a file of the user's own.
+    Raises UserError where there is no checkpoint, and where it needs files that are not shared: the model of a robot
+    of the user's own, or pretrained weights.
     """
-    if run.environment.model:
-        raise UserError(
-            f"{run.name} has a robot with a model of its own, which is not shared: share that by other means"
-        )
+    for needed, name in ((run.environment.model, "a robot with a model"), (run.environment.weights, "weights")):
+        if needed:
+            raise UserError(f"{run.name} has {name} of its own, which is not shared: share that by other means")
     state = checkpoint.selected_checkpoint(run)(None)
     state = state._replace(outer={}, generator=torch.Generator().manual_seed(0))
     files = checkpoint.packed(state)

@@ -30,10 +30,10 @@ __all__ = ["BEST", "ROOT", "Run", "create", "every", "find", "find_resumable"]
 ROOT = Path("runs")
 
 
-def _model(config: Config) -> dict[str, str]:
-    """The digest of files of the user's own, of a robot or of images, where there are some."""
-    digest = config.tasks.model_digest()
-    return {"model": digest} if digest else {}
+def _digests(config: Config) -> dict[str, str]:
+    """Of files of the user's own, of a robot or of images, and of pretrained weights, where there are some."""
+    found = {"model": config.tasks.model_digest(), "weights": config.learner.weights_digest()}
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def create(name: str, config: Config, command: str, launch: str | None = None) -> Run:
@@ -46,7 +46,7 @@ def create(name: str, config: Config, command: str, launch: str | None = None) -
     path = _new_folder(ROOT / name)
     try:
         (path / "command.txt").write_text(command + "\n")
-        described = environment.describe(launch) | {"started": started} | _model(config)
+        described = environment.describe(launch) | {"started": started} | _digests(config)
         (path / "environment.json").write_text(json.dumps(described, indent=1))
         atomic_write(path / "config.yaml", settings.dump(config))  # last: a folder without it is not a run
     except OSError as error:

@@ -49,17 +49,24 @@ class Run:
             raise UserError(f"{error}; it was trained with {' '.join(missing)}: give that again") from None
 
     def check_model(self) -> None:
-        """Raise UserError where the files of its robot, or its images, are not those that it was trained with."""
-        trained, tasks = self.environment.model, self.config.tasks
-        try:
-            now = trained and tasks.model_digest()
-        except ValueError as error:
-            raise UserError(str(error)) from None
-        if now != trained:
-            raise UserError(
-                f"{self.path} was trained with {tasks.files_are} than the files hold now: put the old ones back, or "
-                "train again"
-            )
+        """Raise UserError where the files of its robot, its images, or its pretrained weights are not those that it
+        was trained with.
+        """
+        tasks, learner = self.config.tasks, self.config.learner
+        was = self.environment
+        for trained, digest, files in (
+            (was.model, tasks.model_digest, tasks.files_are),
+            (was.weights, learner.weights_digest, "other weights"),
+        ):
+            try:
+                now = trained and digest()
+            except ValueError as error:
+                raise UserError(str(error)) from None
+            if now != trained:
+                raise UserError(
+                    f"{self.path} was trained with {files} than the files hold now: put the old ones back, or train "
+                    "again"
+                )
 
     def _missing(self, key: str, present: list[str]) -> list[str]:
         """Plugins or packages that it was trained with and that are not there. They are never imported from here."""

@@ -39,6 +39,7 @@ class Environment(Stored):
     plugins: Annotated[list[Text], Field(max_length=20)] = []
     packages: Annotated[list[Text], Field(max_length=20)] = []
     model: Text | None = None  # digest of the files of a robot of the user's own
+    weights: Text | None = None  # digest of pretrained weights
     started: Annotated[int, Field(ge=0, lt=2**62)] | None = None  # ns since 1970, in UTC; see `metarl.runs.order`
 
 
