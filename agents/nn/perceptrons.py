@@ -47,14 +47,15 @@ def last_layer(sizes: tuple[int, ...]) -> tuple[str, ...]:
 
 
 class RegressionMLP:
-    """A ReLU perceptron from one number to one number (Finn et al. 2017, section 5.1: two layers of 40).
+    """A ReLU perceptron from one number, or so many `inputs`, to one number (Finn et al. 2017, section 5.1: two layers
+    of 40).
 
     Weights are normal with standard deviation `std`, truncated at two standard deviations, and biases zero, as in the
     authors' code.
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (40, 40), std: float = 0.01) -> None:
-        self.sizes = (1, *hidden, 1)
+    def __init__(self, hidden: tuple[int, ...] = (40, 40), std: float = 0.01, inputs: int = 1) -> None:
+        self.sizes = (inputs, *hidden, 1)
         self.std = std
 
     def init(self, generator: torch.Generator) -> Params:
@@ -67,7 +68,7 @@ class RegressionMLP:
         return last_layer(self.sizes)
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
-        """x [S, 1] -> [S, 1]."""
+        """x [S, inputs] -> [S, 1]."""
         return apply_layers(params, x, len(self.sizes) - 1, torch.relu)
 
 

@@ -2,8 +2,9 @@
 meta-learning, arXiv 1810.03642.
 
 Carried from task to task: the network's weights. Formed within one task: a short context vector, zero at the start,
-that is concatenated to the network's input. Only the context follows the gradient of the support data; the weights are
-trained by the outer step to make use of it.
+that is concatenated to the network's input, or that scales and shifts feature maps of images
+(`agents.nn.conditioned`). Only the context follows the gradient of the support data; the weights are trained by the
+outer step to make use of it.
 
 Departure: the inner policy gradient is differentiated as the setting `estimator` says (see `agents.objectives`), by
 default with the credit of actions before adaptation that the authors' code loses.
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.learner import Exploration, Network, Objective, Out, post_adaptation_loss
+from agents.learner import Exploration, Objective, Out, post_adaptation_loss
+from agents.nn.conditioned import ContextNetwork
 from agents.optimization.descent import DescentLearner, descend
 from agents.records import Data, Episode, Params, SupervisedTask, detached
 
@@ -25,11 +27,11 @@ CONTEXT = "context"
 
 @dataclass(frozen=True)
 class CAVIA(DescentLearner[Out]):
-    """network: takes inputs of width I + context. context: length of the vector (5 in the paper's 2-D navigation, 50 on
-    the cheetah). inner_lr: 1 in the paper's 2-D navigation, 10 on the cheetah. The other options are those of MAML.
+    """context: length of the vector (5 in the paper's 2-D navigation, 50 on the cheetah, 100 on images). inner_lr: 1 in
+    the paper's 2-D navigation, 10 on the cheetah. The other options are those of MAML.
     """
 
-    network: Network[Out]
+    network: ContextNetwork[Out]
     context: int
     inner: Objective
     outer: Objective
@@ -58,7 +60,7 @@ class CAVIA(DescentLearner[Out]):
         return descend(network, self.inner, phi, support, self.inner_lr, self.inner_steps, self.first_order)
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
-        return self.network(theta, torch.cat([x, phi[CONTEXT].expand(*x.shape[:-1], -1)], -1))
+        return self.network(theta, x, phi[CONTEXT])
 
     def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
         return post_adaptation_loss(

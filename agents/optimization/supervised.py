@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Learner
+from agents.optimization.cavia import CAVIA
 from agents.optimization.lstm_meta_learner import LstmMetaLearner
 from agents.optimization.maml import MAML
 from agents.optimization.reptile import Reptile
@@ -29,7 +30,7 @@ class Supervised(Learner[Tensor]):
     whole support and no other query (Nichol et al. 2018). Training is always transductive.
     """
 
-    learner: MAML[Tensor] | Reptile[Tensor] | LstmMetaLearner[Tensor]
+    learner: MAML[Tensor] | CAVIA[Tensor] | Reptile[Tensor] | LstmMetaLearner[Tensor]
     way: int
     test_steps: int = 3
     bn: Literal["transductive", "support+1"] = "transductive"

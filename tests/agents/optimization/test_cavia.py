@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Episode
+from agents.nn.conditioned import Concatenated
 from agents.nn.perceptrons import GaussianMLP
 from agents.objectives import kl_to_sampling, policy_gradient
 from agents.optimization import CAVIA
@@ -27,7 +28,7 @@ def test_cavia_against_a_loop_of_autograd(first_order: bool) -> None:
     data, generator = experience()
     network, rate = GaussianMLP(OBS + 4, ACT, hidden=(5,)), 0.7
     learner = CAVIA(
-        network,
+        Concatenated(network),
         4,
         policy_gradient,
         policy_gradient,
