@@ -15,6 +15,7 @@ FALLS = {
     "policy": {"hidden": [4], "init_std": 1.0},
     "learner.hidden": 4,
     "outer.minibatches": 2,
+    "learner.bptt_steps": 0,  # rows are whole trials
 }
 
 
