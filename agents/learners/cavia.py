@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agents.learners.maml import check_estimator
+from agents.learners.maml import ESTIMATES_POLICIES, check_estimator
 from agents.network_settings import EmbeddingSettings, PolicySettings
 from agents.settings import Estimator, GradientSettings, InnerSteps, Look, Only
 from envs.settings import Rate
@@ -40,10 +40,7 @@ class Settings(GradientSettings):
             ("classes", "numbers"),
             "learner.first_order is for supervised tasks: for policies use learner.estimator first_order",
         ),
-        "estimator": (
-            ("actions",),
-            "learner.estimator is for policies: for supervised tasks use learner.first_order",
-        ),
+        **ESTIMATES_POLICIES,
     }
 
     @model_validator(mode="after")
@@ -67,7 +64,7 @@ class Settings(GradientSettings):
             problem.objective,
             self.inner_lr,
             self.inner_steps,
-            1 if supervised else self.rounds,
+            self.rounds,
             self.first_order or self.estimator == "first_order",
             **({} if supervised else post_adaptation_options(problem, self.estimator)),
         )

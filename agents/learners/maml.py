@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from agents.learner import Learner
     from agents.problem import Problem
 
+ESTIMATES_POLICIES: Only = {
+    "estimator": (("actions",), "learner.estimator is for policies: for supervised tasks use learner.first_order")
+}
+
 
 class Settings(GradientSettings):
     """MAML (Finn et al. 2017); first_order is FOMAML, learn_inner_lr is Meta-SGD, adapted_params `head` is ANIL.
@@ -54,10 +58,7 @@ class Settings(GradientSettings):
         "each_step": (("classes", "numbers"), "learner.each_step is for supervised tasks: for policies use each_round"),
         "each_round": (("actions",), "learner.each_round is for policies: a supervised task has one round"),
         "inner_lr_decay": (("actions",), "learner.inner_lr_decay is for policies: a supervised task has one round"),
-        "estimator": (
-            ("actions",),
-            "learner.estimator is for policies: for supervised tasks use learner.first_order",
-        ),
+        **ESTIMATES_POLICIES,
     }
 
     def display_name(self, answers: Answers) -> str:
