@@ -77,8 +77,7 @@ class Learner(Generic[Out]):
     takes_steps: True if a supervised task is adapted to by `test_steps` gradient steps.
     chunks_tasks: True if a CPU should differentiate few tasks at a time, because more do not fit its caches.
     adapts_on_rewards: True if `adapt` is given the steps of episodes with their rewards (`Context`), no advantages.
-    items_at_once: largest number of support items processed at once, for learners with separate weights for each item;
-        0 means no limit.
+    items_at_once: support items processed at once, by learners with separate weights for each item; 0: no limit.
     """
 
     rounds: int = 1
@@ -108,6 +107,10 @@ class Learner(Generic[Out]):
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
         """An action distribution for x [..., O], or logits or numbers [Q, way] for query inputs x [Q, ...]."""
         raise NotImplementedError
+
+    def apply_to(self, theta: Params, phi: Params, data: Any) -> Out:
+        """Of `apply` on query data [L, ...], by whatever part of the learner acted when they were sampled."""
+        return self.apply(theta, phi, data.x)
 
     def loss(self, theta: Params, data: Any) -> Tensor:
         """The meta-objective of one task (`Episode` or `SupervisedTask`), scalar."""
@@ -150,15 +153,14 @@ class OnPolicyLearner(Learner[Policy]):
 class RecurrentLearner(Learner[Policy]):
     """A learner that adapts while it acts: its memory changes at every step of a trial of `rounds` + 1 episodes.
 
-    Its input [..., I] is the observation, the previous action, the previous reward, and whether an episode has just
-    ended; the last three are zero at the start of a trial.
+    Its input [..., I] is the observation, the last action and reward, and whether an episode has just ended; the last
+    three are zero at the start of a trial.
 
     memory_reset: when the memory is reset, at the start of every `trial` or of every `episode`.
-    trial_unit: whether a trial in training has `rounds` + 1 `episodes`, or as many `steps` as these have at most, in
-        which one episode follows another.
+    trial_unit: a trial in training has `rounds` + 1 `episodes`, or at most as many `steps` with automatic resets.
     bptt_steps: errors are carried back over as many steps of a trial (`metarl.training.chunks`); 0 takes whole trials.
-    informed: the share of worlds in which its input in training holds more: a 1, and behind that what is privileged in
-        the state and the true parameters of the task; other worlds have a 0 and the same. 0: it is never told.
+    informed: the share of worlds in which its input in training holds more: a 1, then what is privileged in the state
+        and the true parameters of the task; other worlds have a 0 and the same. 0: it is never told.
     """
 
     is_recurrent: ClassVar[bool] = True
@@ -177,9 +179,7 @@ class RecurrentLearner(Learner[Policy]):
         raise NotImplementedError
 
     def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
-        """Inputs of whole trials [L, B, I], true parameters of their tasks [L, B, P] -> predicted return to go at every
-        step [L, B].
-        """
+        """Whole trials [L, B, I], true parameters of their tasks [L, B, P] -> predicted return to go [L, B]."""
         raise NotImplementedError
 
     def states_before(self, theta: Params, x: Tensor, every: int) -> Tensor:
@@ -200,7 +200,7 @@ def post_adaptation_objective(learner: Learner[Any], objective: Objective) -> Ca
 
     def query_objective(theta: Params, episode: Episode) -> Tensor:
         phi = adapt_rounds(learner, theta, episode.support)
-        return objective(learner.apply(theta, phi, episode.query.x), episode.query)
+        return objective(learner.apply_to(theta, phi, episode.query), episode.query)
 
     return query_objective
 

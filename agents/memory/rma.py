@@ -66,6 +66,13 @@ class RMA(RL2):
         seen, z = self._remember(theta, phi, x)
         return self._act(theta, seen, z)
 
+    def apply_to(self, theta: Params, phi: Params, data: Transitions) -> Policy:
+        """Of the teacher in the worlds where it acted, of the student in the others."""
+        seen, guess = self._remember(theta, phi, data.x)
+        return self._act(
+            theta, seen, torch.where(self._is_informed(data.x), self._teach(theta, data.descriptor), guess)
+        )
+
     def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
         return self.critic(theta, normalize_input(theta, x[..., : self.inputs]), descriptor)
 
@@ -81,12 +88,10 @@ class RMA(RL2):
         data = episode.query
         seen, guess = self._remember(theta, adapt_rounds(self, theta, episode.support), data.x)
         z = self._teach(theta, data.descriptor)
-        used = torch.where(self._is_informed(data.x), z, guess.detach())
         errors = (guess - z.detach()).square().sum(-1) + REGULARISATION * (z - guess.detach()).square().sum(-1)
         value = self.critic(theta, seen, data.descriptor)
-        learned = self.outer(self._act(theta, seen, used), data) + self.value_coef * self.critic.loss(
-            theta, value, data
-        )
+        acted = self._act(theta, seen, torch.where(self._is_informed(data.x), z, guess.detach()))
+        learned = self.outer(acted, data) + self.value_coef * self.critic.loss(theta, value, data)
         return learned + self.latent_coef * mean_alive(errors, data)
 
     def _remember(self, theta: Params, phi: Params, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,7 @@ class Evaluate:
     """Return on unseen tasks after several numbers of episodes of adaptation; accuracy of runs on images.
 
         metarl evaluate RUN --split ood                outside of the ranges of training
+        metarl evaluate RUN --split ood --beyond friction   with this variable alone outside of its range
         metarl evaluate RUN --tasks.horizon 1000       on other tasks than in training: any of their settings
         metarl evaluate RUN --tasks.physics default    in another simulation
         metarl evaluate RUN --task.NAME VALUE          on tasks that have this number in common, of policies
@@ -42,6 +43,8 @@ class Evaluate:
             help_behavior_hint="",
         ),
     ] = None
+    beyond: tuple[str, ...] = ()
+    """of policies, with --split ood: the only variables outside of their ranges; by default all that can be"""
     after: tuple[int, ...] = AFTER
     """of policies: episodes of adaptation after which it is evaluated; as many as in training are always among them"""
     repeats: int = REPEATS
@@ -83,11 +86,13 @@ class Evaluate:
         task = task_parameters({key: value for key, value in overrides.items() if key.startswith("task.")})
         other = {key: value for key, value in overrides.items() if not key.startswith("task.")}
         run, *others = [on_other_tasks(runs.find(name), other) for name in (self.run, *self.against)]
+        if self.beyond and self.split != "ood":
+            raise UserError(f"--beyond is for --split ood, and the split is {self.split}")
         check_options_apply([*self.given, *(["task.NAME"] if task else [])], run.name, run.config)
         images_from(self.data, run.config)
         problems: list[str] = []
         evaluator = evaluator_of(run.config, self.lake)
-        options = self._options(run)._replace(warn=problems.append, task=task)
+        options = self._options(run)._replace(warn=problems.append, task=task, beyond=self.beyond)
         evaluator.check([run, *others], options)
         if self.out is not None:
             if run.config.tasks.is_supervised:
@@ -95,7 +100,7 @@ class Evaluate:
             writable(self.out, PICTURES)
         with progress_display() as progress:
             results = evaluator.evaluate_all([run, *others], options, progress)
-        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks or bool(task)
+        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks or bool(task or self.beyond)
         written = [run.path / results[0].file_name] if acts and not changed else []
         if acts and (self.out is not None or not changed):
             try:

@@ -32,7 +32,8 @@ class Options(NamedTuple):
 
     num_tasks: unseen tasks; None for the evaluator's own default. seed: of the tasks and of all that is sampled.
     Of acting learners: after, numbers of adaptation episodes; repeats, adaptations to each task; fine_tune, continue
-    joint training in each task; task, numbers that all tasks have; placement, what simulates and where networks are.
+    joint training in each task; task, numbers that all tasks have; beyond, the only variables that leave their training
+    range in the split ood, by default all that can; placement, what simulates and where networks are.
     Of image classifiers: ways, by default 5 and 20, or the one of a learner with a fixed last layer; shots; bn, the
     statistics of batch normalisation, by default the config's; lake, Lake's one-shot trials in place of all these.
     warn: is told of results that could not be stored.
@@ -50,6 +51,7 @@ class Options(NamedTuple):
     bn: str | None = None
     lake: bool = False
     task: Mapping[str, float] = MappingProxyType({})
+    beyond: tuple[str, ...] = ()
     warn: Callable[[str], None] = log.warning
 
 

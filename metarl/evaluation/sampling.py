@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
 import torch
 
 from envs.core import TaskDistribution, Tasks
+from envs.registry import nearest
 from metarl.errors import UserError
 
 SEED = 1_000_003  # chosen: far from the seeds of training, so that no evaluation repeats the draws of one
@@ -54,6 +55,20 @@ def sample_tasks(
     except ValueError as error:
         raise UserError(str(error)) from None
     return tasks
+
+
+def only_beyond(family: TaskDistribution, sampled: Tasks, names: Collection[str], generator: torch.Generator) -> Tasks:
+    """Tasks [N] of the split ood, of which only the variables `names` leave their training range: the others are drawn
+    anew, within it.
+
+    Raises UserError for a variable that the distribution lacks, or that has no range beyond training.
+    """
+    beyond = [v.name for v in family.variables if v.ood]
+    for name in names:
+        if name not in beyond:
+            raise UserError(f"--beyond got {name}, which has no range beyond training: {nearest(name, beyond)}")
+    drawn = zip(sampled.to_json(), family.sample(len(sampled), "test", generator).to_json(), strict=True)
+    return Tasks.from_json([{**inside, **{name: outside[name] for name in names}} for outside, inside in drawn])
 
 
 def unseen_split(family: TaskDistribution, split: str | None) -> str:

@@ -12,7 +12,7 @@ from metarl.runs import checkpoint
 from metarl.runs.folder import Run
 from metarl.training.placement import CPU, Placement, place, set_up, usable_cores
 from metarl.training.trainer import Trainer
-from metarl.training.warm_start import check_warm_start, warm_started
+from metarl.training.warm_start import warm_started
 
 
 def load_trainer(run: Run, placement: Placement = CPU) -> Trainer:
@@ -53,10 +53,7 @@ def make_trainer(
         )
     if state is not None:
         return Trainer(config, state, placement=where, ranks=ranks)
-    trainer = Trainer(config, warm_started(config) if ranks.is_first else None, placement=where, ranks=ranks)
-    if ranks.is_first:
-        check_warm_start(trainer)
-    return trainer
+    return Trainer(config, warm_started(config) if ranks.is_first else None, placement=where, ranks=ranks)
 
 
 def _changed(config: Config, **settings: int) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,11 +14,13 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.runs import folder as runs
-from metarl.training.trainer import Trainer
+from metarl.training.build import build_family
 
 log = logging.getLogger(__name__)
 VALUE = "value."  # of the names in a value function, which acting does not need
-INPUTS = ("policy.layer0.weight", "seen.mean", "seen.var")  # as wide as the input of a policy
+OBSERVED = ("policy.layer0.weight", "seen.mean", "seen.var", "controller.input")  # by inputs: observations, then others
+TAUGHT = ("teacher.layer0.weight",)  # by what a teacher is told
+OBSERVATION_FIRST = ("joint", "oracle", "rma")  # learners in which OBSERVED is right
 
 
 def warm_started(config: Config) -> checkpoint.Load | None:
@@ -33,41 +36,61 @@ def warm_started(config: Config) -> checkpoint.Load | None:
 
     def load(like: Params | None) -> checkpoint.State:
         assert like is not None
-        fit = Fit(name, told=config.learner.observes_task and not run.config.learner.observes_task)
+        fit = Fit(name, Inputs.of(run.config), Inputs.of(config))
         theta = fit(checkpoint.selected_checkpoint(run)(None).theta, like)
         return checkpoint.State(0, 0, 0.0, theta, {}, torch.Generator().manual_seed(config.seed))
 
     return load
 
 
-def check_warm_start(trainer: Trainer) -> None:
-    """UserError where an oracle observes other things than the run that it started from, before what it is told."""
-    name = trainer.config.train.init_from
-    if name is None or not trainer.config.learner.observes_task:
-        return
-    run, obs = runs.find(name), trainer.family.space.obs
-    seen = checkpoint.selected_checkpoint(run)(None).theta["seen.mean"].numel()
-    if not run.config.learner.observes_task and seen != obs:
-        raise UserError(f"train.init_from {name} observes {seen} numbers and this config {obs}: give the same tasks")
+@dataclass(frozen=True)
+class Inputs:
+    """What the networks of a config are given, by name.
+
+    observed: by policies. told: to teachers and value functions. numbers: of an observation. named: whether these have
+    names. movable: whether it is known where a learner has them.
+    """
+
+    observed: tuple[str, ...]
+    told: tuple[str, ...]
+    numbers: int
+    named: bool
+    movable: bool
+
+    @classmethod
+    def of(cls, config: Config) -> Inputs:
+        if config.tasks.is_supervised:
+            return cls((), (), 0, named=False, movable=False)
+        family: Any = build_family(config)
+        signals = tuple(signal.name for signal in family.signals()) if hasattr(family, "signals") else ()
+        named = len(signals) == family.space.obs
+        observed = signals if named else tuple(f"observation {i}" for i in range(family.space.obs))
+        told = (*getattr(family, "privileged_names", ()), *getattr(family, "descriptor_names", ()))
+        if config.learner.observes_task:
+            observed += told
+        return cls(observed, told, family.space.obs, named, config.learner.kind in OBSERVATION_FIRST)
 
 
 @dataclass(frozen=True)
 class Fit:
     """Gives the parameters of a run to the networks of a config.
 
-    name: of the run. told: the config is told the task, and the run was not: behind its observations there are more
-    inputs, which start with weight 0, and the statistics of all inputs start with the next iteration.
-    A value function with other inputs or sizes starts anew.
+    name: of the run. before, now: inputs of the run, and of the config.
+
+    Inputs that only the config has start with weight 0, and then the statistics of all inputs start with the next
+    iteration. Weights of inputs that only the run has are left out. A value function with other inputs or sizes starts
+    anew.
     """
 
     name: str
-    told: bool = False
+    before: Inputs
+    now: Inputs
 
     def __call__(self, theta: Params, fresh: Params) -> Params:
         """theta in the order of `fresh`. Raises UserError where shapes do not fit, or anything is missing."""
-        if self.told:
-            theta = theta | {k: self._widened(theta[k], fresh[k]) for k in INPUTS if k in theta and k in fresh}
-            theta = theta | ({"seen.count": torch.zeros(1)} if "seen.count" in theta else {})
+        moved = self.before != self.now
+        if moved and self.before.movable and self.now.movable:
+            theta = theta | self._moved(theta, fresh)
         shapes, expected = ({k: tuple(v.shape) for k, v in params.items()} for params in (theta, fresh))
         others = [k for k in expected | shapes if shapes.get(k) != expected.get(k)]
         if problem := next((k for k in others if not k.startswith(VALUE)), None):
@@ -75,18 +98,43 @@ class Fit:
                 f"train.init_from {self.name} does not fit this config: {problem} is {shapes.get(problem)} there and "
                 f"{expected.get(problem)} here: give a run with the same learner, network sizes and observations"
             )
-        anew = bool(others) or self.told
+        anew = bool(others) or moved
         if anew:
             log.warning(
                 "the value function of %s has other inputs or sizes than this config's: it starts anew", self.name
             )
         return {k: v if anew and k.startswith(VALUE) else theta[k] for k, v in fresh.items()}
 
-    @staticmethod
-    def _widened(old: Tensor, fresh: Tensor) -> Tensor:
-        """`old` [..., I], with as many more inputs as `fresh` has: weight 0, or statistics of no data."""
-        more = fresh.shape[-1] - old.shape[-1]
-        if more <= 0 or old.dim() != fresh.dim() or old.shape[:-1] != fresh.shape[:-1]:
-            return old
-        behind = fresh[..., -more:] if fresh.dim() == 1 else torch.zeros_like(fresh[..., -more:])
-        return torch.cat([old, behind], -1)
+    def _moved(self, theta: Params, fresh: Params) -> Params:
+        """Those of theta that depend on which inputs there are."""
+        before, now = self.before, self.now
+        if before.numbers != now.numbers and not (before.named and now.named):
+            raise UserError(
+                f"train.init_from {self.name} observes {before.numbers} numbers and this config {now.numbers}, which "
+                "have no names: give the same tasks"
+            )
+        new, gone = (set(a.observed) - set(b.observed) for a, b in ((now, before), (before, now)))
+        if new or gone:
+            text = "%d inputs are not observed by %s: they start with weight 0; it observed %d that are left out"
+            log.warning(text, len(new), self.name, len(gone))
+        moved = {k: _columns(theta[k], before.observed, now.observed, fresh[k]) for k in OBSERVED if k in theta}
+        moved |= {k: _columns(theta[k], before.told, now.told, fresh[k]) for k in TAUGHT if k in theta}
+        if "seen.count" in theta and new:
+            moved["seen.count"] = torch.zeros_like(theta["seen.count"])
+        return moved
+
+
+def _columns(old: Tensor, before: tuple[str, ...], now: tuple[str, ...], fresh: Tensor) -> Tensor:
+    """`old` [..., I] by the inputs `before` and others behind them -> by the inputs `now` and the same others.
+
+    Inputs that are new have weights 0, or statistics of no data, those of `fresh`.
+    """
+    others = old.shape[-1] - len(before)
+    if fresh.shape[-1] - len(now) != others or others < 0 or old.shape[:-1] != fresh.shape[:-1]:
+        return old
+    places = {name: i for i, name in enumerate((*before, *range(others)))}
+    new = fresh.clone() if fresh.dim() == 1 else torch.zeros_like(fresh)
+    for column, name in enumerate((*now, *range(others))):
+        if name in places:
+            new[..., column] = old[..., places[name]]
+    return new

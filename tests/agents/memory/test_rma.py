@@ -70,6 +70,18 @@ def test_steps_in_training_act_on_the_teacher_where_they_are_told_to_and_else_on
             torch.testing.assert_close(memory[key], alone[key])
 
 
+def test_the_policies_of_training_data_are_those_that_acted() -> None:
+    """So that the KL to them is 0 before a step, also where the teacher acted."""
+    theta, x, told, data = experience()
+    phi = LEARNER.initial_state(theta)
+    policies = LEARNER.apply_to(theta, phi, data)
+    memory = {k: v.expand(TRIALS, -1) for k, v in phi.items()}
+    for t in range(LENGTH):
+        memory, out = LEARNER.step(theta, memory, torch.cat([data.x[t], told[t]], -1))
+        torch.testing.assert_close(policies.mean[t], out.mean)
+    assert not torch.allclose(policies.mean, LEARNER.apply(theta, phi, x).mean, atol=1e-4)
+
+
 def test_steps_are_the_sequence() -> None:
     theta, x, _, _ = experience()
     phi = LEARNER.initial_state(theta)

@@ -88,6 +88,16 @@ def test_tasks_can_have_a_number_in_common_which_is_not_stored(
     assert "--task.slope_deg is 'steep', expected a number" in run([*words, "--task.slope_deg", "steep"], capsys)[2]
 
 
+def test_some_variables_alone_leave_their_range(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "quickstart", *EVALUATE, "--json", "--beyond", "slope_deg"]
+    code, out, err = run([*words, "--split", "ood"], capsys)
+    assert code == 0, err
+    assert all(abs(task["slope_deg"]) >= 8 for task in json.loads(out)["evaluation"]["tasks"])
+    assert "--beyond is for --split ood, and the split is test" in run(words, capsys)[2]
+    words[-1] = "direction"
+    assert "--beyond got direction, which has no range" in run([*words, "--split", "ood"], capsys)[2]
+
+
 def test_evaluation_repeats_to_the_bit(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", "quickstart", *EVALUATE, "--json"]
     first, second = (json.loads(run(words, capsys)[1])["evaluation"] for _ in range(2))

@@ -13,7 +13,28 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator
 from metarl.evaluation.evaluator import Options
+from metarl.evaluation.sampling import only_beyond, seeded
+from metarl.training.build import build_family
 from tests.metarl.evaluation.saved import save_run
+
+
+def test_variables_that_are_not_named_stay_within_training(small: Callable[..., Config]) -> None:
+    """Ground, which has no range beyond it, is stratified as ever."""
+    family, generator = build_family(small("joint_dog")), seeded(0)
+    sampled = family.sample(64, "ood", generator)
+    tasks = only_beyond(family, sampled, ("friction", "delay"), generator)
+    for name in ("friction", "delay"):
+        assert tasks.column(name).equal(sampled.column(name))
+    for variable in family.variables:
+        ends = [end for interval in variable.intervals("train") for end in interval]
+        low, high = min(ends), max(ends)
+        inside = (tasks.column(variable.name) >= low) & (tasks.column(variable.name) <= high)
+        assert inside.all() == (variable.name not in ("friction", "delay")), variable.name
+    assert tasks.column("ground").unique(return_counts=True)[1].tolist() == [16] * 4
+    with pytest.raises(
+        UserError, match="--beyond got fricton, which has no range beyond training: did you mean friction"
+    ):
+        only_beyond(family, sampled, ("fricton",), generator)
 
 
 def test_an_evaluation_is_read_back(workdir: Path, small: Callable[..., Config]) -> None:

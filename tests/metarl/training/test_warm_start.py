@@ -14,6 +14,7 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.runs import folder as runs
 from metarl.training.make import load_trainer, make_trainer
+from metarl.training.warm_start import Fit, Inputs
 from tests import commands
 
 OPTIONS = "--train.num_tasks 2 --tasks.horizon 20 --outer.minibatches 1 --policy.hidden 8".split()
@@ -97,8 +98,52 @@ def test_an_oracle_starts_as_the_policy_that_was_not_told_the_task(dog: runs.Run
     assert trainer.theta["seen.count"].item() == 40  # 2 tasks x 20 steps
 
 
-def test_an_oracle_of_other_observations_is_refused(dog: runs.Run) -> None:
-    options = changed(OPTIONS) | {"tasks.height_scan": "policy"}
-    config = warm(settings.load(settings.find("oracle_dog"), options), init_from="joint_dog")
-    with pytest.raises(UserError, match="observes 45 numbers and this config 85: give the same tasks"):
-        make_trainer(config)
+def test_a_policy_that_sees_starts_as_the_one_that_did_not(dog: runs.Run) -> None:
+    """Numbers of observations are told apart by their names: heights stand before the command."""
+    tasks = dog.config.tasks.model_copy(update={"height_scan": "policy"})
+    trainer, joint = (
+        make_trainer(warm(dog.config.model_copy(update={"tasks": tasks}), init_from="joint_dog")),
+        load_trainer(dog),
+    )
+    names, before = ([s.name for s in t.family.signals()] for t in (trainer, joint))
+    assert len(names) == len(before) + 40
+    obs = torch.randn(5, len(names))
+    known = obs[:, [names.index(name) for name in before]]
+    one, other = (t.learner.initial_state(t.theta) for t in (joint, trainer))
+    expected = joint.learner.apply(joint.theta, one, known).mean
+    torch.testing.assert_close(trainer.learner.apply(trainer.theta, other, obs).mean, expected)
+    assert trainer.theta["seen.count"].item() == 0
+    trainer.iterate()
+    scanned = [i for i, name in enumerate(names) if name.startswith("ground")]
+    assert trainer.theta["policy.layer0.weight"][:, scanned].any()
+
+
+def test_rma_starts_with_other_eyes(dog: runs.Run) -> None:
+    """A teacher that no longer is told the ground, and a student that sees it."""
+    options = [*OPTIONS, "--learner.bptt_steps", "10", "--outer.minibatches", "1"]
+    assert commands.run(["train", "rma_dog", "--train.iterations", "2", *options]).code == 0
+    blind = load_trainer(runs.find("rma_dog"))
+    tasks = blind.config.tasks.model_copy(update={"height_scan": "policy"})
+    trainer = make_trainer(warm(blind.config.model_copy(update={"tasks": tasks}), init_from="rma_dog"))
+    names, before = ([s.name for s in t.family.signals()] for t in (trainer, blind))
+    places = [names.index(name) for name in before]
+    seen = trainer.theta["controller.input"].shape[1] - len(names)
+    rest, rest_before = (list(range(n, n + seen)) for n in (len(names), len(before)))
+    for key in ("controller.input", "policy.layer0.weight"):
+        old, new = blind.theta[key], trainer.theta[key]
+        torch.testing.assert_close(new[:, places + rest], old[:, list(range(len(before))) + rest_before])
+    told, told_before = ([*t.family.privileged_names, *t.family.descriptor_names] for t in (trainer, blind))
+    kept = [told_before.index(name) for name in told]
+    torch.testing.assert_close(trainer.theta["teacher.layer0.weight"], blind.theta["teacher.layer0.weight"][:, kept])
+    assert len(told) == len(told_before) - 40
+    trainer.iterate()
+    restored = make_trainer(warm(blind.config, init_from="rma_dog"))
+    assert all(torch.equal(restored.theta[k], v) for k, v in blind.theta.items())
+
+
+def test_observations_without_names_have_to_be_as_many(dog: runs.Run) -> None:
+    inputs, more = (
+        Inputs(tuple(f"observation {i}" for i in range(n)), (), n, named=False, movable=True) for n in (3, 4)
+    )
+    with pytest.raises(UserError, match="observes 3 numbers and this config 4, which have no names"):
+        Fit("run", inputs, more)({}, {})
