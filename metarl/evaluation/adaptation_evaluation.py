@@ -6,7 +6,7 @@ Axes: `B` numbers of adaptation episodes, `N` tasks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -84,6 +84,14 @@ class Evaluation(NamedTuple):
         results = {name: table[rows] for name, table in self.results.items()}
         chosen = self._replace(after=after, adapting_ms=adapting_ms, results=results)
         return chosen._replace(returns=self.returns[rows], greedy=self.greedy[rows])
+
+
+def labels_of(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What each is called beside the others: its learner, and where another has the same its run too."""
+    names = [e.learner for e in evaluations]
+    return [
+        e.learner if names.count(e.learner) == 1 else f"{e.learner} ({e.run.rpartition('/')[2]})" for e in evaluations
+    ]
 
 
 class StoredEvaluation(Stored):

@@ -7,7 +7,7 @@ from typing import Any
 
 from envs.core import TaskDistribution
 from envs.wording import count_of
-from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.adaptation_evaluation import Evaluation, labels_of
 from metarl.evaluation.recovery import has_events, recovery_note
 from metarl.evaluation.statistics import Estimate, interval_note, mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, gain, groups
@@ -53,8 +53,8 @@ def _headers(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[str]
     headers = ["tasks", *(f"after {k}" if k else "before" for k in evaluation.after)]
     if len(evaluation.after) > 1:
         headers.append(f"gain after {evaluation.trained_after}")
-    names = [other.learner for other in against]
-    return headers + [other.learner if names.count(other.learner) == 1 else other.run for other in against]
+    others = zip(against, labels_of([evaluation, *against])[1:], strict=True)
+    return headers + [f"{label}, after {o.trained_after}" if len(o.after) > 1 else label for o, label in others]
 
 
 def _row(evaluation: Evaluation, group: Group, against: Sequence[Evaluation]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from envs.core import TaskDistribution
-from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.adaptation_evaluation import Evaluation, labels_of
 from metarl.evaluation.statistics import mean_interval
 from metarl.evaluation.task_groups import Group, describe_tasks, everything, parts
 from metarl.reporting.plots.figures import (
@@ -39,7 +39,7 @@ def plot_adaptation(
     names = varying[:MAX_PANELS]
     groups = [everything(evaluation), *parts(family, evaluation)][: 1 + MAX_GROUPS]
     choices = [g for g in parts(family, evaluation) if not set(g.variables) & set(names)]
-    styles = styles_of([e.learner for e in (evaluation, *against)])
+    styles = styles_of(labels_of([evaluation, *against]))
     left_out = f"; {len(varying) - len(names)} more numbers vary" if len(varying) > len(names) else ""
     title = f"{evaluation.run}: {describe_tasks(family, evaluation)}{left_out}"
     with small_multiples(target, len(groups) + len(names), title) as (_, axes):
@@ -61,12 +61,16 @@ def _continuous(family: TaskDistribution, evaluation: Evaluation) -> list[str]:
 def _plot_curve(
     axes: Axes, group: Group, evaluation: Evaluation, against: Sequence[Evaluation], styles: Sequence[Style]
 ) -> None:
-    """The learner's curve, and what the others reach on the same tasks as levels."""
-    for other, style in zip(against, styles[1:], strict=True):
-        level = mean_interval(other.returns[other.adapted][group.members])
-        plot_level(axes, level, style, shown(other.learner))
+    """The learner's curve, and those of the others on the same tasks; of one that does not adapt its level."""
+    labels = labels_of([evaluation, *against])
+    for other, style, label in zip(against, styles[1:], labels[1:], strict=True):
+        estimates = [mean_interval(row[group.members]) for row in other.returns]
+        if len(estimates) > 1:
+            plot_band(axes, other.after, estimates, style, shown(label))
+        else:
+            plot_level(axes, estimates[0], style, shown(label))
     estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
-    plot_band(axes, evaluation.after, estimates, styles[0], shown(evaluation.learner))
+    plot_band(axes, evaluation.after, estimates, styles[0], shown(labels[0]))
     scale_episodes(axes, evaluation.after)
     ylabel = interval_label("mean return", estimates)
     axes.set(ylabel=ylabel, title=f"{group_label(group.label)} ({group.members.sum()})")
@@ -83,7 +87,8 @@ def _plot_returns(
     """A mark for each task; its shape is that of a choice of another parameter, such as the direction."""
     x = np.array([task[name] for task in evaluation.tasks])
     before, after, k = evaluation.returns[0], evaluation.returns[evaluation.adapted], evaluation.trained_after
-    learner, color = shown(evaluation.learner), styles[0].color
+    labels = [shown(label) for label in labels_of([evaluation, *against])]
+    learner, color = labels[0], styles[0].color
     for group, marker in zip(choices or [everything(evaluation)], itertools.cycle("o^sv"), strict=False):
         m, suffix = group.members, f", {group_label(group.label)}" if choices else ""
         options: dict[str, Any] = {"s": 12, "marker": marker, "linewidths": 0.8}
@@ -92,7 +97,8 @@ def _plot_returns(
         )
         if k:
             axes.scatter(x[m], after[m], color=color, label=f"{learner}, after {k}{suffix}", **options)
-    for other, style in zip(against, styles[1:], strict=True):
-        y = other.returns[other.adapted]
-        axes.scatter(x, y, s=22, marker="_", color=style.color, linewidths=1.2, label=shown(other.learner))
+    for other, style, label in zip(against, styles[1:], labels[1:], strict=True):
+        y, after = other.returns[other.adapted], f", after {other.trained_after}" if len(other.after) > 1 else ""
+        marker = "|" if style.variant else "_"
+        axes.scatter(x, y, s=22, marker=marker, color=style.color, linewidths=1.2, label=f"{label}{after}")
     axes.set(xlabel=axis_label(name), ylabel="return of a task")

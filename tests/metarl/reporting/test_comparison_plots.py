@@ -12,6 +12,7 @@ from matplotlib.text import Text
 
 from metarl.config.experiment import Config
 from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.adaptation_tables import adaptation_table
 from metarl.evaluation.comparison import Comparison, compare_entries
 from metarl.evaluation.comparison_entries import Entry
 from metarl.evaluation.text_table import TextTable
@@ -105,6 +106,22 @@ def test_the_figure_of_an_evaluation_can_be_read(
     for axes in drawn().axes[1:3]:  # return of each task against one of its numbers
         names = [str(c.get_label()) for c in axes.collections]
         assert set(against) <= set(names)
+
+
+def test_other_runs_that_adapt_are_curves_of_their_own(
+    small: Callable[..., Config], workdir: Path, drawn: Catch
+) -> None:
+    """Those of the same learner are told apart by their runs, in the picture and in the table."""
+    family, mine = build_family(small("maml_point")), evaluation("Meta-SGD", 9.0)
+    others = [mine._replace(run="maml_point/1", returns=mine.returns - 3), evaluation("oracle", 20.0, adapts=False)]
+    plot_adaptation(family, mine, others, workdir / "adaptation.png")
+    check_readable(drawn())
+    lines = {str(line.get_label()): line for line in drawn().axes[0].lines}
+    assert {"Meta-SGD (0)", "Meta-SGD (1)", "oracle"} <= set(lines)
+    assert np.asarray(lines["Meta-SGD (1)"].get_ydata()).tolist() == (mine.returns - 3).mean(1).tolist()
+    assert lines["Meta-SGD (0)"].get_linestyle() != lines["Meta-SGD (1)"].get_linestyle()
+    table = adaptation_table(family, mine, others)
+    assert table.headers[-2:] == ["Meta-SGD (1), after 3", "oracle"]
 
 
 def test_figures_are_written_beside_each_other(small: Callable[..., Config], workdir: Path) -> None:
