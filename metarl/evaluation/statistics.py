@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, trim_mean
 
 RESAMPLES = 10_000
 DRAWS = 2_000  # resamples of seeds and tasks: rliable's number for comparisons (Agarwal et al. 2021)
@@ -68,6 +67,8 @@ def mean_interval(values: NDArray[np.float64]) -> Estimate:
 
     The resampling is seeded, so that the same numbers always give the same interval.
     """
+    from scipy.stats import bootstrap  # which takes most of a second to import
+
     values = values[~np.isnan(values)]  # NaN: every simulation of the task diverged
     mean = float(np.mean(values)) if len(values) else float("nan")
     if len(values) < MIN_COUNT:
@@ -83,6 +84,8 @@ def mean(returns: Returns) -> NDArray[np.float64]:
 
 def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
     """Mean of the middle half of all seeds x tasks (Agarwal et al. 2021, section 4.3)."""
+    from scipy.stats import trim_mean
+
     flat = returns.reshape(*returns.shape[:-2], -1)
     return np.asarray(trim_mean(flat, 0.25, axis=-1))
 
