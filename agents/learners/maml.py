@@ -27,8 +27,9 @@ class Settings(GradientSettings):
     of the step size from round to round. each_round: the outer objective is averaged over all rounds, not only that
     after the last.
     first_order: the gradient is not differentiated through the inner steps. learn_inner_lr: a learned step size for
-    every parameter. lr_per_step: in its place one for every layer and step; each_step: the outer objective is averaged
-    over all steps (both of MAML++). adapted_params: `all` parameters are adapted, or those of the last layer (`head`).
+    every parameter. lr_per_step: in its place one for every layer and step; norm_per_step: with that, scales and shifts
+    of batch normalisation that are learned for every step, and not adapted; each_step: the outer objective is averaged
+    over all steps (all of MAML++). adapted_params: `all` parameters are adapted, or those of the last layer (`head`).
     estimator: how the policy gradient of an inner step is differentiated: `lvc` (Rothfuss et al. 2019), `loglik`
     (differentiates log-probabilities, which loses a part of the gradient), `dice` (Foerster et al. 2018), `emaml`
     (Stadie et al. 2018), or `first_order` (not at all).
@@ -53,10 +54,12 @@ class Settings(GradientSettings):
     each_step: bool = False
     learn_inner_lr: bool = False
     lr_per_step: bool = False
+    norm_per_step: bool = False
     adapted_params: Literal["all", "head"] = "all"
     only: ClassVar[Only] = GradientSettings.only | {
         "each_step": (("classes", "numbers"), "learner.each_step is for supervised tasks: for policies use each_round"),
         "each_round": (("actions",), "learner.each_round is for policies: a supervised task has one round"),
+        "norm_per_step": (("classes",), "learner.norm_per_step is of batch normalisation: it is for images"),
         "inner_lr_decay": (("actions",), "learner.inner_lr_decay is for policies: a supervised task has one round"),
         **ESTIMATES_POLICIES,
     }
@@ -79,6 +82,8 @@ class Settings(GradientSettings):
     def _changes_something(self) -> Self:
         if self.lr_per_step and not self.learn_inner_lr:
             raise ValueError("lr_per_step is of learned rates: give learn_inner_lr true too")
+        if self.norm_per_step and not self.lr_per_step:
+            raise ValueError("norm_per_step is of steps with rates of their own: give lr_per_step true too")
         if self.each_step and self.inner_steps == 1:
             raise ValueError("each_step averages over inner_steps, of which there is one: leave it out")
         if self.lr_per_step and self.inner_lr_decay != 1:
@@ -110,6 +115,7 @@ class Settings(GradientSettings):
             each_round=self.each_round,
             each_step=self.each_step,
             lr_per_step=self.lr_per_step,
+            norm_per_step=self.norm_per_step,
             **options,
         )
         return Supervised(learner, problem.way, self.test_steps or 3, self.bn) if supervised else learner

@@ -11,10 +11,10 @@ Departures: the inner policy gradient is in likelihood-ratio form, so that the d
 of the actions taken before it (Rothfuss et al. 2019, arXiv 1810.06784), and the outer objective may add ProMP's KL
 penalty on the support data (same paper, eq. 13). Learned step sizes are those of Meta-SGD (Li et al. 2017, arXiv
 1707.09835); they may become negative, as there. Of MAML++ (Antoniou, Edwards, Storkey 2019, arXiv 1810.09502) there are
-a step size for each layer and step, and the loss after each step, all with the same weight: there the weights move to
-the last step during training, gradients are of first order at the beginning, and batch normalisation has statistics
-and weights of each step. A step size with `inner_lr_decay` decays at every round; the authors of
-MAML evaluate with half of it from the second step on.
+a step size for each layer and step, the scales and shifts of batch normalisation for each step, and the loss after each
+step, all with the same weight: there the weights move to the last step during training, and gradients are of first
+order at the beginning. Its running statistics for each step, which their code does not use, are left out. A step size
+with `inner_lr_decay` decays at every round; the authors of MAML evaluate with half of it from the second step on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,23 @@ from torch import Tensor
 
 from agents.learner import Exploration, Network, Objective, Out, post_adaptation_loss
 from agents.optimization.descent import DescentLearner, descend
-from agents.records import Data, Episode, Params, SupervisedTask, detached, device_of, with_prefix, without_prefix
+from agents.records import (
+    Data,
+    Episode,
+    Params,
+    SupervisedTask,
+    detached,
+    device_of,
+    select_prefix,
+    with_prefix,
+    without_prefix,
+)
 
 INNER_LR = "inner_lr."  # prefix in theta of the learned step sizes
 LR_SCALE = "inner_lr_scale"  # in phi: factor of the step size, if it decays from round to round
 STEP = "inner_step"  # in phi: how many steps were taken, if each has its own step size
+NORM = "norm_of_step."  # prefix in theta of the scales and shifts of each step
+NORMALISES = (".scale", ".shift")  # how the names of a network's scales and shifts end
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class MAML(DescentLearner[Out]):
     learn_inner_lr: alpha is a tensor for each parameter, learned as a part of theta.
     lr_per_step: alpha is, in its place, a number for each tensor of weights and each inner step of each round; further
         steps have that of the last.
+    norm_per_step: with it, scales and shifts of batch normalisation are not adapted, but learned for each inner step:
+        of the support before a step and of the queries after it.
     adapted_params: names of the weights to adapt, for example those of the last layer (ANIL); empty for all.
     support_penalty, penalty_coef: objective on the support data before each round, and its weight.
     exploration: credits the actions before adaptation with the return after it (E-MAML).
@@ -63,13 +77,17 @@ class MAML(DescentLearner[Out]):
     first_order: bool = False
     learn_inner_lr: bool = False
     lr_per_step: bool = False
+    norm_per_step: bool = False
     adapted_params: tuple[str, ...] = ()
     support_penalty: Objective | None = None
     penalty_coef: float = 0.0
     exploration: Exploration | None = None
 
     def init(self, generator: torch.Generator) -> Params:
-        weights = self.network.init(generator)
+        weights: Params = self.network.init(generator)
+        if self.norm_per_step:
+            norms = {k: v.repeat(self.inner_steps, 1) for k, v in weights.items() if k.endswith(NORMALISES)}
+            weights = {k: v for k, v in weights.items() if k not in norms} | with_prefix(NORM, norms)
         if not self.learn_inner_lr:
             return weights
         adapted = self._adapted(weights)
@@ -78,7 +96,7 @@ class MAML(DescentLearner[Out]):
         return weights | with_prefix(INNER_LR, {k: torch.full_like(v, self.inner_lr) for k, v in adapted.items()})
 
     def _adapted(self, weights: Params) -> Params:
-        return {k: weights[k] for k in self.adapted_params or weights}
+        return {k: weights[k] for k in self.adapted_params or weights if not k.startswith(NORM)}
 
     def initial_state(self, theta: Params) -> Params:
         """The weights to adapt; the others stay in theta."""
@@ -98,12 +116,18 @@ class MAML(DescentLearner[Out]):
         return adapted if scale is None else adapted | {LR_SCALE: scale * self.inner_lr_decay}, out
 
     def _steps(
-        self, theta: Params, weights: Params, support: Data, lr: Mapping[str, Tensor | float], steps: int
+        self,
+        theta: Params,
+        weights: Params,
+        support: Data,
+        lr: Mapping[str, Tensor | float],
+        steps: int,
+        norms: Params | None = None,
     ) -> tuple[Params, Out]:
-        fixed = detached(theta) if self.first_order else theta
+        fixed, norms = (detached(p) if self.first_order else p for p in (theta, norms or {}))
 
         def network(weights: Params, x: Tensor) -> Out:
-            return self.apply(fixed, weights, x)
+            return self.apply(fixed, weights | norms, x)
 
         return descend(network, self.inner, weights, support, lr, steps, self.first_order)
 
@@ -113,13 +137,20 @@ class MAML(DescentLearner[Out]):
         for _ in range(self.inner_steps):
             rates = {k: theta[INNER_LR + k] for k in weights}
             lr = {k: (rate * _is_at(step, rate)).sum() for k, rate in rates.items()}
-            weights, out = self._steps(theta, weights, support, lr, 1)
+            weights, out = self._steps(theta, weights, support, lr, 1, self._norms(theta, step))
             outputs.append(out)
             step = step + 1
         return weights | {STEP: step}, outputs[0]
 
     def apply(self, theta: Params, phi: Params, x: Tensor) -> Out:
+        if self.norm_per_step and STEP in phi:
+            phi = phi | self._norms(theta, (phi[STEP] - 1).clamp_min(0))
         return self.network(theta | phi if self.adapted_params else phi, x)
+
+    def _norms(self, theta: Params, step: Tensor) -> Params:
+        """Scales and shifts of an inner step, where each has its own."""
+        rows = select_prefix(NORM, theta) if self.norm_per_step else {}
+        return {k: (v * _is_at(step, v)[:, None]).sum(0) for k, v in rows.items()}
 
     def loss(self, theta: Params, episode: Episode | SupervisedTask) -> Tensor:
         if self.each_step:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from agents.learner import Episode, Params, mean_over_tasks
+from agents.learner import Episode, Params, SupervisedTask, mean_over_tasks
+from agents.nn.embeddings import Conv4, ConvClassifier
 from agents.nn.perceptrons import GaussianMLP
-from agents.objectives import clipped_policy_gradient, kl_to_sampling, policy_gradient
+from agents.objectives import clipped_policy_gradient, kl_to_sampling, mse, policy_gradient
 from agents.optimization import MAML
+from envs.core import Examples
 from tests.agents.quadratics import ALPHA, W, episode, meta_gradient, number, one_task
 from tests.probes import Point, half_square, random_transitions
 
@@ -136,6 +138,40 @@ def test_rates_of_steps_start_alike_and_then_it_is_maml() -> None:
     plain, weights, _ = policy_learner()
     ours, theirs = (mean_over_tasks(one.loss, t, episodes) for one, t in ((learner, theta), (plain, weights)))
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("each_step", [False, True])
+def test_scales_and_shifts_of_every_step_are_learned_and_not_adapted(each_step: bool) -> None:
+    """Against a loop: the support before step k and the queries after it are normalised by row k."""
+    network = ConvClassifier(Conv4(4, image=(1, 8), blocks=2), 3)
+    learner = MAML(
+        network, mse, mse, ALPHA, inner_steps=2, learn_inner_lr=True, lr_per_step=True, norm_per_step=True,
+        each_step=each_step,
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    theta = {k: v.double() for k, v in learner.init(generator).items()}
+    theta = {k: v + 0.1 * torch.randn(v.shape, generator=generator).double() for k, v in theta.items()}
+    data = [
+        Examples(*(torch.randn(6, *shape, generator=generator).double() for shape in ((1, 8, 8), (3,)))) for _ in "sq"
+    ]
+    leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
+    learner.loss(leaves, SupervisedTask((data[0],), data[1])).backward()  # type: ignore[no-untyped-call]
+    ours = {k: v.grad for k, v in leaves.items()}
+
+    leaves = {k: v.clone().requires_grad_() for k, v in theta.items()}
+    weights, losses = {k: v for k, v in leaves.items() if not k.startswith(("norm_of_step.", "inner_lr."))}, []
+    for k in range(2):
+        row = {n.removeprefix("norm_of_step."): v[k] for n, v in leaves.items() if n.startswith("norm_of_step.")}
+        assert row.keys() & weights.keys() == set()
+        loss = mse(network(weights | row, data[0].x), data[0])
+        slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+        steps = zip(weights.items(), slopes, strict=True)
+        weights = {n: w - leaves[f"inner_lr.{n}"][k] * slope for (n, w), slope in steps}
+        losses.append(mse(network(weights | row, data[1].x), data[1]))
+    (torch.stack(losses).mean() if each_step else losses[1]).backward()
+    assert any(n.startswith("norm_of_step.") for n in ours)
+    for n, leaf in leaves.items():
+        torch.testing.assert_close(ours[n], leaf.grad)
 
 
 @pytest.mark.parametrize("first_order", [False, True])
