@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from envs.registry import nearest
 from envs.settings import Count, Fraction, Record
@@ -40,6 +40,7 @@ class Training(Record):
     it. device: where networks are; `auto` puts them beside the simulator, and those that see images on a GPU.
     deterministic: sums on a GPU are taken in the same order every time, so that two runs are equal to the bit; slower.
     init_from: a run, whose weights and running statistics training starts from; by default from random weights.
+    reset_std: with it, the standard deviation of actions starts with `policy.init_std` and not with that of the run.
     logger: what shows a training besides (`metarl.config.loggers`): a name, or several with commas between them.
     """
 
@@ -55,6 +56,13 @@ class Training(Record):
     deterministic: bool = False
     logger: tuple[str, ...] = ()
     init_from: str | None = None
+    reset_std: bool = False
+
+    @model_validator(mode="after")
+    def _resets_something(self) -> Self:
+        if self.reset_std and self.init_from is None:
+            raise ValueError("reset_std is of a training that starts from another run: give init_from too")
+        return self
 
     @field_validator("logger", mode="before")
     @classmethod

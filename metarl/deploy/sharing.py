@@ -52,7 +52,7 @@ def reduced(run: Run) -> dict[str, bytes]:
 
 def _without_origin(config: Config) -> Config:
     """The settings without the run that it started from, which is not shared."""
-    return config.model_copy(update={"train": config.train.model_copy(update={"init_from": None})})
+    return config.model_copy(update={"train": config.train.model_copy(update={"init_from": None, "reset_std": False})})
 
 
 def _environment(run: Run) -> dict[str, object]:

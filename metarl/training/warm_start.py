@@ -38,9 +38,19 @@ def warm_started(config: Config) -> checkpoint.Load | None:
         assert like is not None
         fit = Fit(name, Inputs.of(run.config), Inputs.of(config))
         theta = fit(checkpoint.selected_checkpoint(run)(None).theta, like)
+        if config.train.reset_std:
+            theta |= _fresh_std(like)
         return checkpoint.State(0, 0, 0.0, theta, {}, torch.Generator().manual_seed(config.seed))
 
     return load
+
+
+def _fresh_std(like: Params) -> Params:
+    """Of the policy. Raises UserError where it has none that is learned."""
+    found = {k: v for k, v in like.items() if k.split(".")[-1] == "log_std"}
+    if not found:
+        raise UserError("train.reset_std is for policies with a learned standard deviation of actions: leave it out")
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from metarl.config import files as settings
 from metarl.config.experiment import Config
+from metarl.config.training import Training
 from metarl.errors import UserError
 from metarl.runs import folder as runs
 from metarl.training.make import load_trainer, make_trainer
@@ -116,6 +118,16 @@ def test_a_policy_that_sees_starts_as_the_one_that_did_not(dog: runs.Run) -> Non
     trainer.iterate()
     scanned = [i for i, name in enumerate(names) if name.startswith("ground")]
     assert trainer.theta["policy.layer0.weight"][:, scanned].any()
+
+
+def test_exploration_can_start_anew(dog: runs.Run) -> None:
+    config = dog.config.model_copy(update={"policy": dog.config.policy.model_copy(update={"init_std": 0.2})})
+    trained = load_trainer(dog).theta
+    theta = make_trainer(warm(config, init_from="joint_dog", reset_std=True)).theta
+    for k, v in theta.items():
+        assert torch.equal(v, torch.full((12,), 0.2).log() if k == "policy.log_std" else trained[k]), k
+    with pytest.raises(ValidationError, match="reset_std is of a training that starts from another run"):
+        Training(iterations=1, reset_std=True)
 
 
 def test_rma_starts_with_other_eyes(dog: runs.Run) -> None:
