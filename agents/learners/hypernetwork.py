@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from agents.settings import Look, MemorySettings
 from envs.settings import Count
@@ -18,20 +20,36 @@ class Settings(MemorySettings):
     """Recurrent hypernetwork (Beck et al. 2022, 2023): a GRU whose memory generates the weights of the policy.
 
     hidden: units of the GRU. embedding: numbers that the weights are generated from. head_observes_memory: whether the
-    generated policy sees the memory beside the state.
+    generated policy sees the memory beside the state. split_max: half of the GRU's features are running maxima
+    (SplAgger, Beck et al. 2024).
     """
 
     kind: Literal["hypernetwork"] = "hypernetwork"
-    names: ClassVar[dict[str, Look]] = {"RL^2 hypernetwork": Look("vermilion", "D")}
+    names: ClassVar[dict[str, Look]] = {
+        "RL^2 hypernetwork": Look("vermilion", "D"),
+        "SplAgger": Look("vermilion", "P"),
+    }
     hidden: Count = 128
     embedding: Count = 32
     head_observes_memory: bool = False
+    split_max: bool = False
     accepts: ClassVar[tuple[Answers, ...]] = ("actions",)
 
+    def display_name(self, answers: Answers) -> str:
+        name = super().display_name(answers)
+        return name.replace("RL^2 hypernetwork", "SplAgger") if self.split_max else name
+
+    @model_validator(mode="after")
+    def _splits_evenly(self) -> Self:
+        if self.split_max and self.hidden % 2:
+            raise ValueError(f"split_max is of half of the units, and hidden is {self.hidden}: give an even number")
+        return self
+
     def build_core(self, inputs: int) -> Core:
+        from agents.memory.splagger import SplitMaxGRU
         from agents.nn.cores import GRU
 
-        return GRU(inputs, self.hidden)
+        return (SplitMaxGRU if self.split_max else GRU)(inputs, self.hidden)
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.memory.assemble import build_with_core

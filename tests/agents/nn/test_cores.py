@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from agents.memory import GRU, LRUA, LSTM, NTM, Core
+from agents.memory.splagger import SplitMaxGRU
 from agents.nn.cores import run
 
 CORES: list[Core] = [
     LSTM(4, 6),
     GRU(4, 6),
+    SplitMaxGRU(4, 6),
     NTM(4, 6, 5, 3, 2, 2),
     NTM(4, 6, 5, 3, 2, 2, "feedforward"),
     LRUA(4, 6, 5, 3, 2),
@@ -55,3 +57,19 @@ def test_leading_axes_are_sequences_apart(core: Core) -> None:
         assert weight.grad is not None, name
         assert weight.grad.isfinite().all(), name
         assert weight.grad.abs().sum() > 0, name
+
+
+def test_half_of_the_features_are_running_maxima() -> None:
+    """Of a GRU with the same weights, from 0; in one call, in two, and step by step."""
+    core, plain = SplitMaxGRU(4, 6), GRU(4, 6)
+    theta = core.init(generator())
+    x = torch.randn(9, 2, 4, generator=generator())
+    h = run(plain, theta, plain.initial_state(theta), x)[1]
+    largest = torch.stack([h[: t + 1, :, 3:].amax(0).clamp(min=0) for t in range(9)])
+    expected = torch.cat([h[..., :3], largest], -1)
+    assert (largest[:-1] > h[:-1, :, 3:]).any()
+    for fused in (False, True):
+        start = {k: v.expand(2, -1) for k, v in core.initial_state(theta).items()}
+        torch.testing.assert_close(run(core, theta, start, x, fused)[1], expected)
+        middle, first = run(core, theta, start, x[:5], fused)
+        torch.testing.assert_close(torch.cat([first, run(core, theta, middle, x[5:], fused)[1]]), expected)

@@ -61,6 +61,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("joint_robot", "advantage.bootstrap", False),
     ("gru_robot", "policy.critic_observes_task", False),
     ("hypernetwork_robot", "learner.embedding", 3),
+    ("hypernetwork_robot", "learner.split_max", True),
     ("hypernetwork_robot", "learner.head_observes_memory", True),
     ("gru_robot", "advantage.bootstrap", False),
     ("quickstart_oracle", "outer.kl_coef", 0.5),

@@ -41,6 +41,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {  # what it is called -> a shippe
     ),
     "lstm": ("gru_point", MEMORY[1] | {"learner.kind": "lstm"}),
     "hypernetwork": ("gru_point", MEMORY[1] | {"learner.kind": "hypernetwork"}),
+    "hypernetwork, splagger": ("gru_point", MEMORY[1] | {"learner.kind": "hypernetwork", "learner.split_max": True}),
     "rma": ("gru_point", MEMORY[1] | {"learner.kind": "rma", "learner.latent": 3, "learner.teacher": [4]}),
     "varibad": ("gru_point", MEMORY[1] | {"learner.kind": "varibad", "learner.latent": 3, "learner.decoder": [4]}),
     "sac": (
