@@ -31,7 +31,7 @@ from metarl.errors import UserError
 from metarl.evaluation.text_table import titled
 from metarl.training.build import build_family, build_learner
 from metarl.training.placement import usable_cores
-from metarl.training.policies import AdaptedPolicy
+from metarl.training.policies import AdaptedPolicy, RecurrentPolicy, as_recurrent
 
 EFFORT = 0.3  # fraction of full torque of random actions; chosen: robots move, and few of them fall
 STEPS = 20  # control steps of a phase
@@ -158,6 +158,9 @@ def _acting(config: Config, family: Locomotion, tasks: Tasks, episodes: int) -> 
     learner = build_learner(config, family)
     generator = torch.Generator().manual_seed(0)
     theta: Params = learner.init(generator)
+    if recurrent := as_recurrent(learner):
+        sizes = (len(tasks), episodes), family.space.act
+        return lambda: family.experience(tasks, RecurrentPolicy(recurrent, theta, *sizes), episodes, generator)
     phi = {k: v.expand(len(tasks), *v.shape).clone() for k, v in learner.initial_state(theta).items()}
     descriptor = family.descriptor(tasks) if learner.observes_task else None
     return lambda: family.experience(tasks, AdaptedPolicy(learner, theta, phi, descriptor), episodes, generator)

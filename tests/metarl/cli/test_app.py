@@ -223,13 +223,14 @@ def test_a_family_without_ood_says_so(workdir: Path, capsys: pytest.CaptureFixtu
     assert "this family has no ood split" in err
 
 
+@pytest.mark.parametrize("config", ["maml_cheetah_direction", "gru_robot", "oracle_dog", "rma_dog"])
 def test_bench_measures_a_config_with_its_policy(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("metarl.benchmarks.timing.SECONDS", 0.01)
-    words = "bench sim --config maml_cheetah_direction --worlds 8 --repeats 1 --threads 1 --tasks.horizon 5 --json"
-    code, out, _ = run(words.split(), capsys)
-    assert code == 0
+    words = f"bench sim --config {config} --worlds 8 --repeats 1 --threads 1 --tasks.horizon 5 --json"
+    code, out, err = run(words.split(), capsys)
+    assert code == 0, err
     (row,) = json.loads(out)["rows"]
     assert row["worlds"] == 8
     assert set(row["steps_per_second"]) == {"bare", "ours", "policy"}
