@@ -27,7 +27,7 @@ class Settings(MemorySettings):
     kind: Literal["hypernetwork"] = "hypernetwork"
     names: ClassVar[dict[str, Look]] = {
         "RL^2 hypernetwork": Look("vermilion", "D"),
-        "SplAgger": Look("vermilion", "P"),
+        "SplAgger": Look("vermilion", "X", "--"),
     }
     hidden: Count = 128
     embedding: Count = 32

@@ -62,6 +62,8 @@ def test_every_learner_has_a_usual_name_and_a_look_of_its_own() -> None:
         ("cavia_robot", {}, "CAVIA"),
         ("gru_robot", {}, "RL^2 (GRU)"),
         ("gru_episode_robot", {}, "RL^2 (GRU), reset each episode"),
+        ("hypernetwork_robot", {}, "RL^2 hypernetwork"),
+        ("splagger_robot", {}, "SplAgger"),
         ("lstm_omniglot", {}, "LSTM"),
         ("prototypical_omniglot", {}, "ProtoNet"),
         ("joint_robot", {}, "joint training"),
