@@ -84,6 +84,8 @@ class Settings(GradientSettings):
             raise ValueError("lr_per_step is of learned rates: give learn_inner_lr true too")
         if self.norm_per_step and not self.lr_per_step:
             raise ValueError("norm_per_step is of steps with rates of their own: give lr_per_step true too")
+        if self.norm_per_step and self.embedding is not None and self.embedding.network == "pretrained":
+            raise ValueError("norm_per_step is of batch normalisation, and a pretrained network has none: leave it out")
         if self.each_step and self.inner_steps == 1:
             raise ValueError("each_step averages over inner_steps, of which there is one: leave it out")
         if self.lr_per_step and self.inner_lr_decay != 1:

@@ -200,6 +200,11 @@ def test_learners_train_on_it(
         ),
         ("prototypical_omniglot", {"learner__embedding": {"network": "pretrained"}}, "give weights"),
         ("prototypical_omniglot", {"learner__embedding": {"weights": "x"}}, "leave them out"),
+        (
+            "maml_plus_omniglot",
+            {"learner__embedding": {"network": "pretrained", "weights": "x"}},
+            "norm_per_step is of batch normalisation, and a pretrained network has none",
+        ),
         ("prototypical_omniglot", {"learner__embedding": pretrained("x") | {"down": "stride"}}, "leave it out"),
         ("prototypical_omniglot", {"learner__bn": "none"}, "conv4 has batch normalisation"),
     ],
