@@ -69,9 +69,7 @@ class RMA(RL2):
     def apply_to(self, theta: Params, phi: Params, data: Transitions) -> Policy:
         """Of the teacher in the worlds where it acted, of the student in the others."""
         seen, guess = self._remember(theta, phi, data.x)
-        return self._act(
-            theta, seen, torch.where(self._is_informed(data.x), self._teach(theta, data.descriptor), guess)
-        )
+        return self._acted(theta, data, seen, self._teach(theta, data.descriptor), guess)
 
     def value(self, theta: Params, x: Tensor, descriptor: Tensor) -> Tensor:
         return self.critic(theta, normalize_input(theta, x[..., : self.inputs]), descriptor)
@@ -90,8 +88,9 @@ class RMA(RL2):
         z = self._teach(theta, data.descriptor)
         errors = (guess - z.detach()).square().sum(-1) + REGULARISATION * (z - guess.detach()).square().sum(-1)
         value = self.critic(theta, seen, data.descriptor)
-        acted = self._act(theta, seen, torch.where(self._is_informed(data.x), z, guess.detach()))
-        learned = self.outer(acted, data) + self.value_coef * self.critic.loss(theta, value, data)
+        learned = self.outer(
+            self._acted(theta, data, seen, z, guess.detach()), data
+        ) + self.value_coef * self.critic.loss(theta, value, data)
         return learned + self.latent_coef * mean_alive(errors, data)
 
     def _remember(self, theta: Params, phi: Params, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,3 +113,7 @@ class RMA(RL2):
 
     def _act(self, theta: Params, seen: Tensor, z: Tensor) -> Policy:
         return self.policy(select_prefix("policy.", theta), torch.cat([seen, z], -1))
+
+    def _acted(self, theta: Params, data: Transitions, seen: Tensor, z: Tensor, guess: Tensor) -> Policy:
+        """On the teacher's z in the worlds where it acted, on the student's guess in the others."""
+        return self._act(theta, seen, torch.where(self._is_informed(data.x), z, guess))
