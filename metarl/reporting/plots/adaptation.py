@@ -39,14 +39,15 @@ def plot_adaptation(
     names = varying[:MAX_PANELS]
     groups = [everything(evaluation), *parts(family, evaluation)][: 1 + MAX_GROUPS]
     choices = [g for g in parts(family, evaluation) if not set(g.variables) & set(names)]
-    styles = styles_of(labels_of([evaluation, *against]))
+    labels = labels_of([evaluation, *against])
+    styles, labels = styles_of(labels), [shown(label) for label in labels]
     left_out = f"; {len(varying) - len(names)} more numbers vary" if len(varying) > len(names) else ""
     title = f"{evaluation.run}: {describe_tasks(family, evaluation)}{left_out}"
     with small_multiples(target, len(groups) + len(names), title) as (_, axes):
         for panel, group in zip(axes, groups, strict=False):
-            _plot_curve(panel, group, evaluation, against, styles)
+            _plot_curve(panel, group, evaluation, against, styles, labels)
         for panel, name in zip(axes[len(groups) :], names, strict=True):
-            _plot_returns(panel, name, choices, evaluation, against, styles)
+            _plot_returns(panel, name, choices, evaluation, against, styles, labels)
         limits = np.array([panel.get_ylim() for panel in axes[: len(groups)]])
         for panel in axes[: len(groups)]:
             panel.set_ylim(limits.min(), limits.max())
@@ -59,18 +60,22 @@ def _continuous(family: TaskDistribution, evaluation: Evaluation) -> list[str]:
 
 
 def _plot_curve(
-    axes: Axes, group: Group, evaluation: Evaluation, against: Sequence[Evaluation], styles: Sequence[Style]
+    axes: Axes,
+    group: Group,
+    evaluation: Evaluation,
+    against: Sequence[Evaluation],
+    styles: Sequence[Style],
+    labels: Sequence[str],
 ) -> None:
     """The learner's curve, and those of the others on the same tasks; of one that does not adapt its level."""
-    labels = labels_of([evaluation, *against])
     for other, style, label in zip(against, styles[1:], labels[1:], strict=True):
         estimates = [mean_interval(row[group.members]) for row in other.returns]
         if len(estimates) > 1:
-            plot_band(axes, other.after, estimates, style, shown(label))
+            plot_band(axes, other.after, estimates, style, label)
         else:
-            plot_level(axes, estimates[0], style, shown(label))
+            plot_level(axes, estimates[0], style, label)
     estimates = [mean_interval(row[group.members]) for row in evaluation.returns]
-    plot_band(axes, evaluation.after, estimates, styles[0], shown(labels[0]))
+    plot_band(axes, evaluation.after, estimates, styles[0], labels[0])
     scale_episodes(axes, evaluation.after)
     ylabel = interval_label("mean return", estimates)
     axes.set(ylabel=ylabel, title=f"{group_label(group.label)} ({group.members.sum()})")
@@ -83,11 +88,11 @@ def _plot_returns(
     evaluation: Evaluation,
     against: Sequence[Evaluation],
     styles: Sequence[Style],
+    labels: Sequence[str],
 ) -> None:
     """A mark for each task; its shape is that of a choice of another parameter, such as the direction."""
     x = np.array([task[name] for task in evaluation.tasks])
     before, after, k = evaluation.returns[0], evaluation.returns[evaluation.adapted], evaluation.trained_after
-    labels = [shown(label) for label in labels_of([evaluation, *against])]
     learner, color = labels[0], styles[0].color
     for group, marker in zip(choices or [everything(evaluation)], itertools.cycle("o^sv"), strict=False):
         m, suffix = group.members, f", {group_label(group.label)}" if choices else ""
