@@ -21,6 +21,7 @@ from torch import Tensor
 
 from agents.metric.support import MetricLearner, embed_query, embed_support, embed_task, one_hot
 from agents.nn.embeddings import BatchNorm, Embedded, normalise, running_stats
+from agents.nn.layout import channels_last
 from agents.nn.pooling import max_pool
 from agents.records import Params, SupervisedTask
 from envs.core import Examples
@@ -47,6 +48,7 @@ class RelationEmbedding:
 
     def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         used: Params = {}
+        x = channels_last(x)
         for i, (padding, pools) in enumerate(BLOCKS):
             x, block_stats = _conv_block(params, f"conv{i}", x, padding, stats, return_stats)
             used |= block_stats
@@ -91,16 +93,21 @@ class Relation(MetricLearner):
         self, theta: Params, phi: Params, z: Tensor, return_stats: bool = False
     ) -> tuple[Tensor, Params]:
         """Logits [Q, C] for feature maps [Q, 64, h, h], and on request the batch statistics of the pairs."""
-        classes = phi["classes"]
-        shape = (len(z), self.way, *z.shape[1:])
-        pairs = torch.cat([classes[None].expand(shape), z[:, None].expand(shape)], 2).flatten(0, 1)  # [Q * C, ...]
         stats = running_stats(theta) if self.bn == "running" else None
-        used: Params = {}
-        for name in ("relate0", "relate1"):
-            pairs, block_stats = _conv_block(theta, name, pairs, 1, stats, return_stats)
-            pairs, used = max_pool(pairs), used | block_stats
+        pairs, used = _normalise_block(theta, "relate0", self._pair_maps(theta, phi["classes"], z), stats, return_stats)
+        pairs, last = _conv_block(theta, "relate1", max_pool(pairs), 1, stats, return_stats)
+        pairs, used = max_pool(pairs), used | last
         h = F.relu(pairs.flatten(1) @ theta["hidden.weight"].T + theta["hidden.bias"])
         return (h @ theta["score.weight"].T + theta["score.bias"]).view(len(z), self.way), used
+
+    def _pair_maps(self, theta: Params, classes: Tensor, z: Tensor) -> Tensor:
+        """The first convolution of every class beside every query, [Q * C, 64, h, h], which is the sum of one of the
+        classes [C, 64, h, h] and one of the queries [Q, 64, h, h].
+        """
+        weight = theta["relate0.weight"]
+        of_class, of_query = weight[:, :CHANNELS], weight[:, CHANNELS:]
+        maps = F.conv2d(z, of_query, padding=1)[:, None] + F.conv2d(classes, of_class, padding=1)
+        return channels_last(maps.flatten(0, 1))
 
     def measure_bn(self, theta: Params, task: SupervisedTask) -> Params:
         """Batch normalisation statistics of a training task, of its images and of its pairs."""
@@ -125,6 +132,12 @@ def _conv_block(
     params: Params, name: str, x: Tensor, padding: int, stats: Params | None, return_stats: bool
 ) -> tuple[Tensor, Params]:
     """Convolution, batch normalisation and ReLU."""
-    x = F.conv2d(x, params[f"{name}.weight"], padding=padding)
+    return _normalise_block(params, name, F.conv2d(x, params[f"{name}.weight"], padding=padding), stats, return_stats)
+
+
+def _normalise_block(
+    params: Params, name: str, x: Tensor, stats: Params | None, return_stats: bool
+) -> tuple[Tensor, Params]:
+    """Batch normalisation and ReLU."""
     x, used = normalise(x, params[f"{name}.scale"], params[f"{name}.shift"], stats, name, return_stats)
     return F.relu(x), used

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.nn.batch_norm import EPS, batch_norm
+from agents.nn.layout import channels_last
 from agents.nn.pooling import max_pool
 from agents.records import Params, select_prefix
 
@@ -75,6 +76,7 @@ class Conv4:
     def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         """x [S, c, H, H] -> z [S, D]."""
         used: Params = {}
+        x = channels_last(x)
         for i in range(self.blocks):
             x = F.conv2d(x, params[f"conv{i}.weight"], stride=2 if self.down == "stride" else 1, padding=1)
             x, block_stats = normalise(

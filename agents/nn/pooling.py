@@ -46,9 +46,10 @@ class _Pool(torch.autograd.Function):
 def _max_and_index(x: Tensor) -> tuple[Tensor, Tensor]:
     """The maximum of every 2 x 2 pixels, and its index, row times width plus column, as returned by torch's kernel.
 
-    On a CPU that kernel goes pixel by pixel, and takes a third longer than comparisons of whole maps.
+    Where channels are not last, that kernel goes pixel by pixel on a CPU, and takes a third longer than comparisons of
+    whole maps.
     """
-    if not x.is_cpu:
+    if not x.is_cpu or x.is_contiguous(memory_format=torch.channels_last):
         out: tuple[Tensor, Tensor] = torch.ops.aten.max_pool2d_with_indices(x, *POOL_ARGS)
         return out
     height, width = x.shape[-2] // 2, x.shape[-1] // 2
@@ -64,7 +65,9 @@ class _Unpool(torch.autograd.Function):
 
     @staticmethod
     def forward(grad: Tensor, x: Tensor, index: Tensor) -> Tensor:
-        out: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(grad.contiguous(), x, *POOL_ARGS, index)
+        last = x.is_contiguous(memory_format=torch.channels_last)
+        grad = grad.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+        out: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(grad, x, *POOL_ARGS, index)
         return out
 
     @staticmethod

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.nn.embeddings import Embedded, normalise
+from agents.nn.layout import channels_last
 from agents.nn.pooling import max_pool
 from agents.records import Params
 
@@ -61,6 +62,7 @@ class ResNet12:
     def __call__(self, params: Params, x: Tensor, stats: Params | None = None, return_stats: bool = False) -> Embedded:
         """x [S, c, H, H] -> z [S, D]."""
         used: Params = {}
+        x = channels_last(x)
 
         def convolved(x: Tensor, name: str) -> Tensor:
             weight, scale, shift = (params[f"{name}.{part}"] for part in ("weight", "scale", "shift"))
