@@ -29,6 +29,7 @@ class FewShotImages:
     turns: the splits in which characters rotated by quarter turns count as classes of their own.
     distort, augment: whether drawings of training classes are distorted (`envs.fewshot.distortions`), or augmented
         (`envs.fewshot.augmentations`) at random; those of other splits never are.
+    one_alphabet: the characters of a task are of one alphabet, and turned alike.
 
     Raises ValueError for images of another shape or type, and if there are too few classes or drawings.
     """
@@ -46,10 +47,11 @@ class FewShotImages:
         turns: tuple[str, ...] = SPLITS,
         distort: bool = False,
         augment: bool = False,
+        one_alphabet: bool = False,
     ) -> None:
         images.check()
         self.images, self.way, self.shot, self.query = images, way, shot, query
-        self.turns, self.distort, self.augment = turns, distort, augment
+        self.turns, self.distort, self.augment, self.one_alphabet = turns, distort, augment, one_alphabet
         channels, size = images.flat.shape[1], images.pixels.shape[-1]
         rarest = int(images.counts.argmin())
         drawings = int(images.counts[rarest])
@@ -59,9 +61,7 @@ class FewShotImages:
                 "them"
             )
         self.most_shots = drawings - query
-        fewest = min(len(images.classes(split)) * self._quarters(split) for split in self.splits())
-        if way > fewest:
-            raise ValueError(f"way {way} exceeds the {fewest} classes of the smallest split: reduce it")
+        self._check_way()
         self._classes = {split: images.classes(split) for split in self.splits()}
         self._flat, self._counts = images.flat, images.counts  # [M, c, H * H], [C]
         self._starts = self._counts.cumsum(0) - self._counts  # [C] where a class begins
@@ -69,6 +69,23 @@ class FewShotImages:
         self._turned = torch.stack([grid.rot90(quarter).flatten() for quarter in range(QUARTERS)])  # [4, H * H]
         self.names = (*(f"class{i}" for i in range(way)), "drawings")
         self.space = Space(channels * size * size, way)
+
+    def _check_way(self) -> None:
+        """Raise ValueError if there are too few classes for a task."""
+        for split in self.splits():
+            if self.one_alphabet:
+                most, what = max(map(len, self._alphabets(split))), "characters of the largest alphabet"
+            else:
+                most, what = len(self.images.classes(split)) * self._quarters(split), "classes"
+            if self.way > most:
+                raise ValueError(f"way {self.way} exceeds the {most} {what} of split {split}: reduce it")
+
+    def _alphabets(self, split: str) -> list[Tensor]:
+        """The classes of each alphabet, those of a split alone."""
+        assert isinstance(self.images, ImageSet)  # folders have no alphabets
+        classes = self.images.classes(split)
+        of = self.images.alphabet[classes]
+        return [classes[of == alphabet] for alphabet in sorted(set(of.tolist()))]
 
     def _quarters(self, split: str) -> int:
         return QUARTERS if split in self.turns else 1
@@ -81,11 +98,25 @@ class FewShotImages:
         """Classes without replacement, in random order; `class % 4` is the quarter turn."""
         if split not in self.splits():
             raise ValueError(f"split is {split!r}, expected one of {', '.join(self.splits())}")
-        classes, quarters = self._classes[split], self._quarters(split)
-        index = _choose(num_tasks, len(classes) * quarters, self.way, generator)
-        chosen = QUARTERS * classes[index // quarters] + index % quarters
+        draw = self._one_alphabet if self.one_alphabet else self._any_classes
+        chosen = draw(num_tasks, split, generator)
         drawings = torch.randint(2**DRAW_BITS, (num_tasks, 1), generator=generator)
         return Tasks(self.names, torch.cat([chosen, drawings], 1).double())
+
+    def _any_classes(self, num_tasks: int, split: str, generator: torch.Generator) -> Tensor:
+        """[N, way]; all turned characters are as likely."""
+        classes, quarters = self._classes[split], self._quarters(split)
+        index = _choose(torch.rand(num_tasks, len(classes) * quarters, generator=generator), self.way)
+        return QUARTERS * classes[index // quarters] + index % quarters
+
+    def _one_alphabet(self, num_tasks: int, split: str, generator: torch.Generator) -> Tensor:
+        """[N, way]; all alphabets that are large enough are as likely, and all turns."""
+        classes = self._classes[split]
+        members = torch.stack([torch.isin(classes, own) for own in self._alphabets(split) if len(own) >= self.way])
+        which = torch.randint(len(members), (num_tasks,), generator=generator)
+        turn = torch.randint(self._quarters(split), (num_tasks, 1), generator=generator)
+        order = torch.rand(num_tasks, len(classes), generator=generator)
+        return QUARTERS * classes[_choose(order.masked_fill(~members[which], -1.0), self.way)] + turn
 
     def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support [N, S, c, H, H] with labels [N, S], and query; support in random order."""
@@ -144,6 +175,6 @@ class FewShotImages:
         return x if self.images.levels == 1 else x / self.images.levels
 
 
-def _choose(rows: int, count: int, k: int, generator: torch.Generator) -> Tensor:
-    """k distinct integers below `count` for each row, in random order, [rows, k]."""
-    return torch.rand(rows, count, generator=generator).topk(k, dim=1).indices
+def _choose(order: Tensor, k: int) -> Tensor:
+    """The k largest of each row [N, ...], in falling order: of random numbers, k distinct ones at random, [N, k]."""
+    return order.topk(k, dim=1).indices

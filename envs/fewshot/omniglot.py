@@ -82,20 +82,22 @@ def advice(place: Path) -> str | None:
 def load(
     given: str | None = None, *, splits: Splits = "vinyals", size: int = SMALL, resize: Resize = "nearest"
 ) -> ImageSet:
-    """The images at 28 x 28 or 105 x 105; `resize="area"` averages instead, to 256 levels.
+    """The images with 28 to 105 pixels of a side; `resize="area"` averages instead, to 256 levels.
 
-    Raises ValueError for a file that is not a packed Omniglot.
+    Raises ValueError for a file that is not a packed Omniglot, or has no large images where they are needed.
     """
+    averages = resize == "area" and size < LARGE
     with _Packed(find_file(given)) as file:
-        pixels = _large(file) if size == LARGE or resize == "area" else _small(file)
-        if size == SMALL and resize == "area":
-            pixels = _averaged(pixels)
+        if averages:
+            pixels = _averaged(_large(file), size)
+        else:
+            pixels = _small(file) if size == SMALL else _subsampled(_large(file), size)
         split = file["split_lake"] * 2 if splits == "lake" else file["split_vinyals"]
         return ImageSet(
             torch.from_numpy(pixels),
             torch.from_numpy(split.astype(np.int64)),
             torch.from_numpy(file["alphabet"].astype(np.int64)),
-            levels=255 if size == SMALL and resize == "area" else 1,
+            levels=255 if averages else 1,
         )
 
 
@@ -157,12 +159,18 @@ def _large(file: _Packed) -> NDArray[np.uint8]:
     return np.unpackbits(file["images105"], axis=-1, count=LARGE)
 
 
-def _averaged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Area average to 28 x 28, 0 to 255: each small pixel covers 3.75 x 3.75 large ones."""
-    edges = np.arange(SMALL + 1) * LARGE / SMALL
+def _subsampled(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The nearest pixels, at floor((i + 0.5) 105 / size)."""
+    nearest = (2 * np.arange(size) + 1) * LARGE // (2 * size)
+    return np.ascontiguousarray(pixels[..., nearest[:, None], nearest])
+
+
+def _averaged(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Area average to size x size, 0 to 255: each small pixel covers 105 / size large ones in either direction."""
+    edges = np.arange(size + 1) * LARGE / size
     left, right = edges[:-1, None], edges[1:, None]
     cell = np.arange(LARGE)[None]
-    weights = np.clip(np.minimum(right, cell + 1) - np.maximum(left, cell), 0, None).astype(np.float32)  # [28, 105]
+    weights = np.clip(np.minimum(right, cell + 1) - np.maximum(left, cell), 0, None).astype(np.float32)  # [size, 105]
     weights /= weights.sum(1, keepdims=True)
     averaged = np.einsum("ih,cdhw,jw->cdij", weights, pixels.astype(np.float32), weights, optimize=True)
     levels: NDArray[np.uint8] = np.round(255 * averaged).astype(np.uint8)

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from envs.fewshot.episodes import FewShotImages
     from envs.fewshot.pictures import Form, How
 
+LARGE = 105  # pixels of a side, of Omniglot's images
 MOST_SHOTS = 19  # of drawings of a character, of which there are 20
 OF_FOLDERS = ("path", "channels", "shares", "split_seed", "augment")
-OF_CHARACTERS = ("splits", "resize", "turn_test_classes")
+OF_CHARACTERS = ("splits", "resize", "turn_test_classes", "one_alphabet")
 
 
 class Settings(TaskSettings):
@@ -30,7 +31,8 @@ class Settings(TaskSettings):
     splits: Literal["vinyals", "lake"] = "vinyals"
     resize: Literal["nearest", "area"] = "nearest"
     turn_test_classes: bool = True
-    size: Annotated[int, Field(ge=28, le=105, strict=True)] = 28
+    one_alphabet: bool = False
+    size: Annotated[int, Field(ge=28, le=LARGE, strict=True)] = 28
     channels: Literal[1, 3] = 1
     shares: tuple[NonNegative, NonNegative, NonNegative] = (0.64, 0.16, 0.2)
     split_seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
@@ -39,8 +41,10 @@ class Settings(TaskSettings):
 
     @model_validator(mode="after")
     def _resizes_something(self) -> Self:
-        if self.size != 28 and self.resize != "nearest":
-            raise ValueError(f"resize says how images become 28 x 28: with size {self.size} leave it out")
+        if self.resize != "nearest" and self.data == "glyphs":
+            raise ValueError("resize says how images of Omniglot become smaller: with data glyphs leave it out")
+        if self.resize != "nearest" and self.size == LARGE:
+            raise ValueError(f"resize says how images become smaller: with size {self.size} leave it out")
         return self
 
     @model_validator(mode="after")
@@ -57,8 +61,6 @@ class Settings(TaskSettings):
             )
         if not is_folder and max(self.shot, self.query) > MOST_SHOTS:
             raise ValueError(f"shot and query are at most {MOST_SHOTS}: a character has 20 drawings")
-        if self.data == "omniglot" and self.size not in (28, 105):
-            raise ValueError(f"size is {self.size}: images of Omniglot have 28 or 105 pixels a side")
         return self
 
     answers: ClassVar[Answers] = "classes"
@@ -123,4 +125,4 @@ class Settings(TaskSettings):
         else:
             images = glyphs.load(size=self.size)
         turns = SPLITS if self.turn_test_classes else SPLITS[:1]
-        return FewShotImages(images, *sizes, turns, self.distort)
+        return FewShotImages(images, *sizes, turns, self.distort, one_alphabet=self.one_alphabet)

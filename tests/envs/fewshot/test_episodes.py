@@ -93,6 +93,37 @@ def test_rotated_characters_are_separate_classes(generator: torch.Generator) -> 
     assert corners.any(1).any(0).all()
 
 
+def test_the_characters_of_one_alphabet_are_turned_alike(generator: torch.Generator) -> None:
+    """Alphabets of 6, 3 and 5 characters: those with 5 or more are drawn equally often, with all their characters."""
+    of = torch.tensor([0] * 6 + [1] * 3 + [2] * 5)
+    images = ImageSet(torch.ones(14, 4, 8, 8, dtype=torch.uint8), torch.zeros(14).long(), of)
+    family = FewShotImages(images, way=5, shot=1, query=1, one_alphabet=True)
+    classes = family.sample(4000, "train", generator).values[:, :-1].long()
+    alphabets, turns = of[classes // 4], classes % 4
+    assert (alphabets == alphabets[:, :1]).all()
+    assert (turns == turns[:, :1]).all()
+    assert all(len(set(row)) == 5 for row in classes.tolist())
+    assert set(alphabets.flatten().tolist()) == {0, 2}
+    assert abs((alphabets[:, 0] == 0).double().mean() - 0.5) < 5 * 0.5 / 4000**0.5
+    assert (turns[:, 0].bincount() - 1000).abs().max() < 5 * 750**0.5
+    six = (classes // 4)[alphabets[:, 0] == 0].flatten().bincount()
+    assert (six / six.sum() - 1 / 6).abs().max() < 0.01
+    with pytest.raises(ValueError, match="way 7 exceeds the 6 characters of the largest alphabet of split train"):
+        FewShotImages(images, 7, 1, 1, one_alphabet=True)
+
+
+@real
+def test_omniglot_in_any_size_is_a_subsample_or_an_average_of_the_large_images() -> None:
+    """35 divides 105: a third of the pixels in each direction, or the mean of 3 x 3."""
+    large = omniglot.load(size=105).pixels[:5]
+    assert torch.equal(omniglot.load(size=35).pixels[:5], large[..., 1::3, 1::3])
+    mean = F.avg_pool2d(large.flatten(0, 1).double(), 3).view(5, 20, 35, 35)
+    averaged = omniglot.load(size=35, resize="area")
+    assert averaged.levels == 255
+    assert (averaged.pixels[:5].double() - 255 * mean).abs().max() <= 0.5 + 1e-3
+    assert omniglot.load(size=56).pixels.shape == (1623, 20, 56, 56)
+
+
 def photos() -> PhotoSet:
     """Ten classes of 3 to 12 RGB photos, with their class, their number and 7 in the colours of the first pixel."""
     counts = torch.arange(3, 13)
@@ -218,7 +249,10 @@ def test_images_of_another_shape_are_refused_at_construction(change: dict[str, o
 
 
 @pytest.mark.parametrize("where", ["", "train/cats"])
-def test_a_folder_of_pictures_gets_an_answer_that_leads_on(where: str, tmp_path: Path) -> None:
+def test_a_folder_of_pictures_gets_an_answer_that_leads_on(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("METARL_DATA", raising=False)
     (tmp_path / where).mkdir(parents=True, exist_ok=True)
     (tmp_path / where / "cat.PNG").write_bytes(b"")
     with pytest.raises(
@@ -227,7 +261,8 @@ def test_a_folder_of_pictures_gets_an_answer_that_leads_on(where: str, tmp_path:
         omniglot.load(str(tmp_path))
 
 
-def test_a_folder_of_archives_is_told_how_to_pack_them(tmp_path: Path) -> None:
+def test_a_folder_of_archives_is_told_how_to_pack_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("METARL_DATA", raising=False)
     for part in ("background", "evaluation"):
         (tmp_path / f"images_{part}.zip").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="pack them with `metarl data omniglot --from"):

@@ -198,6 +198,7 @@ EFFECTS: list[tuple[str, str, Any]] = [
     ("siamese_omniglot", "learner.embedding.down", "stride"),
     ("siamese_omniglot", "learner.l2", {"distance": 0.1}),
     ("siamese_omniglot", "tasks.distort", True),
+    ("siamese_omniglot", "tasks.one_alphabet", True),
 ]
 
 
