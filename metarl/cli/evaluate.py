@@ -51,6 +51,8 @@ class Evaluate:
     """of policies: adaptations to each task, each evaluated on an episode of its own"""
     fine_tune: Start | None = None
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
+    teacher: bool = False
+    """of RMA: beside it, the same policy told the true task by its teacher: the difference is what adapting lacks"""
     seed: int = 0
     """of the tasks and of the episodes"""
     simulator: Literal["auto", "cpu", "gpu"] = "cpu"
@@ -130,6 +132,7 @@ class Evaluate:
             self.after,
             self.repeats,
             self.fine_tune,
+            self.teacher,
             CPU if supervised else place(run.config, self.simulator, self.device),
             self.ways,
             self.shots,

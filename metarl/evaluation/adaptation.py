@@ -50,6 +50,12 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         if 0 not in options.after or min(options.after) < 0 or max(options.after) > MAX_EPISODES:
             raise UserError(f"--after expects 0 and numbers of episodes up to {MAX_EPISODES}")
 
+    def check(self, runs: Sequence[Run], options: Options) -> None:
+        super().check(runs, options)
+        if options.teacher and not getattr(build_learner(runs[0].config, self.family), "informed", 0.0):
+            name = display_name(runs[0].config)
+            raise UserError(f"--teacher is for learners that have one, such as rma: {runs[0].name} is of {name}")
+
     def work(self, config: Config, options: Options) -> float:
         """Control steps, as if no episode ended early."""
         learner = build_learner(config, self.family)
@@ -111,7 +117,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         from_scratch = options.fine_tune == "scratch"
         return Evaluation(
             run.name,
-            display_name(run.config, options.fine_tune),
+            display_name(run.config, options.fine_tune, options.teacher),
             options.split,
             options.seed,
             options.repeats,
@@ -149,7 +155,8 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             "simulator": "cpu",
             "iteration": checkpoint.selected_iteration(run),
         }
-        name, count = display_name(run.config, options.fine_tune), options.num_tasks or self.num_tasks
+        name = display_name(run.config, options.fine_tune, options.teacher)
+        count = options.num_tasks or self.num_tasks
         for stored in read_results(run, rf"evaluation_{options.split}_.*\.json", Evaluation.from_json):
             same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
             same &= fine_tuning.start_of(stored.learner) == options.fine_tune
@@ -172,11 +179,12 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
 EVALUATOR = AdaptationEvaluator
 
 
-def display_name(config: Config, fine_tune: Start | None = None) -> str:
-    """How tables call a learner, or what fine-tuning makes of it."""
-    return (
-        config.learner.display_name(config.tasks.answers) if fine_tune is None else fine_tuning.DISPLAY_NAMES[fine_tune]
-    )
+def display_name(config: Config, fine_tune: Start | None = None, teacher: bool = False) -> str:
+    """How tables call a learner, its teacher, or what fine-tuning makes of it."""
+    if fine_tune is not None:
+        return fine_tuning.DISPLAY_NAMES[fine_tune]
+    name = config.learner.display_name(config.tasks.answers)
+    return f"{name}, its teacher acting" if teacher else name
 
 
 def _protocol(options: Options) -> int:

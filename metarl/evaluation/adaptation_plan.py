@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
 
 from agents.learner import Learner, Params
 from metarl.config.experiment import Config
@@ -29,6 +30,7 @@ class Plan(NamedTuple):
 def plan_of(trainer: Trainer, options: Options, selected: Selected) -> Plan:
     """selected: what fine-tuning does after each number of episodes, where that is asked for."""
     learner, batch = trainer.learner, trainer.config.train.episodes
+    learner = replace(cast(Any, learner), informed=1.0) if options.teacher else learner
     after = after_of(learner, trainer.config, options)
     if options.fine_tune is None:
         return Plan(dict.fromkeys(after, learner), trainer.theta, batch, trained_after(learner, trainer.config), "")

@@ -110,7 +110,8 @@ def collect_rollouts(
     theta = {k: v.detach() for k, v in theta.items()}
     run = Collection(family, tasks, on_device(device_of(theta), generator), clock or Clock())
     if recurrent := as_recurrent(learner):
-        told = descriptor_of(family, tasks, run.generator.device) if in_training and recurrent.informed else None
+        tells = recurrent.informed == 1 or (in_training and recurrent.informed)  # 1: a teacher that is evaluated
+        told = descriptor_of(family, tasks, run.generator.device) if tells else None
         worlds, space = (len(tasks), plan[-1]), family.space
         policy = RecurrentPolicy(recurrent, theta, worlds, space.act, greedy, told, space.privileged)
         restarts = in_training and recurrent.restarts
