@@ -101,9 +101,9 @@ def foot_slip(s: LeggedState) -> Tensor:
 
 
 def foot_clearance(s: LeggedState) -> Tensor:
-    """How far moving feet are from 0.1 m above where they stand, seen from the base: squared, times their horizontal
-    speed; not of legged_gym, as in HIMLoco (Long et al. 2024, arXiv 2312.11460)."""
-    return ((s.foot_lift - LIFT).square() * s.foot_speed).sum(1)
+    """How far moving feet are below 0.1 m above where they stand, seen from the base: squared, times their horizontal
+    speed. Not of legged_gym, but of HIMLoco (Long et al. 2024, arXiv 2312.11460), where higher feet cost as much."""
+    return ((LIFT - s.foot_lift).clamp(min=0).square() * s.foot_speed).sum(1)
 
 
 def collision(s: LeggedState) -> Tensor:

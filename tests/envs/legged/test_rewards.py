@@ -36,8 +36,8 @@ WALK, STAND = [1.0, 0.0, 0.0], [0.0, 0.0, 0.5]
             [0.2, 0],
         ),
         ("foot_slip", {"contact": [[True, False], [True, True]], "foot_speed": [[2, 9], [1, 3]]}, [4, 10]),
-        # 2 x 0.1^2 for a moving foot that is not lifted, 9 x 0 for one at 0.1 m; 0.2^2 for one at 0.3 m
-        ("foot_clearance", {"foot_lift": [[0, 0.1], [0.3, 0]], "foot_speed": [[2, 9], [1, 0]]}, [0.02, 0.04]),
+        # 2 x 0.1^2 for a moving foot that is not lifted, 9 x 0 for one at 0.1 m or above; 3 x 0.2^2 for one below the ground
+        ("foot_clearance", {"foot_lift": [[0, 0.1], [0.3, -0.1]], "foot_speed": [[2, 9], [1, 3]]}, [0.02, 0.12]),
         ("collision", {"collisions": [2, 0]}, [2, 0]),
         ("joint_limits", {"beyond": [[0.1, 0.2, 0], [0, 0, 0]]}, [0.3, 0]),
         ("stand_still", {"command": [WALK, STAND], "joint_pos": [[9, 9, 9], [0.1, -0.2, 0]]}, [0, 0.3]),
