@@ -36,7 +36,7 @@ WALK, STAND = [1.0, 0.0, 0.0], [0.0, 0.0, 0.5]
             [0.2, 0],
         ),
         ("foot_slip", {"contact": [[True, False], [True, True]], "foot_speed": [[2, 9], [1, 3]]}, [4, 10]),
-        # 2 x 0.1^2 for a moving foot that is not lifted, 9 x 0 for one at 0.1 m or above; 3 x 0.2^2 for one below the ground
+        # 2 x 0.1^2 for a moving foot that is not lifted, 9 x 0 for one at 0.1 m or above; 3 x 0.2^2 for one 0.1 m below
         ("foot_clearance", {"foot_lift": [[0, 0.1], [0.3, -0.1]], "foot_speed": [[2, 9], [1, 3]]}, [0.02, 0.12]),
         ("collision", {"collisions": [2, 0]}, [2, 0]),
         ("joint_limits", {"beyond": [[0.1, 0.2, 0], [0, 0, 0]]}, [0.3, 0]),
