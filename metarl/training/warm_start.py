@@ -101,6 +101,11 @@ class Fit:
         moved = self.before != self.now
         if moved and self.before.movable and self.now.movable:
             theta = theta | self._moved(theta, fresh)
+        elif self.before.named and self.now.named and self.before.observed != self.now.observed:
+            raise UserError(
+                f"train.init_from {self.name} observes other things than this config, and only policies of "
+                f"{', '.join(OBSERVATION_FIRST)} can be given them: give a run with the same observations"
+            )
         shapes, expected = ({k: tuple(v.shape) for k, v in params.items()} for params in (theta, fresh))
         others = [k for k in expected | shapes if shapes.get(k) != expected.get(k)]
         if problem := next((k for k in others if not k.startswith(VALUE)), None):

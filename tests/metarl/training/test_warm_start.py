@@ -159,3 +159,16 @@ def test_observations_without_names_have_to_be_as_many(dog: runs.Run) -> None:
     )
     with pytest.raises(UserError, match="observes 3 numbers and this config 4, which have no names"):
         Fit("run", inputs, more)({}, {})
+
+
+def test_memories_of_another_robot_are_refused() -> None:
+    """As many observations, of other names: their weights have the same shapes."""
+    hopper, dog = (Inputs(names, (), 2, named=True, movable=False) for names in (("knee", "hip"), ("hip", "knee")))
+    weights = {"core.weight": torch.ones(3)}
+    assert torch.equal(
+        Fit("run", hopper, hopper)(weights, {"core.weight": torch.zeros(3)})["core.weight"], torch.ones(3)
+    )
+    with pytest.raises(
+        UserError, match="run observes other things than this config, and only policies of joint, oracle"
+    ):
+        Fit("run", hopper, dog)(weights, weights)
