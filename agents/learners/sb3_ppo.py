@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Baseline: Stable-Baselines3's own PPO, told the true task parameters, a second upper bound beside the oracle."""
+    """Baseline: Stable-Baselines3's own PPO, told the true task parameters, as the oracle is."""
 
     kind: Literal["sb3_ppo"] = "sb3_ppo"
     names: ClassVar[dict[str, Look]] = {"SB3's PPO, observes the task": Look("black", "P", ":")}

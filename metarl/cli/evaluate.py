@@ -52,7 +52,7 @@ class Evaluate:
     fine_tune: Start | None = None
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     teacher: bool = False
-    """of RMA: beside it, the same policy told the true task by its teacher: the difference is what adapting lacks"""
+    """of RMA: beside it, the same policy told the true task by its teacher: what better adaptation could still gain"""
     seed: int = 0
     """of the tasks and of the episodes"""
     simulator: Literal["auto", "cpu", "gpu"] = "cpu"

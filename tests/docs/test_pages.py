@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from envs.legged.defaults import WEIGHTS
+from envs.legged.rewards import TERMS
 from metarl.config import files
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -88,3 +90,10 @@ def test_the_citation_has_the_version_of_the_package() -> None:
     from metarl import __version__
 
     assert f"version: {__version__}\n" in (DOCS.parent / "CITATION.cff").read_text()
+
+
+def test_the_dogs_page_has_every_reward_term_as_the_code_has_it() -> None:
+    page = (DOCS / "how-to" / "robot-dog.md").read_text()
+    for name, term in TERMS.items():
+        meaning = " ".join((term.__doc__ or "").split()).replace("|", r"\|")
+        assert f"| `{name}` | {WEIGHTS[name]:g} | {meaning} |" in page, name
