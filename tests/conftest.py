@@ -32,6 +32,7 @@ OWN: dict[str, dict[str, Any]] = {  # of tasks without a horizon, most of them w
 
 WIDE: dict[str, dict[str, Any]] = {  # of what is slow on few images already, and of minibatches larger than all steps
     "siamese_koch": {"tasks.way": 2, "tasks.query": 1, "train.num_tasks": 1},
+    "siamese_lake": {"tasks.resize": "nearest"},
     "sb3_ppo_robot": {"outer.batch_size": 20, "outer.n_epochs": 2},
     "sac_robot": {"outer.learning_starts": 30, "outer.batch_size": 8, "outer.replay_size": 100},
     "pearl_robot": {

@@ -23,7 +23,14 @@ from metarl.runs.run import Run
 from metarl.training.make import load_trainer
 from metarl.training.trainer import Trainer
 
-SMALL = {"tasks.data": "glyphs", "tasks.way": 3, "tasks.shot": 2, "tasks.query": 4, "tasks.splits": "vinyals"}
+SMALL = {
+    "tasks.data": "glyphs",
+    "tasks.way": 3,
+    "tasks.shot": 2,
+    "tasks.query": 4,
+    "tasks.splits": "vinyals",
+    "tasks.resize": "nearest",
+}
 NAMES = [
     name
     for name in settings.names()
