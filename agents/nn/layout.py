@@ -36,4 +36,4 @@ class _ChannelsLast(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor) -> tuple[Tensor, int | None]:
-        return x, in_dims[0]
+        return x.view_as(x), in_dims[0]  # the input itself would lose second derivatives

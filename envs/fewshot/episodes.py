@@ -154,7 +154,7 @@ class FewShotImages:
             maps = distortions.to_matrices(distortions.sample_components(uniforms.view(n * m, -1)))
             drawings = distortions.distort(drawings, maps)
         if self.augment:
-            uniforms = hashed_uniforms(seeds[which] + 2 ** (DRAW_BITS + 1), m * augmentations.COMPONENTS)
+            uniforms = hashed_uniforms(seeds[which] + 3 * 2 ** (DRAW_BITS - 1), m * augmentations.COMPONENTS)
             drawings = augmentations.augment(drawings, uniforms.view(n * m, -1))
         x[which] = drawings.view(n, m, *x.shape[2:])
         return x

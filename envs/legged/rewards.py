@@ -151,7 +151,7 @@ TERMS: dict[str, Term] = {
 
 
 class Rewards:
-    """The weighted sum of terms, times the control step, and the sum of each term.
+    """The weighted sum of terms, times the control step but for a fall, which is paid once, and the sum of each term.
 
     weights: of terms by name. seconds: of a control step. positive: the sum is cut at 0, as legged_gym does, so that a
     robot that cannot walk yet does not end its episode on purpose; falling is charged after that.
@@ -163,12 +163,13 @@ class Rewards:
 
     def __call__(self, state: LeggedState) -> tuple[Tensor, Tensor]:
         """Reward of each world [W], and the weighted terms [W, terms] in the order of `weights`."""
-        terms = [self.seconds * weight * TERMS[name](state) for name, weight in self.weights.items()]
+        once = {"termination": 1.0}
+        terms = [once.get(name, self.seconds) * weight * TERMS[name](state) for name, weight in self.weights.items()]
         each = torch.stack(terms, 1)
         paid = [i for i, name in enumerate(self.weights) if name != "termination"]
         total = each[:, paid].sum(1)
         if self.positive:
             total = total.clamp(min=0)
-        if "termination" in self.weights:  # once, not per second
-            total = total + each[:, list(self.weights).index("termination")] / self.seconds
+        if "termination" in self.weights:
+            total = total + each[:, list(self.weights).index("termination")]
         return total, each

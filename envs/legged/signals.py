@@ -27,4 +27,4 @@ def signals_of(model: mujoco.MjModel, robot: type[Robot], *, scans: bool) -> tup
     }
     scaled = [signal._replace(scale=SCALES[name]) for name, row in measured.items() for signal in row]
     asked = [Signal(f"command {n}", u, s) for (n, u), s in zip(COMMANDS, COMMAND_SCALE, strict=True)]
-    return (*scaled, *asked, *(Signal(f"latest action {model.actuator(i).name}") for i in range(model.nu)))
+    return (*scaled, *asked, *(Signal(f"latest action {model.actuator(i).name or i}") for i in range(model.nu)))

@@ -40,7 +40,10 @@ class LeggedWorlds(LocomotionWorlds):
         self.carried = self.measure.fresh(sim.qpos.new_zeros(sim.num_worlds, 3))
 
     def set_tasks(self, tasks: Tasks, mask: Tensor | None = None) -> None:
+        before = self.events
         super().set_tasks(tasks, mask)
+        if self.events is not None and before is not None and mask is not None:  # others stay as they were
+            self.events.happened |= before.happened & ~mask.flatten().cpu()
         terrain, scans = self.family.terrain, self.family.height_scan != "none"
         self._scanned = terrain.heights(self._task) if scans and terrain is not None else None
 

@@ -75,6 +75,8 @@ class Settings(RobotTaskSettings):
     @field_validator("reward")
     @classmethod
     def _are_terms(cls, reward: dict[str, float]) -> dict[str, float]:
+        if not any((WEIGHTS | reward).values()):
+            raise ValueError("reward has no term with a weight other than 0: give one")
         return _known(reward, WEIGHTS, "a reward term")
 
     @field_validator("noise")

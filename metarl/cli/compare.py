@@ -25,7 +25,6 @@ from metarl.evaluation.defaults import (
     SHOTS,
     STARTS,
     SUPERVISED_TASKS,
-    WAYS,
     Baselines,
 )
 from metarl.evaluation.text_table import TextTable
@@ -68,8 +67,9 @@ class Compare:
     neither of them"""
     videos: bool = False
     """of robots: put a clip of every learner into the report"""
-    ways: tuple[int, ...] = WAYS
-    """of images: classes of a task; learners whose last layer has a place for each class have their own number"""
+    ways: tuple[int, ...] = ()
+    """of images: classes of a task, by default 5 and 20, on pictures of your own as many as in training; learners whose
+    last layer has a place for each class have their own number"""
     shots: tuple[int, ...] = SHOTS
     """of images: support drawings of a class"""
     bn: Literal["transductive", "support", "support+1", "running"] | None = None
@@ -103,7 +103,7 @@ class Compare:
         within("tasks", 2 if self.tasks is None else self.tasks, 2, 1_000_000)
         within("seed", self.seed, 0, 2**31 - 1)
         within("repeats", self.repeats, 1, 1000)
-        if not self.shots or min(self.shots) < 1 or not self.ways or min(self.ways) < 2:
+        if not self.shots or min(self.shots) < 1 or min(self.ways, default=2) < 2:
             raise UserError("--ways wants numbers of at least 2 classes, and --shots of at least 1 drawing")
         if 0 not in self.after or min(self.after) < 0:
             raise UserError("--after wants 0 and other numbers of episodes")

@@ -126,6 +126,6 @@ class Classifier:
             return self.theta | kept
         self.run.check_model()
         most = images_of(self.run.config, shot=1).most_shots
-        theta = calibrated(learner, self.theta, self.run.config, min(shot, most))
+        theta = calibrated(self.learner, self.theta, self.run.config, min(shot, most))
         self.statistics.keep(shot, theta)
         return theta

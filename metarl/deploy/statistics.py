@@ -33,7 +33,7 @@ class Statistics:
 
     def name(self, shot: int) -> str:
         """Of the file."""
-        return f"running_iteration{self.iteration}_{shot}shots.safetensors"
+        return f"statistics_iteration{self.iteration}_{shot}shots.safetensors"
 
     def find(self, shot: int) -> Params | None:
         """What was kept; None where nothing was. Raises UserError, in one sentence, for a damaged file."""

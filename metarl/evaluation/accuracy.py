@@ -91,7 +91,8 @@ class AccuracyEvaluator(SupervisedEvaluator[AccuracyResult]):
             results.append(classification.accuracy(learner, theta, family, options.split, count, seeded(options.seed)))
         presentations: list[Accuracy] = []
         if isinstance(learner, Stream):
-            family = counted(images_of(run.config, shot=PRESENTATIONS, query=1), advance)
+            most = images_of(run.config, shot=1, query=1).most_shots
+            family = counted(images_of(run.config, shot=min(PRESENTATIONS, most), query=1), advance)
             presentations = classification.accuracy_by_presentation(
                 learner, theta, family, options.split, count, seeded(options.seed)
             )

@@ -101,7 +101,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space, world)
         tasks = sample_tasks(trainer.family, count, options.split, generator, options.task)
         if options.beyond:
-            tasks = only_beyond(trainer.family, tasks, options.beyond, generator)
+            tasks = only_beyond(trainer.family, tasks, options.beyond, generator, tuple(options.task))
         selected = {} if options.fine_tune is None else self._selected(run, options, options.fine_tune)
         plan = plan_of(trainer, options, selected or {})
         curve = evaluate_adaptation(
@@ -131,6 +131,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             chosen=plan.chosen,
             protocol=_protocol(options),
             simulator=options.placement.simulator,
+            teacher=options.teacher,
         )
 
     def search_options(self, split: str, seed: int) -> Options:
@@ -153,20 +154,19 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             "repeats": options.repeats,
             "protocol": _protocol(options),
             "simulator": "cpu",
+            "teacher": options.teacher,
             "iteration": checkpoint.selected_iteration(run),
         }
         name = display_name(run.config, options.fine_tune, options.teacher)
-        count = options.num_tasks or self.num_tasks
+        count, after = options.num_tasks or self.num_tasks, set(self._after(run.config, options))
         for stored in read_results(run, rf"evaluation_{options.split}_.*\.json", Evaluation.from_json):
             same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
             same &= fine_tuning.start_of(stored.learner) == options.fine_tune
             if not same or not set(self.family.descriptor_names) <= stored.tasks[0].keys():
                 continue
             stored = stored._replace(run=run.name, learner=name)  # which an earlier version may have called otherwise
-            if stored.after == (0,):
-                return stored
-            if set(options.after) <= set(stored.after):
-                return stored.only_after({*options.after, stored.trained_after})
+            if after <= set(stored.after):
+                return stored.only_after(after)
         return None
 
     def tables(self, results: Sequence[Evaluation]) -> list[TextTable]:

@@ -46,6 +46,7 @@ class Evaluation(NamedTuple):
     chosen: str  # which fine-tuning was selected on training tasks; empty where there is none
     protocol: int = PROTOCOL
     simulator: str = "cpu"
+    teacher: bool = False  # whether RMA's teacher acted
     results: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # [B, N] of greedy actions, such as `success`
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +116,7 @@ class StoredEvaluation(Stored):
     chosen: Text
     protocol: Count
     simulator: Literal["cpu", "gpu"] = "cpu"
+    teacher: bool = False
     results: dict[Text, list[list[Finite | None]]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -57,9 +57,15 @@ def sample_tasks(
     return tasks
 
 
-def only_beyond(family: TaskDistribution, sampled: Tasks, names: Collection[str], generator: torch.Generator) -> Tasks:
+def only_beyond(
+    family: TaskDistribution,
+    sampled: Tasks,
+    names: Collection[str],
+    generator: torch.Generator,
+    given: Collection[str] = (),
+) -> Tasks:
     """Tasks [N] of the split ood, of which only the variables `names` leave their training range: the others are drawn
-    anew, within it.
+    anew, within it, but for those that were `given`.
 
     Raises UserError for a variable that the distribution lacks, or that has no range beyond training.
     """
@@ -68,7 +74,9 @@ def only_beyond(family: TaskDistribution, sampled: Tasks, names: Collection[str]
         if name not in beyond:
             raise UserError(f"--beyond got {name}, which has no range beyond training: {nearest(name, beyond)}")
     drawn = zip(sampled.to_json(), family.sample(len(sampled), "test", generator).to_json(), strict=True)
-    return Tasks.from_json([{**inside, **{name: outside[name] for name in names}} for outside, inside in drawn])
+    return Tasks.from_json(
+        [{**inside, **{name: outside[name] for name in {*names, *given}}} for outside, inside in drawn]
+    )
 
 
 def unseen_split(family: TaskDistribution, split: str | None) -> str:

@@ -61,12 +61,13 @@ class OffPolicySteps:
             self.replay.load(state)
 
     def step(self, data: Seed) -> Metrics:
-        before = {k: v.clone() for k, v in self.theta.items()}
+        before, adam = {k: v.clone() for k, v in self.theta.items()}, optimizer_state(self.adam)
         generator = torch.Generator().manual_seed(data.seed)
         on_device = seeded(int(torch.randint(2**62, (), generator=generator)), self.device, generator)
         metrics = self.collect_and_learn(on_device, generator)
         if not all(v.isfinite().all() for v in self.parameters.values()):
             self.assign(before)
+            load_optimizer(self.adam, adam)
             return metrics | {"skipped": 1.0}
         return metrics
 

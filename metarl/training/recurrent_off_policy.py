@@ -58,8 +58,10 @@ class RecurrentOffPolicyOuter(OffPolicySteps):
 
     def collect_and_learn(self, rng: torch.Generator, of_tasks: torch.Generator) -> Metrics:
         metrics = self._collect(rng, of_tasks)
-        losses = torch.stack([self.update(self.learner, self._batch(rng)) for _ in range(self.updates)])
-        metrics |= {"loss": float(losses.double().mean()), "replay": float(len(self.replay) * self.steps)}
+        if len(self.replay):  # but where every simulation has diverged
+            losses = torch.stack([self.update(self.learner, self._batch(rng)) for _ in range(self.updates)])
+            metrics["loss"] = float(losses.double().mean())
+        metrics["replay"] = float(len(self.replay) * self.steps)
         return metrics | {"alpha": float(self.parameters["log_alpha"].detach().exp())}
 
     @torch.no_grad()

@@ -24,6 +24,8 @@ class Replay:
         """Store M transitions, [M, width] each."""
         rows = torch.cat([columns[name].reshape(-1, width) for name, width in self.widths.items()], 1)
         rows = rows.to(self.rows)[-self.size :]
+        if not len(rows):  # every simulation diverged
+            return
         at = (self.added + torch.arange(len(rows), device=self.device)) % self.size
         missing = int(at.max()) + 1 - len(self.rows)
         if missing > 0:

@@ -8,9 +8,11 @@ import torch
 from PIL import Image, ImageEnhance
 
 from envs.core import Tasks
+from envs.fewshot import episodes
 from envs.fewshot.augmentations import augment, cropped, jittered
 from envs.fewshot.episodes import FewShotImages
 from envs.fewshot.images import PhotoSet
+from envs.variables import hashed_uniforms
 
 AS_IT_IS = torch.tensor([[0.5, 0.5, 0.9, 0.5, 0.5, 0.5]])
 
@@ -76,3 +78,22 @@ def test_only_tasks_of_training_classes_are_augmented_and_each_picture_in_its_ow
         assert ((varied.x[:3] - straight.x[:3]).abs().amax((2, 3, 4)) > 0.05).all()
         assert varied.x.min() >= 0
         assert varied.x.max() <= 1
+
+
+def test_crops_do_not_depend_on_which_picture_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of augmentations are other ones than those that choose pictures, whatever the seed of the task."""
+    asked: list[torch.Tensor] = []
+
+    def noted(seeds: torch.Tensor, count: int) -> torch.Tensor:
+        drawn = hashed_uniforms(seeds, count)
+        asked.append(drawn[:, :12])
+        return drawn
+
+    monkeypatch.setattr(episodes, "hashed_uniforms", noted)
+    family = FewShotImages(photos(), 3, 1, 2, (), distort=True, augment=True)
+    family.examples(family.sample(200, "train", torch.Generator().manual_seed(0)))
+    assert len(asked) == 4
+    for i, one in enumerate(asked):
+        for other in asked[:i]:
+            width = min(one.shape[1], other.shape[1])
+            assert (one[:, :width] != other[:, :width]).all()

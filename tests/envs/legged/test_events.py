@@ -88,3 +88,16 @@ def test_robots_without_commands_have_no_events() -> None:
     variables = (Variable("direction", ((1.0, 1.0),)), Variable("event_s", ((0.0, 1.0),)))
     with pytest.raises(ValueError, match="that is for tasks of kind legged"):
         Locomotion("quadruped", variables)
+
+
+def test_events_of_other_worlds_stay_when_one_gets_another_task() -> None:
+    worlds = worlds_of({"event_motor": 3.0}, {"event_motor": 3.0})
+    step(worlds, 8)
+    own, mask = worlds.family, torch.tensor([[True], [False]])
+    rows = [
+        [{"event_s": 0.1, "event_motor": m, "event_friction": 1.0}.get(n, 0.1) for n in own.names] for m in (5.0, 3.0)
+    ]
+    worlds.set_tasks(Tasks(own.names, torch.tensor(rows).double()), mask)
+    worlds.reset(torch.Generator().manual_seed(1), mask)
+    assert worlds.privileged()[:, 0, -13].tolist() == [0, 1]
+    assert worlds.privileged()[:, 0, -12:].nonzero().tolist() == [[1, 3]]

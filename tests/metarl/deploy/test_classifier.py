@@ -87,7 +87,7 @@ def test_statistics_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pyte
     first = metarl.load(tmp_path / "run")
     assert first.needs_images(4, 2)
     proba = first.fit(pictures, [0, 0, 1, 1]).predict_proba(pictures)
-    kept = tmp_path / "run" / "running_iteration1_2shots.safetensors"
+    kept = tmp_path / "run" / "statistics_iteration1_2shots.safetensors"
     assert kept.is_file()
     again = metarl.load(tmp_path / "run")
     assert not again.needs_images(4, 2)

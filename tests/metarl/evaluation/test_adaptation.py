@@ -13,7 +13,7 @@ from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator
 from metarl.evaluation.evaluator import Options
-from metarl.evaluation.sampling import only_beyond, seeded
+from metarl.evaluation.sampling import only_beyond, sample_tasks, seeded
 from metarl.training.build import build_family
 from tests.metarl.evaluation.saved import save_run
 
@@ -71,3 +71,22 @@ def test_an_evaluation_is_read_back(workdir: Path, small: Callable[..., Config])
 def test_options_are_checked(options: Options, message: str, small: Callable[..., Config]) -> None:
     with pytest.raises(UserError, match=message):
         AdaptationEvaluator(small("maml_point")).check_options(options)
+
+
+def test_a_memory_that_was_evaluated_before_adaptation_alone_is_evaluated_again(
+    workdir: Path, small: Callable[..., Config]
+) -> None:
+    config = small("gru_bandit")
+    run, evaluator = save_run("gru_bandit", config), AdaptationEvaluator(config)
+    before, curve = (Options("test", 3, after=after, repeats=1) for after in ((0,), (0, 1, 2)))
+    evaluator.store(run, evaluator.evaluate(run, before))
+    assert evaluator.find_stored(run, before) is not None
+    assert evaluator.find_stored(run, curve) is None
+
+
+def test_numbers_that_are_given_stay_beside_a_variable_beyond_its_range(small: Callable[..., Config]) -> None:
+    family, generator = build_family(small("joint_dog")), seeded(0)
+    sampled = sample_tasks(family, 8, "ood", generator, {"payload": 0.11})
+    tasks = only_beyond(family, sampled, ("friction",), generator, ("payload",))
+    assert (tasks.column("payload") == 0.11).all()
+    assert (tasks.column("friction") < 0.5).all()

@@ -60,6 +60,8 @@ def test_the_teacher_stands_beside_its_run(workdir: Path) -> None:
         found = evaluator.find_stored(run, wanted)
         assert found is not None
         assert found.learner == result.learner
+    (run.path / student.file_name).unlink()
+    assert evaluator.find_stored(run, options._replace(teacher=False)) is None
 
 
 def test_a_learner_without_a_teacher_is_refused(workdir: Path, small: Callable[..., Config]) -> None:

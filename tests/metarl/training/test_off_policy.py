@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,9 @@ from metarl.errors import UserError
 from metarl.runs import checkpoint
 from metarl.training.make import load_trainer
 from metarl.training.off_policy import OffPolicyOuter
+from metarl.training.optimizer_state import optimizer_state
 from metarl.training.replay import Replay
+from metarl.training.sources import Seed
 from metarl.training.trainer import Trainer
 from tests.metarl.evaluation.saved import save_run
 
@@ -120,3 +123,29 @@ def test_it_learns_to_reach_goals_that_it_is_told(small: Callable[..., Config]) 
     for _ in range(60):
         last = trainer.iterate()["return_before"]
     assert last > first / 2
+
+
+def test_a_step_of_which_nothing_is_known_is_not_stored() -> None:
+    replay = Replay(10, {"x": 2})
+    replay.add(x=torch.empty(0, 2))
+    assert len(replay) == 0
+
+
+def test_the_optimiser_goes_back_with_a_step_that_is_not_finite(small: Callable[..., Config]) -> None:
+    trainer = Trainer(small("sac_robot"))
+    trainer.iterate()
+    trainer.iterate()
+    outer: Any = trainer.outer
+    before, real = optimizer_state(outer.adam), outer.collect_and_learn
+
+    def breaks(*generators: torch.Generator) -> dict[str, float]:
+        for parameter in outer.adam.param_groups[0]["params"]:
+            parameter.grad = torch.full_like(parameter, float("nan"))
+        outer.adam.step()
+        return {"return_before": 0.0}
+
+    outer.collect_and_learn = breaks
+    assert outer.step(Seed(0))["skipped"] == 1
+    outer.collect_and_learn = real
+    assert before
+    assert all(torch.equal(v, before[k]) for k, v in optimizer_state(outer.adam).items())
