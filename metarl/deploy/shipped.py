@@ -31,8 +31,8 @@ POLICIES = {
         "ood",
     ),
     "dog": Shipped(
-        "a robot dog that walks down stairs that it does not see, and finds out what it walks on (RMA, rma_dog)",
-        {"ground": 1.0, "difficulty": 0.5, "slope_deg": 0.0, "event_motor": -1.0},
+        "a robot dog that climbs stairs that it sees, and finds out what it carries and walks on (RMA, rma_dog)",
+        {"ground": 0.0, "difficulty": 0.45, "slope_deg": 0.0, "event_motor": -1.0},
         "test",
     ),
 }
