@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Settings(LearnerSettings):
-    """Baseline: one policy that observes the true task parameters, an upper bound for learners that do not."""
+    """Baseline: one policy that observes the true task parameters."""
 
     kind: Literal["oracle"] = "oracle"
     names: ClassVar[dict[str, Look]] = {"oracle": Look("black", "*", "-.")}

@@ -61,8 +61,9 @@ class FewShotImages:
                 "them"
             )
         self.most_shots = drawings - query
-        self._check_way()
         self._classes = {split: images.classes(split) for split in self.splits()}
+        self._alphabets = {split: self._members(split) for split in self.splits()} if one_alphabet else {}
+        self._check_way()
         self._flat, self._counts = images.flat, images.counts  # [M, c, H * H], [C]
         self._starts = self._counts.cumsum(0) - self._counts  # [C] where a class begins
         grid = torch.arange(size * size).view(size, size)
@@ -74,18 +75,17 @@ class FewShotImages:
         """Raise ValueError if there are too few classes for a task."""
         for split in self.splits():
             if self.one_alphabet:
-                most, what = max(map(len, self._alphabets(split))), "characters of the largest alphabet"
+                most, what = int(self._alphabets[split].sum(1).max()), "characters of the largest alphabet"
             else:
-                most, what = len(self.images.classes(split)) * self._quarters(split), "classes"
+                most, what = len(self._classes[split]) * self._quarters(split), "classes"
             if self.way > most:
                 raise ValueError(f"way {self.way} exceeds the {most} {what} of split {split}: reduce it")
 
-    def _alphabets(self, split: str) -> list[Tensor]:
-        """The classes of each alphabet, those of a split alone."""
+    def _members(self, split: str) -> Tensor:
+        """Which classes of a split are of each of its alphabets, [A, classes] bool."""
         assert isinstance(self.images, ImageSet)  # folders have no alphabets
-        classes = self.images.classes(split)
-        of = self.images.alphabet[classes]
-        return [classes[of == alphabet] for alphabet in sorted(set(of.tolist()))]
+        of = self.images.alphabet[self._classes[split]]
+        return of == torch.tensor(sorted(set(of.tolist())))[:, None]
 
     def _quarters(self, split: str) -> int:
         return QUARTERS if split in self.turns else 1
@@ -106,17 +106,19 @@ class FewShotImages:
     def _any_classes(self, num_tasks: int, split: str, generator: torch.Generator) -> Tensor:
         """[N, way]; all turned characters are as likely."""
         classes, quarters = self._classes[split], self._quarters(split)
-        index = _choose(torch.rand(num_tasks, len(classes) * quarters, generator=generator), self.way)
+        order = torch.rand(num_tasks, len(classes) * quarters, generator=generator)
+        index = order.topk(self.way, dim=1).indices
         return QUARTERS * classes[index // quarters] + index % quarters
 
     def _one_alphabet(self, num_tasks: int, split: str, generator: torch.Generator) -> Tensor:
         """[N, way]; all alphabets that are large enough are as likely, and all turns."""
-        classes = self._classes[split]
-        members = torch.stack([torch.isin(classes, own) for own in self._alphabets(split) if len(own) >= self.way])
+        classes, members = self._classes[split], self._alphabets[split]
+        members = members[members.sum(1) >= self.way]
         which = torch.randint(len(members), (num_tasks,), generator=generator)
         turn = torch.randint(self._quarters(split), (num_tasks, 1), generator=generator)
         order = torch.rand(num_tasks, len(classes), generator=generator)
-        return QUARTERS * classes[_choose(order.masked_fill(~members[which], -1.0), self.way)] + turn
+        index = order.masked_fill(~members[which], -1.0).topk(self.way, dim=1).indices
+        return QUARTERS * classes[index] + turn
 
     def examples(self, tasks: Tasks) -> tuple[Examples, Examples]:
         """Support [N, S, c, H, H] with labels [N, S], and query; support in random order."""
@@ -173,8 +175,3 @@ class FewShotImages:
         """[N, way, k, ...] -> [N, way * k, ...] float in [0, 1]."""
         x = picked.flatten(1, 2).float()
         return x if self.images.levels == 1 else x / self.images.levels
-
-
-def _choose(order: Tensor, k: int) -> Tensor:
-    """The k largest of each row [N, ...], in falling order: of random numbers, k distinct ones at random, [N, k]."""
-    return order.topk(k, dim=1).indices

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from envs.fewshot.images import ImageSet
+from envs.fewshot.images import ImageSet, nearest_pixels
 
 SIZE = 28  # pixels
 DRAWINGS = 20
@@ -32,7 +32,7 @@ def load(num_alphabets: int = 20, seed: int = 0, size: int = SIZE) -> ImageSet:
     classes = [_drawings(strokes, rng) for _ in range(num_alphabets) for strokes in _alphabet(rng)]
     part = np.arange(num_alphabets) / num_alphabets
     split = np.select([part < 0.6, part < 0.7], [0, 1], 2).repeat(PER_ALPHABET)
-    nearest = (2 * np.arange(size) + 1) * SIZE // (2 * size)  # floor((i + 0.5) 28 / size)
+    nearest = nearest_pixels(size, SIZE)
     return ImageSet(
         torch.from_numpy(np.stack(classes)[..., nearest[:, None], nearest]),
         torch.from_numpy(split),

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.contract import describe
 
 SPLITS = ("train", "validation", "test")
+
+
+def nearest_pixels(size: int, of: int) -> NDArray[np.int64]:
+    """Which of so many pixels in a row are nearest to those of a row of `size`: floor((i + 0.5) of / size)."""
+    return (2 * np.arange(size) + 1) * of // (2 * size)
 
 
 class ImageSet(NamedTuple):

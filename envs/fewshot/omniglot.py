@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.fewshot.arrays import ArrayFile
-from envs.fewshot.images import ImageSet
+from envs.fewshot.images import ImageSet, nearest_pixels
 
 FILES = ("omniglot.npz", "omniglot28.npz")  # with and without the 105 x 105 images
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -160,8 +160,10 @@ def _large(file: _Packed) -> NDArray[np.uint8]:
 
 
 def _subsampled(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The nearest pixels, at floor((i + 0.5) 105 / size)."""
-    nearest = (2 * np.arange(size) + 1) * LARGE // (2 * size)
+    """The nearest pixels."""
+    if size == LARGE:
+        return pixels
+    nearest = nearest_pixels(size, LARGE)
     return np.ascontiguousarray(pixels[..., nearest[:, None], nearest])
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from envs.fewshot.arrays import MOST_BYTES, ArrayFile, Header
+from envs.fewshot.images import nearest_pixels
 from envs.fewshot.omniglot import DRAWINGS, FILES, LARGE, SMALL
 
 ARCHIVES = {"background": "images_background.zip", "evaluation": "images_evaluation.zip"}
@@ -31,7 +32,7 @@ PIXELS = {  # SHA-256 of the packed arrays
     "images105": "43f3e5e604f5d4ba93a120ae07a0525c7b3513d558c5952e9e531bc7fc798ce3",
 }
 MOST_IMAGE_BYTES = 10_000  # of one image: its bits are 1470 bytes
-SMALL_PIXELS = (2 * np.arange(SMALL) + 1) * LARGE // (2 * SMALL)  # floor((i + 0.5) 105 / 28)
+SMALL_PIXELS = nearest_pixels(SMALL, LARGE)
 Arrays = dict[str, NDArray[Any]]
 _UNREADABLE = (BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError, NotImplementedError)
 

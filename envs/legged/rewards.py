@@ -21,6 +21,7 @@ FINE = 0.0625  # the same of the fine-grained ones; chosen: an error of 0.12 m/s
 STEP, LONGEST = 0.2, 0.5  # s in the air from which, and up to which, a step is rewarded (mujoco_playground, Go1)
 LIFT = 0.1  # m a foot is to be lifted; chosen: the highest steps of the shipped training range
 MOVING = 0.1  # m/s commanded, below which the robot should stand
+FALL = "termination"  # the term that is paid once, and whatever the others come to
 PRESSED = 1.0  # N on a foot or a body from which it counts as touching
 
 
@@ -159,17 +160,16 @@ class Rewards:
 
     def __init__(self, weights: Mapping[str, float], seconds: float, *, positive: bool) -> None:
         self.weights = {name: weight for name, weight in weights.items() if weight}
-        self.seconds, self.positive = seconds, positive
+        self.pay = {name: (1.0 if name == FALL else seconds) * weight for name, weight in self.weights.items()}
+        self.positive = positive
 
     def __call__(self, state: LeggedState) -> tuple[Tensor, Tensor]:
         """Reward of each world [W], and the weighted terms [W, terms] in the order of `weights`."""
-        once = {"termination": 1.0}
-        terms = [once.get(name, self.seconds) * weight * TERMS[name](state) for name, weight in self.weights.items()]
-        each = torch.stack(terms, 1)
-        paid = [i for i, name in enumerate(self.weights) if name != "termination"]
+        each = torch.stack([pay * TERMS[name](state) for name, pay in self.pay.items()], 1)
+        paid = [i for i, name in enumerate(self.pay) if name != FALL]
         total = each[:, paid].sum(1)
         if self.positive:
             total = total.clamp(min=0)
-        if "termination" in self.weights:
-            total = total + each[:, list(self.weights).index("termination")]
+        if FALL in self.pay:
+            total = total + each[:, list(self.pay).index(FALL)]
         return total, each

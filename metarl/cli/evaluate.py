@@ -102,7 +102,7 @@ class Evaluate:
             writable(self.out, PICTURES)
         with progress_display() as progress:
             results = evaluator.evaluate_all([run, *others], options, progress)
-        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks or bool(task or self.beyond)
+        acts, changed = not run.config.tasks.is_supervised, run.has_other_tasks or options.changes_tasks
         written = [run.path / results[0].file_name] if acts and not changed else []
         if acts and (self.out is not None or not changed):
             try:

@@ -63,7 +63,7 @@ class Classifier:
             raise UserError(f"got {len(x)} pictures and labels of shape {list(given.shape)}: give one for each picture")
         self.classes_, y = np.unique(given, return_inverse=True)
         learner = self._learner_for(len(self.classes_))
-        theta = self._theta_for(learner, round(len(x) / len(self.classes_)))
+        theta = self._theta_for(round(len(x) / len(self.classes_)))
         phi = learner.adapt(theta, learner.initial_state(theta), Examples(x, torch.from_numpy(y)))
         self._fitted = learner, theta, phi
         return self
@@ -117,9 +117,9 @@ class Classifier:
             )
         return self.learner
 
-    def _theta_for(self, learner: Learner[Any], shot: int) -> Params:
+    def _theta_for(self, shot: int) -> Params:
         """As an evaluation with so many shots calibrates it."""
-        if learner.bn != "running":
+        if self.learner.bn != "running":
             return self.theta
         kept = self.statistics.find(shot)
         if kept is not None:

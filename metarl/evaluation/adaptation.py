@@ -22,7 +22,7 @@ from metarl.evaluation.defaults import ACTING_TASKS, Start
 from metarl.evaluation.evaluator import MAX_EPISODES, Evaluator, Options
 from metarl.evaluation.fine_tuning import Selected
 from metarl.evaluation.progress import Progress, ignore
-from metarl.evaluation.sampling import only_beyond, sample_tasks, seeded
+from metarl.evaluation.sampling import sample_tasks, seeded
 from metarl.evaluation.stored import read_results
 from metarl.evaluation.text_table import TextTable
 from metarl.evaluation.tuning import Tunings, tuning_of
@@ -99,9 +99,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         count = options.num_tasks or self.num_tasks
         world = getattr(trainer.family, "world_bytes", 0.0)
         check_tasks(count, options.repeats, trainer.family.horizon, trainer.family.space, world)
-        tasks = sample_tasks(trainer.family, count, options.split, generator, options.task)
-        if options.beyond:
-            tasks = only_beyond(trainer.family, tasks, options.beyond, generator, tuple(options.task))
+        tasks = sample_tasks(trainer.family, count, options.split, generator, options.task, options.beyond)
         selected = {} if options.fine_tune is None else self._selected(run, options, options.fine_tune)
         plan = plan_of(trainer, options, selected or {})
         curve = evaluate_adaptation(

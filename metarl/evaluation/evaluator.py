@@ -56,6 +56,11 @@ class Options(NamedTuple):
     beyond: tuple[str, ...] = ()
     warn: Callable[[str], None] = log.warning
 
+    @property
+    def changes_tasks(self) -> bool:
+        """Whether tasks are others than those of the split."""
+        return bool(self.task or self.beyond)
+
 
 class Result(Protocol):
     """The result of one evaluation of one run."""
@@ -169,7 +174,7 @@ class Evaluator(ABC, Generic[R]):
     def _evaluated(self, run: Run, options: Options, progress: Progress) -> R:
         progress.begin(f"evaluating {run.name}")
         result = self.evaluate(run, options, progress.advance)
-        if not run.has_other_tasks and not options.task and not options.beyond:
+        if not run.has_other_tasks and not options.changes_tasks:
             self.store(run, result, options.warn)
         return result
 

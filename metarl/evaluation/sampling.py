@@ -41,13 +41,18 @@ def sample_tasks(
     split: str,
     generator: torch.Generator,
     given: Mapping[str, float] = MappingProxyType({}),
+    beyond: Collection[str] = (),
 ) -> Tasks:
     """Tasks [N] of a split, the same for every learner, with the `given` numbers in place of those that were drawn.
+
+    beyond: the only variables that leave their training range (`only_beyond`).
 
     Raises UserError where there is no such split, where a number is none of the distribution's, or out of its range.
     """
     try:
         sampled = family.sample(num_tasks, split, generator)
+        if beyond:
+            sampled = only_beyond(family, sampled, beyond, generator)
         if not given:
             return sampled
         tasks = Tasks.from_json([{**row, **given} for row in sampled.to_json()])
@@ -57,15 +62,9 @@ def sample_tasks(
     return tasks
 
 
-def only_beyond(
-    family: TaskDistribution,
-    sampled: Tasks,
-    names: Collection[str],
-    generator: torch.Generator,
-    given: Collection[str] = (),
-) -> Tasks:
+def only_beyond(family: TaskDistribution, sampled: Tasks, names: Collection[str], generator: torch.Generator) -> Tasks:
     """Tasks [N] of the split ood, of which only the variables `names` leave their training range: the others are drawn
-    anew, within it, but for those that were `given`.
+    anew, within it.
 
     Raises UserError for a variable that the distribution lacks, or that has no range beyond training.
     """
@@ -74,9 +73,7 @@ def only_beyond(
         if name not in beyond:
             raise UserError(f"--beyond got {name}, which has no range beyond training: {nearest(name, beyond)}")
     drawn = zip(sampled.to_json(), family.sample(len(sampled), "test", generator).to_json(), strict=True)
-    return Tasks.from_json(
-        [{**inside, **{name: outside[name] for name in {*names, *given}}} for outside, inside in drawn]
-    )
+    return Tasks.from_json([{**inside, **{name: outside[name] for name in names}} for outside, inside in drawn])
 
 
 def unseen_split(family: TaskDistribution, split: str | None) -> str:

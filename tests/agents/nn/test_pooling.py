@@ -58,4 +58,12 @@ def test_channels_last_keeps_second_derivatives_under_vmap() -> None:
 
     x = torch.rand(3, 2, 4, 5, 5, dtype=torch.float64)
     torch.testing.assert_close(torch.func.vmap(torch.func.grad(inner))(x), 36 * x**3)
+    x.requires_grad_()
+    scale = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)  # of d/ds 9 s^2 x^4 with x = s times the pixels
+
+    def scaled(v: torch.Tensor) -> torch.Tensor:
+        return inner(scale * v)
+
+    (outer,) = torch.autograd.grad(torch.func.vmap(scaled)(x).sum(), scale)
+    torch.testing.assert_close(outer, (36 * scale**3 * x**4).sum())
     assert channels_last(x[0]).is_contiguous(memory_format=torch.channels_last)

@@ -62,5 +62,6 @@ def test_terms_are_weighted_and_paid_per_second() -> None:
 def test_a_fall_is_charged_once_below_a_reward_that_is_cut_at_zero() -> None:
     """-0.9 is cut to 0; the fall costs 3, not 3 x 0.02."""
     rewards = Rewards({"torque": -0.1, "termination": -3.0}, 0.02, positive=True)
-    total, _ = rewards(state(torque=[[3, 0, 0], [3, 0, 0]], fallen=[True, False]))
+    total, each = rewards(state(torque=[[3, 0, 0], [3, 0, 0]], fallen=[True, False]))
     torch.testing.assert_close(total, torch.tensor([-3.0, 0.0]).double())
+    torch.testing.assert_close(each[:, 1], torch.tensor([-3.0, 0.0]).double())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.legged.defaults import WEIGHTS
 from metarl.config import files as settings
 from metarl.errors import UserError
 
@@ -166,6 +167,7 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
             "resize says how images of Omniglot become smaller: with data glyphs leave it out",
         ),
         ("siamese_koch", {"tasks__data": "omniglot", "tasks__resize": "area"}, "with size 105 leave it out"),
+        ("joint_dog", {"tasks__reward": dict.fromkeys(WEIGHTS, 0.0)}, "reward has no term with a weight other than 0"),
         ("siamese_koch", {"tasks__size": 28}, "network koch sees 105 x 105 pixels: tasks.size is 28"),
         ("siamese_omniglot", {"tasks__size": 105}, "learner siamese sees 28 x 28 to 84 x 84 pixels: tasks.size is 105"),
         (

@@ -107,6 +107,20 @@ def test_statistics_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pyte
             metarl.load(tmp_path / "run").fit(pictures, [0, 0, 1, 1])
 
 
+def test_statistics_of_pairs_are_those_of_the_training_whatever_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relation network of 3 ways that is first asked about 2 classes, and another that is first asked about 3."""
+    monkeypatch.setattr(classification, "CALIBRATION_IMAGES", 40)
+    pictures = [np.full((9, 9), level, np.uint8) for level in (0, 60, 120)]
+    kept = []
+    for classes in (2, 3):
+        trained("relation_omniglot", tmp_path / str(classes))
+        metarl.load(tmp_path / str(classes)).fit(pictures[:classes], range(classes))
+        kept.append((tmp_path / str(classes) / "statistics_iteration1_1shots.safetensors").read_bytes())
+    assert kept[0] == kept[1]
+
+
 def test_it_tells_other_numbers_of_classes_apart_as_far_as_its_last_layer_goes(tmp_path: Path) -> None:
     pictures = [np.full((9, 9), level, np.uint8) for level in (0, 60, 120, 250)]
     trained("prototypical_omniglot", tmp_path / "metric", bn="support")
