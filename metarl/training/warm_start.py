@@ -57,20 +57,21 @@ def _fresh_std(like: Params) -> Params:
 class Inputs:
     """What the networks of a config are given, by name.
 
-    observed: by policies. told: to teachers and value functions. numbers: of an observation. named: whether these have
-    names. movable: whether it is known where a learner has them.
+    learner: its kind. observed: by policies. told: to teachers and value functions. numbers: of an observation. named:
+    whether these have names.
     """
 
+    learner: str
     observed: tuple[str, ...]
     told: tuple[str, ...]
     numbers: int
     named: bool
-    movable: bool
 
     @classmethod
     def of(cls, config: Config) -> Inputs:
+        kind = config.learner.kind
         if config.tasks.is_supervised:
-            return cls((), (), 0, named=False, movable=False)
+            return cls(kind, (), (), 0, named=False)
         family: Any = build_family(config)
         signals = tuple(signal.name for signal in family.signals()) if hasattr(family, "signals") else ()
         named = len(signals) == family.space.obs
@@ -78,7 +79,12 @@ class Inputs:
         told = (*getattr(family, "privileged_names", ()), *getattr(family, "descriptor_names", ()))
         if config.learner.observes_task:
             observed += told
-        return cls(observed, told, family.space.obs, named, config.learner.kind in OBSERVATION_FIRST)
+        return cls(kind, observed, told, family.space.obs, named)
+
+    @property
+    def movable(self) -> bool:
+        """Whether it is known where the learner has them."""
+        return self.learner in OBSERVATION_FIRST
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,9 @@ class Fit:
     name: of the run. before, now: inputs of the run, and of the config.
 
     Inputs that only the config has start with weight 0, and then the statistics of all inputs start with the next
-    iteration. Weights of inputs that only the run has are left out. A value function with other inputs or sizes starts
-    anew.
+    iteration. Weights of inputs that only the run has are left out; so are networks of another kind of learner, such
+    as RMA's teacher in joint training, and those that only the config's kind has start anew. A value function with
+    other inputs or sizes starts anew.
     """
 
     name: str
@@ -101,6 +108,8 @@ class Fit:
         moved = self.before != self.now
         if moved and self.before.movable and self.now.movable:
             theta = theta | self._moved(theta, fresh)
+            if self.before.learner != self.now.learner:
+                theta = self._of_this_learner(theta, fresh)
         elif self.before.named and self.now.named and self.before.observed != self.now.observed:
             raise UserError(
                 f"train.init_from {self.name} observes other things than this config, and only policies of "
@@ -120,6 +129,15 @@ class Fit:
             )
         return {k: v if anew and k.startswith(VALUE) else theta[k] for k, v in fresh.items()}
 
+    def _of_this_learner(self, theta: Params, fresh: Params) -> Params:
+        """theta without the networks of another kind of learner, and with those that only this kind has."""
+        anew, gone = (sorted({k.split(".")[0] for k in set(a) - set(b)}) for a, b in ((fresh, theta), (theta, fresh)))
+        if anew or gone:
+            text = "%s is of %s and this config of %s: %s left out, %s started anew"
+            names = (", ".join(part) or "nothing" for part in (gone, anew))
+            log.warning(text, self.name, self.before.learner, self.now.learner, *names)
+        return {k: theta.get(k, v) for k, v in fresh.items()}
+
     def _moved(self, theta: Params, fresh: Params) -> Params:
         """Those of theta that depend on which inputs there are."""
         before, now = self.before, self.now
@@ -132,24 +150,31 @@ class Fit:
         if new or gone:
             text = "%d inputs are not observed by %s: they start with weight 0; it observed %d that are left out"
             log.warning(text, len(new), self.name, len(gone))
-        moved = {k: _columns(theta[k], before.observed, now.observed, fresh[k]) for k in OBSERVED if k in theta}
-        moved |= {k: _columns(theta[k], before.told, now.told, fresh[k]) for k in TAUGHT if k in theta}
-        if "seen.count" in theta and new:
+        both = theta.keys() & fresh.keys()
+        moved = {k: _columns(theta[k], before.observed, now.observed, fresh[k]) for k in both & set(OBSERVED)}
+        moved |= {k: _columns(theta[k], before.told, now.told, fresh[k]) for k in both & set(TAUGHT)}
+        if "seen.mean" in both and (new or _behind(fresh, now) > _behind(theta, before)):
             moved["seen.count"] = torch.zeros_like(theta["seen.count"])
         return moved
 
 
-def _columns(old: Tensor, before: tuple[str, ...], now: tuple[str, ...], fresh: Tensor) -> Tensor:
-    """`old` [..., I] by the inputs `before` and others behind them -> by the inputs `now` and the same others.
+def _behind(theta: Params, inputs: Inputs) -> int:
+    """How many numbers a learner is given besides observations."""
+    return len(theta["seen.mean"]) - len(inputs.observed)
 
-    Inputs that are new have weights 0, or statistics of no data, those of `fresh`.
+
+def _columns(old: Tensor, before: tuple[str, ...], now: tuple[str, ...], fresh: Tensor) -> Tensor:
+    """`old` [..., I] by the inputs `before` and others behind them -> by the inputs `now` and those behind them.
+
+    Inputs that are new have weights 0, or statistics of no data, those of `fresh`. What is behind the inputs is the
+    same, or only one of the two learners has it; otherwise `old`, which does not fit.
     """
-    others = old.shape[-1] - len(before)
-    if fresh.shape[-1] - len(now) != others or others < 0 or old.shape[:-1] != fresh.shape[:-1]:
+    others, others_now = old.shape[-1] - len(before), fresh.shape[-1] - len(now)
+    if (others and others_now and others != others_now) or others < 0 or old.shape[:-1] != fresh.shape[:-1]:
         return old
     places = {name: i for i, name in enumerate((*before, *range(others)))}
     new = fresh.clone() if fresh.dim() == 1 else torch.zeros_like(fresh)
-    for column, name in enumerate((*now, *range(others))):
+    for column, name in enumerate((*now, *range(others_now))):
         if name in places:
             new[..., column] = old[..., places[name]]
     return new

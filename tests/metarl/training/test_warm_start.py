@@ -153,17 +153,36 @@ def test_rma_starts_with_other_eyes(dog: runs.Run) -> None:
     assert all(torch.equal(restored.theta[k], v) for k, v in blind.theta.items())
 
 
+@pytest.mark.parametrize("other", ["joint_dog", "oracle_dog"])
+def test_a_robust_policy_or_an_oracle_starts_as_rma_without_its_estimate(
+    dog: runs.Run, other: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its first layer has the columns of the observation only; and the other way round those of the estimate are 0."""
+    options = [*OPTIONS, "--learner.bptt_steps", "10", "--outer.minibatches", "1"]
+    assert commands.run(["train", "rma_dog", "--train.iterations", "2", *options]).code == 0
+    rma = load_trainer(runs.find("rma_dog"))
+    trainer = make_trainer(warm(settings.load(settings.find(other), changed(OPTIONS)), init_from="rma_dog"))
+    first, count = trainer.theta["policy.layer0.weight"], rma.family.space.obs
+    assert torch.equal(first[:, :count], rma.theta["policy.layer0.weight"][:, :count])
+    assert not first[:, count:].any()
+    assert torch.equal(trainer.theta["policy.layer1.weight"], rma.theta["policy.layer1.weight"])
+    assert "controller, student, teacher left out, nothing started anew" in caplog.text
+    trainer.iterate()
+    back, joint = make_trainer(warm(rma.config, init_from="joint_dog")).theta, load_trainer(dog).theta
+    assert torch.equal(back["policy.layer0.weight"][:, :count], joint["policy.layer0.weight"])
+    assert not back["policy.layer0.weight"][:, count:].any()
+    assert back["seen.count"].item() == 0  # of its last action and reward there are no statistics
+
+
 def test_observations_without_names_have_to_be_as_many(dog: runs.Run) -> None:
-    inputs, more = (
-        Inputs(tuple(f"observation {i}" for i in range(n)), (), n, named=False, movable=True) for n in (3, 4)
-    )
+    inputs, more = (Inputs("joint", tuple(f"observation {i}" for i in range(n)), (), n, named=False) for n in (3, 4))
     with pytest.raises(UserError, match="observes 3 numbers and this config 4, which have no names"):
         Fit("run", inputs, more)({}, {})
 
 
 def test_memories_of_another_robot_are_refused() -> None:
     """As many observations, of other names: their weights have the same shapes."""
-    hopper, dog = (Inputs(names, (), 2, named=True, movable=False) for names in (("knee", "hip"), ("hip", "knee")))
+    hopper, dog = (Inputs("memory", names, (), 2, named=True) for names in (("knee", "hip"), ("hip", "knee")))
     weights = {"core.weight": torch.ones(3)}
     assert torch.equal(
         Fit("run", hopper, hopper)(weights, {"core.weight": torch.zeros(3)})["core.weight"], torch.ones(3)
