@@ -11,11 +11,11 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config, without_placement
 from metarl.errors import UserError
 from metarl.evaluation.sampling import check_split
-from metarl.runs import checkpoint
+from metarl.runs import checkpoint, hub
 from metarl.runs import folder as runs
-from metarl.runs.folder import Run
+from metarl.runs.folder import BEST, Run
 from metarl.runs.names import name_of_config
-from metarl.runs.order import runs_in
+from metarl.runs.order import is_run, runs_in
 from metarl.training.build import build_family, build_learner
 
 
@@ -56,8 +56,17 @@ def plan_runs(
             for seed in seeds:
                 changes = _task_settings(name, path) | overrides | {"seed": seed, "train.num_threads": 1}
                 one, count = _with_steps(path, changes, steps, split)
+                _check_start(one.train.init_from)
                 planned.setdefault(without_placement(one), PlannedRun(name_of_config(path), one, count))
     return list(planned.values())
+
+
+def _check_start(init_from: str | None) -> None:
+    """UserError where trainings side by side, or those of a study that is started again, would start differently."""
+    if init_from and not init_from.startswith(hub.PREFIX) and not is_run(Path(init_from.removesuffix(BEST))):
+        raise UserError(
+            f"train.init_from is {init_from}, whose newest run changes while a study trains: give the folder of a run"
+        )
 
 
 def _with_steps(path: Path, changes: dict[str, Any], steps: float | None, split: str) -> tuple[Config, int]:

@@ -49,6 +49,8 @@ def train(
         TrainingDisplay(run.name if run else "", total, start, console) as display,
         _recorder(run, trainer, console, video) as recorder,
     ):
+        if recorder and start == 0 and trainer.config.train.init_from:
+            recorder.save()  # by the time it is resumed, the name may stand for another run
         while trainer.iteration < total and not trainer.ranks.any(bool(stop)):
             metrics = _iterate(run, trainer)
             if recorder:

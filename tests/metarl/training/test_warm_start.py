@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.config.training import Training
 from metarl.errors import UserError
+from metarl.evaluation.study import plan_runs
 from metarl.runs import folder as runs
 from metarl.training.make import load_trainer, make_trainer
 from metarl.training.warm_start import Fit, Inputs
@@ -62,6 +64,28 @@ def test_another_reward_can_follow_and_the_run_resumes(dog: runs.Run) -> None:
     assert commands.run(["train", "joint_dog", "--train.iterations", "2", *options]).code == 0
     resumed, straight = (load_trainer(r).theta for r in runs.every()[-2:])
     assert all(torch.equal(resumed[k], straight[k]) for k in straight)
+
+
+def test_a_name_is_looked_up_once(dog: runs.Run) -> None:
+    """Killed before its first checkpoint, a run goes on from the same weights, though its own name now means itself."""
+    options = ["--train.init_from", "joint_dog", "--train.iterations", "1", *OPTIONS]
+    assert commands.run(["train", "joint_dog", *options]).code == 0
+    run = runs.find("joint_dog")
+    straight = load_trainer(run).theta
+    shutil.rmtree(run.checkpoints / "iteration_0000001")
+    assert commands.run(["resume", str(run.path)]).code == 0
+    resumed = load_trainer(run)
+    assert resumed.iteration == 1
+    assert all(torch.equal(resumed.theta[k], straight[k]) for k in straight)
+
+
+def test_a_study_starts_from_a_folder(dog: runs.Run) -> None:
+    """The newest run of a name would be one of its own, or another when it is started again."""
+    options = {"train.init_from": "joint_dog"} | changed(OPTIONS)
+    with pytest.raises(UserError, match="whose newest run changes while a study trains: give the folder of a run"):
+        plan_runs(["joint_dog"], [], [0], None, "test", options)
+    planned = plan_runs(["joint_dog"], [], [0, 1], None, "test", options | {"train.init_from": f"{dog.path}@best"})
+    assert [p.config.train.init_from for p in planned] == [f"{dog.path}@best"] * 2
 
 
 def test_a_value_function_that_is_told_other_things_starts_anew(
