@@ -42,10 +42,11 @@ class Player(Protocol):
 
 class Step(NamedTuple):
     """One step of all worlds; `alive` is whether the episode had not ended before, `ended` whether it does here,
-    before the horizon or by more than time.
+    before the horizon or by more than time; `after` is what is observed then, without what is told of the task.
     """
 
     done: Decision
+    after: Tensor  # [W, O]
     rew: Tensor  # [W]
     alive: Tensor  # [W] bool
     ended: Tensor  # [W] bool
@@ -85,7 +86,8 @@ def _play(player: Player, env: Env, horizon: int) -> list[Step]:
         rew = torch.where(alive & ~diverged, rew.float(), 0.0)
         player.actor.remember(rew, ended | diverged, alive)
         counted = terminated | diverged | (truncated if t < horizon - 1 else False)
-        steps.append(Step(done, rew, alive, alive & counted, alive & diverged))
+        after = _ends(obs, info).nan_to_num(0.0, 0.0, 0.0)
+        steps.append(Step(done, after, rew, alive, alive & counted, alive & diverged))
         alive = alive & ~(ended | diverged)
         if not alive.any():
             break
@@ -95,6 +97,16 @@ def _play(player: Player, env: Env, horizon: int) -> list[Step]:
     return steps
 
 
+def _ends(obs: Tensor, info: dict[str, Any]) -> Tensor:
+    """Observations [W, O] after a step; where the environment begins a new episode by itself, the last of the old."""
+    if "final_obs" not in info:
+        return obs
+    ended = np.asarray(info["_final_obs"])
+    last = obs.clone()
+    last[torch.from_numpy(ended)] = torch.from_numpy(np.stack([*info["final_obs"][ended]]).astype(np.float32))
+    return last
+
+
 def _rows(obs: Any, is_batch: bool) -> Tensor:
     """Observations [W, O]."""
     array = torch.from_numpy(np.array(obs, dtype=np.float32))
@@ -102,13 +114,19 @@ def _rows(obs: Any, is_batch: bool) -> Tensor:
 
 
 def _fields(steps: Sequence[Step], horizon: int) -> dict[str, Tensor]:
-    """The fields of one episode [W, T, 1, ...], with zeros where it had ended.
+    """The fields of one episode [W, T, 1, ...], with zeros where it had ended, and with its last observation.
 
     What is privileged in the state is a part of what is observed, where a policy is told it.
     """
-    done, last = [s.done for s in steps], steps[-1].done.x[:, None]
+    done = [s.done for s in steps]
+    obs, last = [], done[0].x
+    for step in steps:
+        obs.append(torch.where(step.alive[:, None], step.done.x, last))
+        told = step.done.x[:, step.after.shape[1] :]
+        last = torch.where(step.alive[:, None], torch.cat([step.after, told], 1), last)
+    obs += [last] * (horizon - len(obs))
     rows: dict[str, list[Tensor]] = {
-        "obs": [d.x for d in done],
+        "obs": obs,
         "act": [d.act for d in done],
         "logp": [log_prob(d.out, d.act) for d in done],
         "mean": [d.out.mean for d in done],
@@ -120,7 +138,7 @@ def _fields(steps: Sequence[Step], horizon: int) -> dict[str, Tensor]:
     }
     fields = {name: _padded(torch.stack(row, 1), horizon) for name, row in rows.items()}
     diverged = torch.stack([s.diverged for s in steps]).any(0)[:, None]
-    return fields | {"diverged": diverged, "last_obs": last, "last_privileged": last[..., :0]}
+    return fields | {"diverged": diverged, "last_obs": last[:, None], "last_privileged": last[:, None, :0]}
 
 
 def _padded(x: Tensor, horizon: int) -> Tensor:

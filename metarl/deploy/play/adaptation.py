@@ -35,7 +35,7 @@ class Adaptation(Protocol):
 
     def before_step(self) -> None: ...
 
-    def after_step(self, done: Decision, reward: float, *, over: bool, cut: bool, broken: bool) -> None:
+    def after_step(self, done: Decision, after: Tensor, reward: float, *, over: bool, cut: bool, broken: bool) -> None:
         """over: the episode ended by itself; cut: by time; broken: because the simulation diverged."""
 
     def latent(self, x: Tensor) -> Latent:
@@ -55,7 +55,9 @@ class NoAdaptation:
 
     def before_step(self) -> None: ...
 
-    def after_step(self, done: Decision, reward: float, *, over: bool, cut: bool, broken: bool) -> None: ...
+    def after_step(
+        self, done: Decision, after: Tensor, reward: float, *, over: bool, cut: bool, broken: bool
+    ) -> None: ...
 
     def latent(self, x: Tensor) -> Latent:
         return None, None
@@ -94,7 +96,7 @@ class RecurrentAdaptation:
         if self._memory == "step":
             self.actor.forget_memory()
 
-    def after_step(self, done: Decision, reward: float, *, over: bool, cut: bool, broken: bool) -> None:
+    def after_step(self, done: Decision, after: Tensor, reward: float, *, over: bool, cut: bool, broken: bool) -> None:
         one = torch.ones(1, dtype=torch.bool)
         self.actor.remember(torch.tensor([reward]), one & over, one)
         if self._memory == "episode" and (over or cut):
@@ -174,11 +176,11 @@ class EpisodicAdaptation:
 
     def before_step(self) -> None: ...
 
-    def after_step(self, done: Decision, reward: float, *, over: bool, cut: bool, broken: bool) -> None:
+    def after_step(self, done: Decision, after: Tensor, reward: float, *, over: bool, cut: bool, broken: bool) -> None:
         if self._steps is None:
             return
         one = torch.ones(1, dtype=torch.bool)
-        self._steps.append(Step(done, torch.tensor([reward]), one, one & over, one & broken))
+        self._steps.append(Step(done, after, torch.tensor([reward]), one, one & over, one & broken))
         if over or cut:
             self.episodes.append(self._steps)
 

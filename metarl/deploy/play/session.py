@@ -100,7 +100,8 @@ class Session:
         self.total += reward
         late = self.ends_by_time and self.steps >= self.family.horizon
         self.ended = failed or broken or late
-        self.adaptation.after_step(done, reward, over=failed or broken, cut=late, broken=broken)
+        after = self.obs[:, 0].float().clone()
+        self.adaptation.after_step(done, after, reward, over=failed or broken, cut=late, broken=broken)
         if self.ended:
             self.returns.append(self.total)
             self.agent.reset(task=False)

@@ -227,6 +227,19 @@ def test_a_sampled_task_lasts_an_episode_and_is_of_all_episodes_before(
     assert not np.array_equal(adapted, agent.act(obs))
 
 
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_what_follows_the_last_step_is_where_the_episode_ended(
+    mode: AutoresetMode, small_run: SmallRun, rounds: list[Trajectories]
+) -> None:
+    """Not zeros, nor where the next one begins: a point moves by a tenth of its action, also into the goal."""
+    env = batch(PointNavigation(HORIZON, reached=0.4), mode)
+    metarl.load(small_run("pearl").path, env=env, seed=1).adapt(env, episodes=1)
+    steps = context_of(rounds[0])
+    assert not steps.alive.all()
+    moved = steps.next_x - steps.x
+    torch.testing.assert_close(moved[steps.alive], 0.1 * steps.act.clamp(-1, 1)[steps.alive])
+
+
 def test_a_memory_keeps_what_it_had_when_its_episode_ended(small_run: SmallRun) -> None:
     """Played in a batch, a world that ends early remembers what it does in an environment of its own."""
     family = PointNavigation(HORIZON, reached=0.4)
