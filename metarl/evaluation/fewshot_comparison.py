@@ -117,7 +117,7 @@ def _row(part: _Part, progress: Progress) -> Row:
     tasks: Any = config.tasks
     results = [part.evaluator.stored_or_evaluated(run, part.options, progress) for run in group]
     check_same_iteration(group, [r.iteration for r in results])
-    last = [_last_record(run) for run in group]
+    last = [_record(run, r.iteration) for run, r in zip(group, results, strict=True)]
     first, name = results[0], config.learner.published_name
     return Row(
         group[0].title,
@@ -134,11 +134,12 @@ def _row(part: _Part, progress: Progress) -> Row:
     )
 
 
-def _last_record(run: Run) -> Record:
-    last = run.last_record()
-    if last is None:
-        raise UserError(f"{run.path} has not finished an iteration: there is nothing to compare")
-    return last
+def _record(run: Run, iteration: int) -> Record:
+    """What was logged of the iteration that is evaluated."""
+    for record in run.records():
+        if record["iteration"] == iteration:
+            return record
+    raise UserError(f"{run.path} has no record of iteration {iteration}: there is nothing to compare")
 
 
 def comparison_tables(rows: list[Row]) -> list[TextTable]:

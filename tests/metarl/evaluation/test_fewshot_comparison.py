@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_runs_are_one_table_with_what_is_published(workdir: Path, capsys: pytest
     assert text.count("| mann_omniglot |") == 2
     mean = 100 * sum(r["mean"] for r in rows[0]["accuracy"][0]["runs"]) / 2
     assert f"{mean:.1f}, " in text
+
+
+def test_images_and_minutes_are_those_of_the_evaluated_checkpoint(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not those of the whole training, of which a later checkpoint is gone here."""
+    length = ["--train.iterations", "2", "--train.checkpoint_every", "1"]
+    path = Path(train("prototypical_omniglot", [*GLYPHS, *SMALL_NET, *length], capsys))
+    shutil.rmtree(path / "checkpoints" / "iteration_0000002")
+    (row,) = json.loads(run(["compare", str(path), "--tasks", "2", "--ways", "3", "--shots", "1", "--json"], capsys)[1])
+    first, second = map(json.loads, (path / "metrics.jsonl").read_text().splitlines())
+    assert (row["images"], row["minutes"]) == (first["env_steps"], first["seconds"] / 60)
+    assert second["env_steps"] == 2 * first["env_steps"]
 
 
 def test_what_was_evaluated_is_not_evaluated_again(
