@@ -37,7 +37,7 @@ SLOWEST, FASTEST = 0.05, 10.0  # of playback
 class Record:
     """Film a run before and after adaptation, or any tasks with an untrained policy; --task.NAME VALUE fixes a number.
 
-        metarl record RUN                                     one unseen task, before and after
+        metarl record RUN                                     one unseen task, before and after; a memory: off and on
         metarl record RUN --grid 3x3                          nine unseen tasks, after adaptation
         metarl record --tasks AntStairsUp --policy random     tasks of `metarl list tasks`, or of a config
         metarl record gru_point --grid 2x3                    of points no film, but their paths, as a png
@@ -59,7 +59,7 @@ class Record:
     episodes: int | None = None
     """episodes to adapt on, by default as many as in training; the one with the median return is shown"""
     rounds: int | None = None
-    """rounds of adaptation, by default 1; of the paths of a point with a memory 2"""
+    """rounds of adaptation, by default 1; of a memory, which adapts within its first episode, 0, and of its paths 2"""
     steps: int | None = None
     """control steps to show, by default a whole episode"""
     speed: float = 1.0
@@ -118,7 +118,7 @@ class Record:
         out = self.out or unused(Path("videos") / f"{name_of_config(Path(name))}.mp4")
         writable(out, (".mp4",))
         if run:
-            source: video.RunSource | video.TaskSource = video.source_of_run(run, self.episodes, self.rounds or 1)
+            source: video.RunSource | video.TaskSource = video.source_of_run(run, self.episodes, self.rounds)
         else:
             source = video.source_of_tasks(name, self.policy or "random")
         with console.status(f"filming {out}"):

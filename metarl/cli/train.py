@@ -22,7 +22,7 @@ class Train:
     """Train a config; any setting is changed by --section.key VALUE.
 
         metarl train quickstart --help                                every setting: its type, default and meaning
-        metarl train quickstart --learner.inner_lr 0.2 --policy.hidden 32 32
+        metarl train maml_slope --learner.inner_lr 0.2 --policy.hidden 32 32
         metarl train my_own.yaml --seed 1
 
     A run is a folder below runs/, named after the config. Ctrl-C saves it, and `metarl resume` goes on with it.

@@ -26,7 +26,7 @@ POLICIES = {
         "test",
     ),
     "slope": Shipped(
-        "Meta-SGD on slopes that it does not observe: a gradient step on ten episodes turns it round (quickstart)",
+        "Meta-SGD on slopes that it does not observe: a gradient step on ten episodes turns it round (maml_slope)",
         {"direction": 1.0, "slope_deg": 12.0},
         "ood",
     ),

@@ -128,7 +128,7 @@ def _embedded_clips(comparison: Comparison, runs: Sequence[Run], tell: Callable[
                 continue
             tell(f"{comparison.title}: video of {row.entry.learner}")
             path = Path(folder) / "clip.mp4"
-            source = video.source_of_run(run, None, 1)
+            source = video.source_of_run(run)
             clips = source.clips({}, comparison.split, 1, False, 0)
             video.write_video(clips, source.family, path, len(clips))
             embedded.append(EmbeddedClip(row.entry.learner, _data_url("video/mp4", path.read_bytes())))

@@ -26,28 +26,35 @@ from metarl.training.make import load_trainer
 from metarl.training.policies import episodes_a_round
 from metarl.training.trainer import Trainer
 
+Collected = tuple[RecordingFamily, tuple[Trajectories, ...]]  # episodes of every round, and how they looked
+
 
 class RunSource:
     """Clips of a trained policy. Raises UserError where its tasks have no robot.
 
-    episodes: of each round of adaptation. rounds: of adaptation; none for a learner that does not adapt.
+    episodes: of each round of adaptation. rounds: of adaptation, by default 1, and before its first for a memory, which
+    adapts within an episode; none for a learner that does not adapt.
     """
 
-    def __init__(self, trainer: Trainer, episodes: int, rounds: int) -> None:
+    def __init__(self, trainer: Trainer, episodes: int, rounds: int | None = None) -> None:
         self.trainer, self.episodes = trainer, episodes
         self.family = _with_robot(trainer.family)
-        self.rounds = rounds if trainer.learner.rounds else 0
+        self.rounds = (rounds or 1) if trainer.learner.rounds else 0
+        self.shown = 0 if rounds is None and trainer.learner.is_recurrent else self.rounds
 
     def clips(self, given: dict[str, float], split: str | None, count: int, grid: bool, seed: int) -> list[Clip]:
-        """One task before and after adaptation, or, as a `grid`, `count` tasks after it.
+        """One task before and after adaptation, or with its memory off and on; as a `grid`, `count` tasks after it.
 
         given: parameters that every task has. Raises UserError for parameters outside the family.
         """
         tasks = complete_tasks(self.family, given, unseen_split(self.family, split), seed, count)
-        recording, rollouts = self._collect(tasks, seed)
+        recording, rollouts = collected = self._collect(tasks, seed)
         episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
         if "event_s" in given and not grid:
-            return self._with_event(tasks, seed, recording, rollouts)
+            return self._off_and_on(tasks, seed, collected, self.rounds, "")
+        if self.rounds and self.trainer.learner.is_recurrent and not grid:
+            when = f", after {count_of(self.shown * self.episodes, 'episode')}" if self.shown else ", first episode"
+            return self._off_and_on(tasks, seed, collected, self.shown, when)
         learner, adapted = display_name(self.trainer.config), f"after {count_of(episodes, 'episode')}"
         if grid:
             title = adapted if self.rounds else learner
@@ -55,20 +62,16 @@ class RunSource:
         titles = {0: "before adaptation", self.rounds: adapted} if self.rounds else {0: learner}
         return [recording.clip(title, tasks, rollouts[k], k) for k, title in titles.items()]
 
-    def _with_event(
-        self, tasks: Tasks, seed: int, recording: RecordingFamily, rollouts: tuple[Trajectories, ...]
-    ) -> list[Clip]:
-        """The last episode; of a learner with a memory beside the same one whose memory is switched off."""
-        name, last = display_name(self.trainer.config), len(rollouts) - 1
-        adapting = recording.clip(name, tasks, rollouts[last], last)
+    def _off_and_on(self, tasks: Tasks, seed: int, collected: Collected, round: int, when: str) -> list[Clip]:
+        """Episodes of a round; of a learner with a memory beside the same one whose memory is switched off."""
+        name, (recording, rollouts) = display_name(self.trainer.config), collected
+        adapting = recording.clip(name + when, tasks, rollouts[round], round)
         if not self.trainer.learner.is_recurrent:
             return [adapting]
         without, others = self._collect(tasks, seed, Forgetful(cast(RecurrentLearner, self.trainer.learner)))
-        return [without.clip(f"{name}, adaptation off", tasks, others[last], last), adapting]
+        return [without.clip(f"{name}, adaptation off", tasks, others[round], round), adapting]
 
-    def _collect(
-        self, tasks: Tasks, seed: int, learner: Learner[Any] | None = None
-    ) -> tuple[RecordingFamily, tuple[Trajectories, ...]]:
+    def _collect(self, tasks: Tasks, seed: int, learner: Learner[Any] | None = None) -> Collected:
         generator = seeded(seed)
         sample_tasks(self.family, len(tasks), "train", generator)  # random numbers continue after those of the tasks
         recording = RecordingFamily(self.family)
@@ -104,14 +107,14 @@ class TaskSource:
         return Action(act, torch.zeros(shape[:2]), act, torch.zeros(shape))
 
 
-def source_of_run(run: Run, episodes: int | None, rounds: int) -> RunSource:
+def source_of_run(run: Run, episodes: int | None = None, rounds: int | None = None) -> RunSource:
     """The selected checkpoint of a run; `episodes` a round are by default as many as in training."""
     return RunSource(load_trainer(run), episodes or run.config.train.episodes, rounds)
 
 
 def source_of_config(config: Config) -> RunSource:
     """A fresh policy of a config, before and after one round of adaptation."""
-    return RunSource(Trainer(config), config.train.episodes, 1)
+    return RunSource(Trainer(config), config.train.episodes)
 
 
 def source_of_tasks(name: str, policy: str) -> TaskSource:

@@ -37,10 +37,10 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
 
 @pytest.fixture
 def trained(workdir: Path, capsys: pytest.CaptureFixture[str]) -> runs.Run:
-    for name, more in (("quickstart", []), ("quickstart_oracle", ["--outer.minibatches", "2"])):
+    for name, more in (("maml_slope", []), ("quickstart_oracle", ["--outer.minibatches", "2"])):
         code, _, err = run(["train", name, *TINY, *more], capsys)
         assert code == 0, err
-    return runs.find("quickstart")
+    return runs.find("maml_slope")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list", "configs"], ["list", "learners"], ["train", "--help"]])
@@ -56,7 +56,7 @@ def test_help_and_lists_import_neither_torch_nor_mujoco(words: list[str], tmp_pa
 
 
 def test_evaluate_prints_a_table_a_picture_and_json(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "quickstart", "--split", "ood", *EVALUATE, "--against", "quickstart_oracle"]
+    words = ["evaluate", "maml_slope", "--split", "ood", *EVALUATE, "--against", "quickstart_oracle"]
     code, out, err = run(words, capsys)
     assert code == 0, err
     for word in ("before", "after 1", "after 2", "after 3", "oracle", "all tasks", "greedy", "unseen"):
@@ -77,7 +77,7 @@ def test_tasks_can_have_a_number_in_common_which_is_not_stored(
     trained: runs.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(path.name for path in trained.path.iterdir())
-    words = ["evaluate", "quickstart", *EVALUATE, "--json"]
+    words = ["evaluate", "maml_slope", *EVALUATE, "--json"]
     drawn = json.loads(run(words, capsys)[1])["evaluation"]["tasks"]
     stored = sorted(path.name for path in trained.path.iterdir())
     code, out, err = run([*words, "--task.direction", "-1"], capsys)
@@ -89,7 +89,7 @@ def test_tasks_can_have_a_number_in_common_which_is_not_stored(
 
 
 def test_some_variables_alone_leave_their_range(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "quickstart", *EVALUATE, "--json", "--beyond", "slope_deg"]
+    words = ["evaluate", "maml_slope", *EVALUATE, "--json", "--beyond", "slope_deg"]
     code, out, err = run([*words, "--split", "ood"], capsys)
     assert code == 0, err
     assert all(abs(task["slope_deg"]) >= 8 for task in json.loads(out)["evaluation"]["tasks"])
@@ -99,14 +99,14 @@ def test_some_variables_alone_leave_their_range(trained: runs.Run, capsys: pytes
 
 
 def test_evaluation_repeats_to_the_bit(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "quickstart", *EVALUATE, "--json"]
+    words = ["evaluate", "maml_slope", *EVALUATE, "--json"]
     first, second = (json.loads(run(words, capsys)[1])["evaluation"] for _ in range(2))
     assert first.pop("adapting_ms") != second.pop("adapting_ms")  # the one thing that is measured
     assert first == second
 
 
 def test_plot_and_lists(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, _ = run(["plot", "quickstart", "quickstart_oracle", "--out", "both.png"], capsys)
+    code, _, _ = run(["plot", "maml_slope", "quickstart_oracle", "--out", "both.png"], capsys)
     assert code == 0
     assert Path("both.png").stat().st_size > 10_000
     assert trained.name in json.loads(run(["list", "runs", "--json"], capsys)[1])
@@ -119,12 +119,12 @@ def test_record_writes_a_video_that_a_browser_plays(trained: runs.Run) -> None:
 
     env = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
     env["PYTHONPATH"] = str(Path(cli.__file__).parents[2])
-    words = ["record", "quickstart", "--task.direction", "-1", "--task.slope-deg", "12", "--episodes", "2"]
-    for name in ("quickstart.mp4", "quickstart-2.mp4"):  # the second does not overwrite the first
+    words = ["record", "maml_slope", "--task.direction", "-1", "--task.slope-deg", "12", "--episodes", "2"]
+    for name in ("maml_slope.mp4", "maml_slope-2.mp4"):  # the second does not overwrite the first
         done = subprocess.run([sys.executable, "-m", "metarl", *words], env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert f"wrote videos/{name}" in done.stdout
-    with av.open("videos/quickstart.mp4") as container:
+    with av.open("videos/maml_slope.mp4") as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
@@ -152,8 +152,8 @@ def test_the_quickstart_goes_all_the_way_to_the_video(workdir: Path) -> None:
     [
         (["train", "quikstart"], "there is no config named 'quikstart': did you mean quickstart?"),
         (["train", "no/such.yaml"], "there is no config file no/such.yaml"),
-        (["train", "quickstart", "--learner.inner_lrr", "1"], "--learner.inner_lrr is not a setting; did you mean"),
-        (["train", "quickstart", "--seed", "-1"], "--seed is -1; input should be greater than or equal to 0"),
+        (["train", "maml_slope", "--learner.inner_lrr", "1"], "--learner.inner_lrr is not a setting; did you mean"),
+        (["train", "maml_slope", "--seed", "-1"], "--seed is -1; input should be greater than or equal to 0"),
         (["evaluate", "runs/nothing"], "there is no run at runs/nothing; train one first"),
         (["resume", "runs/nothing"], "there is no run at runs/nothing"),
         (["plot"], "give at least one run"),
@@ -184,20 +184,20 @@ def test_mistakes_about_a_run_that_exists(trained: runs.Run, capsys: pytest.Capt
         return err
 
     before = {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()}
-    assert "slope_deg=40 lies outside this family" in said("record", "quickstart", "--task.slope-deg", "40")
-    assert "has no parameter slop: did you mean slope_deg?" in said("record", "quickstart", "--task.slop", "4")
-    assert "--tasks is 0, expected at least 1" in said("evaluate", "quickstart", "--tasks", "0")
-    assert "expected a file name that ends in .mp4" in said("record", "quickstart", "--out", "x.txt")
+    assert "slope_deg=40 lies outside this family" in said("record", "maml_slope", "--task.slope-deg", "40")
+    assert "has no parameter slop: did you mean slope_deg?" in said("record", "maml_slope", "--task.slop", "4")
+    assert "--tasks is 0, expected at least 1" in said("evaluate", "maml_slope", "--tasks", "0")
+    assert "expected a file name that ends in .mp4" in said("record", "maml_slope", "--out", "x.txt")
     Path("file").touch()
-    assert "cannot be written" in said("record", "quickstart", "--out", "file/x.mp4")
+    assert "cannot be written" in said("record", "maml_slope", "--out", "file/x.mp4")
     run(["train", "maml_point", *TINY], capsys)
-    assert "was trained on other tasks" in said("evaluate", "quickstart", "--against", "maml_point")
-    assert "did you mean runs/quickstart?" in said("evaluate", "runs/quickstrt")
-    assert "resumes from the newest checkpoint" in said("resume", "quickstart@best")
+    assert "was trained on other tasks" in said("evaluate", "maml_slope", "--against", "maml_point")
+    assert "did you mean runs/maml_slope?" in said("evaluate", "runs/maml_slop")
+    assert "resumes from the newest checkpoint" in said("resume", "maml_slope@best")
     checkpoint = next(trained.checkpoints.iterdir()) / "theta.safetensors"
     checkpoint.write_bytes(before[checkpoint][:100])
-    assert "is damaged: theta.safetensors does not match its checksum" in said("evaluate", "quickstart")
-    assert "is damaged" in said("resume", "quickstart")
+    assert "is damaged: theta.safetensors does not match its checksum" in said("evaluate", "maml_slope")
+    assert "is damaged" in said("resume", "maml_slope")
     checkpoint.write_bytes(before[checkpoint])
     assert {p: p.read_bytes() for p in trained.path.rglob("*") if p.is_file()} == before
 
@@ -210,10 +210,10 @@ def test_the_best_checkpoint_is_a_row_of_its_own(
     state = checkpoint.load(path)
     checkpoint.save(trained.checkpoints, state._replace(iteration=state.iteration + 1, score=state.score - 1.0))
     words = ["--split", "test", "--tasks", "2", "--repeats", "1", "--json"]
-    code, out, err = run(["compare", "quickstart", "quickstart@best", *words], capsys)
+    code, out, err = run(["compare", "maml_slope", "maml_slope@best", *words], capsys)
     assert code == 0, err
     names = {row["name"]: row["evaluations"][0]["iteration"] for row in json.loads(out)[0]["learners"]}
-    assert names == {"quickstart": state.iteration + 1, "quickstart@best": state.iteration}
+    assert names == {"maml_slope": state.iteration + 1, "maml_slope@best": state.iteration}
 
 
 def test_a_family_without_ood_says_so(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +256,7 @@ def test_without_a_gl_library_it_says_what_to_install(
     trained: runs.Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(rendering, "working", lambda: None)
-    code, _, err = run(["record", "quickstart"], capsys)
+    code, _, err = run(["record", "maml_slope"], capsys)
     assert code == 2
     assert "apt-get install" in err
 

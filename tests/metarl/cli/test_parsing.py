@@ -54,8 +54,8 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
             "--no-vidoes is not an option of metarl compare; did you mean --no-videos?",
         ),
         ("study a --steps x", "--steps is 'x', expected a number"),
-        ("train --lr 0.1 quickstart", "did you mean --learner.inner_lr or --outer.outer_lr?"),
-        ("train quickstart --lr 0.1", "did you mean --learner.inner_lr or --outer.outer_lr?"),
+        ("train --lr 0.1 maml_slope", "did you mean --learner.inner_lr or --outer.outer_lr?"),
+        ("train maml_slope --lr 0.1", "did you mean --learner.inner_lr or --outer.outer_lr?"),
         (
             "train gru_point --num-task 3",
             "--num-task is not an option of metarl train; did you mean --train.num_tasks?",
@@ -65,9 +65,9 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
             "--gamma=0.9 is not an option of metarl train; did you mean --advantage.gamma?",
         ),
         ("train quickstart --sed 3", "--sed is not an option of metarl train; did you mean --seed?"),
-        ("train quickstart --learner.inner_lrr 1", "is not a setting; did you mean --learner.inner_lr?"),
-        ("train quickstart --leaner.inner_lr 1", "is not a setting; did you mean --learner.inner_lr?"),
-        ("train quickstart --learner.outer_lr 1", "is not a setting; did you mean --outer.outer_lr?"),
+        ("train maml_slope --learner.inner_lrr 1", "is not a setting; did you mean --learner.inner_lr?"),
+        ("train maml_slope --leaner.inner_lr 1", "is not a setting; did you mean --learner.inner_lr?"),
+        ("train maml_slope --learner.outer_lr 1", "is not a setting; did you mean --outer.outer_lr?"),
         ("train quickstart --tasks.vary.slope_deg.chioces 1", "did you mean --tasks.vary.slope_deg.choices?"),
         ("train quickstart --policy.hidden --seed 1", "--policy.hidden needs a value"),
         ("train quickstart --policy.hidden 32 -1", "--policy.hidden.1 is -1; input should be greater than"),
@@ -143,7 +143,7 @@ def test_the_help_of_training_tells_type_default_and_meaning(capsys: pytest.Capt
     _, out, _ = run(["train", "quickstart", "--help"], capsys)
     text = " ".join(out.split())
     assert "--advantage.gamma 0.97 number ≥ 0, ≤ 1; default 0.99. Discount factor." in text
-    assert "--train.iterations 300 integer ≥ 1, ≤ 1,000,000; required. Outer iterations." in text
+    assert "--train.iterations 333 integer ≥ 1, ≤ 1,000,000; required. Outer iterations." in text
 
 
 def test_the_help_of_a_config_that_is_wrong_is_a_sentence(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from envs.legged.defaults import WEIGHTS
 from metarl.config import files as settings
 from metarl.errors import UserError
 
-QUICKSTART = settings.find("quickstart")
+QUICKSTART = settings.find("maml_slope")
 
 
 @pytest.mark.parametrize("name", settings.names())
@@ -27,11 +27,10 @@ def test_every_key_of_a_shipped_config_is_known_and_every_file_says_what_it_is(n
     assert len(text.splitlines()[0]) > 20
 
 
-def test_the_oracle_of_the_quickstart_has_the_same_tasks_and_network() -> None:
-    quick, oracle = (settings.load(settings.find(n)) for n in ("quickstart", "quickstart_oracle"))
+def test_the_slope_configs_have_the_same_tasks() -> None:
+    quick, oracle, maml = (settings.load(settings.find(n)) for n in ("quickstart", "quickstart_oracle", "maml_slope"))
     units = {"action_scale": 1.0}  # of actions; the worlds are the same
-    assert quick.tasks.model_copy(update=units) == oracle.tasks
-    assert quick.policy.hidden == oracle.policy.hidden
+    assert maml.tasks.model_copy(update=units) == quick.tasks == oracle.tasks
 
 
 @pytest.mark.parametrize(
@@ -195,9 +194,9 @@ def test_settings_that_do_not_go_together_are_said(
 
 
 def test_options_keep_their_values() -> None:
-    words = ["train", "quickstart", "--tasks.vary.slope-deg.train=[-1,1]", "--seed", "3", "--learner.inner-lr", "1e-1"]
+    words = ["train", "maml_slope", "--tasks.vary.slope-deg.train=[-1,1]", "--seed", "3", "--learner.inner-lr", "1e-1"]
     own, overrides = settings.split_overrides(words)
-    assert own == ["train", "quickstart", "--seed", "3"]
+    assert own == ["train", "maml_slope", "--seed", "3"]
     assert settings.load(QUICKSTART, overrides).learner.inner_lr == 0.1  # type: ignore[union-attr]
 
 

@@ -11,7 +11,7 @@ from metarl.config import files as config
 from metarl.errors import UserError
 from tests import fuzz_configs
 
-QUICKSTART = config.find("quickstart")
+QUICKSTART = config.find("maml_slope")
 RAW = config.read_yaml(QUICKSTART)
 
 

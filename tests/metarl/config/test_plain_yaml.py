@@ -136,7 +136,7 @@ def test_a_pipe_is_no_config(tmp_path: Path) -> None:
 )
 def test_options_are_read_like_files(words: str, sentence: str) -> None:
     with pytest.raises(UserError) as caught:
-        files.load(files.find("quickstart"), files.split_overrides(words.split())[1])
+        files.load(files.find("maml_slope"), files.split_overrides(words.split())[1])
     assert sentence in str(caught.value)
     assert len(str(caught.value)) < 1000
 

@@ -20,7 +20,7 @@ from envs.locomotion.scene import Scene
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.reporting import video
-from metarl.reporting.video.sources import source_of_config
+from metarl.reporting.video.sources import RunSource, source_of_config
 from metarl.reporting.video.telemetry import Telemetry
 from metarl.training.trainer import Trainer
 
@@ -35,6 +35,21 @@ def test_a_run_is_filmed_before_and_after_adaptation(small: Callable[..., Config
     assert before.rewards.shape == (10,)
     assert not np.array_equal(before.poses, after.poses)
     assert len(source.clips({}, "test", 4, True, 0)) == 4
+
+
+def test_a_memory_is_filmed_off_and_on_in_its_first_episode_unless_told_otherwise(
+    small: Callable[..., Config],
+) -> None:
+    """What it finds out, it finds out there: a second episode would look the same."""
+    trainer = Trainer(small("quickstart"))
+    task = {"direction": -1.0, "slope_deg": 4.0}
+    off, on = RunSource(trainer, 1).clips(task, "test", 1, False, 0)
+    assert (off.title, on.title) == ("RL^2 (GRU), adaptation off", "RL^2 (GRU), first episode")
+    assert np.array_equal(off.poses[0], on.poses[0])
+    assert not np.array_equal(off.poses, on.poses)
+    later = RunSource(trainer, 1, 2).clips(task, "test", 1, False, 0)
+    assert [clip.title for clip in later] == ["RL^2 (GRU), adaptation off", "RL^2 (GRU), after 2 episodes"]
+    assert [clip.title for clip in RunSource(trainer, 1).clips(task, "test", 2, True, 0)] == ["after 1 episode"] * 2
 
 
 def decoded(path: Path) -> tuple[list[np.ndarray], av.VideoStream]:
