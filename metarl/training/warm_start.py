@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from agents.learner import Params
+from envs.ranges import Variable
+from envs.variables import centring
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.runs import checkpoint
@@ -58,7 +60,7 @@ class Inputs:
     """What the networks of a config are given, by name.
 
     learner: its kind. observed: by policies. told: to teachers and value functions. numbers: of an observation. named:
-    whether these have names.
+    whether these have names. units: of what is told of the task, the middle and half width of training ranges by name.
     """
 
     learner: str
@@ -66,6 +68,7 @@ class Inputs:
     told: tuple[str, ...]
     numbers: int
     named: bool
+    units: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, config: Config) -> Inputs:
@@ -79,7 +82,9 @@ class Inputs:
         told = (*getattr(family, "privileged_names", ()), *getattr(family, "descriptor_names", ()))
         if config.learner.observes_task:
             observed += told
-        return cls(kind, observed, told, family.space.obs, named)
+        names = getattr(family, "descriptor_names", ())
+        units = {v.name: _unit(v) for v in getattr(family, "variables", ()) if v.name in names}
+        return cls(kind, observed, told, family.space.obs, named, units)
 
     @property
     def movable(self) -> bool:
@@ -106,6 +111,7 @@ class Fit:
     def __call__(self, theta: Params, fresh: Params) -> Params:
         """theta in the order of `fresh`. Raises UserError where shapes do not fit, or anything is missing."""
         moved = self.before != self.now
+        self._warn_of_units()
         if moved and self.before.movable and self.now.movable:
             theta = theta | self._moved(theta, fresh)
             if self.before.learner != self.now.learner:
@@ -128,6 +134,13 @@ class Fit:
                 "the value function of %s has other inputs or sizes than this config's: it starts anew", self.name
             )
         return {k: v if anew and k.startswith(VALUE) else theta[k] for k, v in fresh.items()}
+
+    def _warn_of_units(self) -> None:
+        """Of what oracles, teachers and value functions are told in other units, because its training range differs."""
+        before, now = self.before.units, self.now.units
+        if changed := sorted(name for name in before.keys() & now.keys() if before[name] != now[name]):
+            text = "%s was told %s by other training ranges: what is told of them has another scale at first"
+            log.warning(text, self.name, ", ".join(changed))
 
     def _of_this_learner(self, theta: Params, fresh: Params) -> Params:
         """theta without the networks of another kind of learner, and with those that only this kind has."""
@@ -156,6 +169,11 @@ class Fit:
         if "seen.mean" in both and (new or _behind(fresh, now) > _behind(theta, before)):
             moved["seen.count"] = torch.zeros_like(theta["seen.count"])
         return moved
+
+
+def _unit(variable: Variable) -> tuple[float, float]:
+    _, middle, half = centring(variable)
+    return float(middle), float(half)
 
 
 def _behind(theta: Params, inputs: Inputs) -> int:

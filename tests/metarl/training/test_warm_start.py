@@ -101,6 +101,18 @@ def test_a_value_function_that_is_told_other_things_starts_anew(
         assert torch.equal(v, (fresh if k.startswith("value.") else trained)[k]), k
 
 
+def test_another_training_range_is_another_unit(dog: runs.Run, caplog: pytest.LogCaptureFixture) -> None:
+    """Value functions, teachers and oracles are told a number by the middle and half width of its training range."""
+    vary = dog.config.tasks.model_dump()["vary"]
+    vary["payload"]["train"], vary["payload"]["ood"] = [[0.0, 0.3]], [[0.3, 0.4]]
+    config = settings.load(settings.find("joint_dog"), changed(OPTIONS) | {"tasks.vary": vary})
+    make_trainer(warm(config, init_from="joint_dog"))
+    assert "joint_dog was told payload by other training ranges" in caplog.text
+    caplog.clear()
+    make_trainer(warm(dog.config, init_from="joint_dog"))
+    assert "by other training ranges" not in caplog.text
+
+
 def test_networks_of_another_size_are_refused(dog: runs.Run) -> None:
     config = dog.config.model_copy(update={"policy": dog.config.policy.model_copy(update={"hidden": (9,)})})
     with pytest.raises(UserError, match=re.escape("policy.layer0.weight is (8, 45) there and (9, 45) here")):
