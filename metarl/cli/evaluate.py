@@ -13,7 +13,7 @@ from metarl.cli.common import PICTURES, RunArg, Split, console, positive, task_p
 from metarl.cli.images import images_from
 from metarl.cli.progress import progress_display
 from metarl.errors import UserError, refused_by_system
-from metarl.evaluation.defaults import ACTING_TASKS, AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
+from metarl.evaluation.defaults import ACTING_TASKS, AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start, Variant
 from metarl.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Evaluate:
     """of joint training: let it go on learning in each task, from its weights or from fresh ones"""
     teacher: bool = False
     """of RMA: beside it, the same policy told the true task by its teacher: what better adaptation could still gain"""
+    memory_off: bool = False
+    """of learners with a memory: beside it, the same policy with a fresh memory at every step: what it is worth"""
     seed: int = 0
     """of the tasks and of the episodes"""
     simulator: Literal["auto", "cpu", "gpu"] = "cpu"
@@ -120,6 +122,11 @@ class Evaluate:
             raise UserError(problems[0])
         return 0
 
+    @property
+    def _variants(self) -> tuple[Variant, ...]:
+        wanted: dict[Variant, bool] = {"teacher": self.teacher, "memory_off": self.memory_off}
+        return tuple(variant for variant, is_wanted in wanted.items() if is_wanted)
+
     def _options(self, run: Run) -> Options:
         from metarl.evaluation.evaluator import Options
         from metarl.training.placement import CPU, place
@@ -132,7 +139,8 @@ class Evaluate:
             self.after,
             self.repeats,
             self.fine_tune,
-            self.teacher,
+            "",
+            self._variants,
             CPU if supervised else place(run.config, self.simulator, self.device),
             self.ways,
             self.shots,

@@ -37,7 +37,8 @@ class Quickstart:
             if code := Train(name)(overrides):
                 return code
         console.rule("slopes it never saw")
-        Evaluate("quickstart", "ood", tasks=8 if self.smoke else 80, against=("quickstart_oracle",))({})
+        tasks = 8 if self.smoke else 80
+        Evaluate("quickstart", "ood", tasks, after=(0, 1, 2), memory_off=True, against=("quickstart_oracle",))({})
         Plot(names, runs.find("quickstart").path / "training.png")({})
         try:
             Record("quickstart")({"task.direction": 1, "task.slope_deg": 12})

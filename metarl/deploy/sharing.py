@@ -117,6 +117,6 @@ def _tables(run: Run, iteration: int) -> list[str]:
     """Stored evaluations of this checkpoint."""
     family = build_family(run.config)
     found = read_results(run, r"evaluation_(test|ood)_.*\.json", Evaluation.from_json)
-    own = [e for e in found if e.iteration == iteration and not e.teacher]
+    own = [e for e in found if e.iteration == iteration and not e.variant]
     tables = [adaptation_table(family, e, []).to_markdown() for e in own]
     return ["## Return on unseen tasks", "", *(f"{table}\n" for table in tables)] if tables else []

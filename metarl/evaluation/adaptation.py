@@ -18,7 +18,7 @@ from metarl.evaluation.adaptation_evaluation import PROTOCOL, TUNED_PROTOCOL, Ev
 from metarl.evaluation.adaptation_plan import after_of, episodes_of, plan_of
 from metarl.evaluation.adaptation_tables import adaptation_table, summary
 from metarl.evaluation.counted import Counted
-from metarl.evaluation.defaults import ACTING_TASKS, Start
+from metarl.evaluation.defaults import ACTING_TASKS, Start, Variant
 from metarl.evaluation.evaluator import MAX_EPISODES, Evaluator, Options
 from metarl.evaluation.fine_tuning import Selected
 from metarl.evaluation.progress import Progress, ignore
@@ -52,9 +52,11 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
 
     def check(self, runs: Sequence[Run], options: Options) -> None:
         super().check(runs, options)
-        if options.teacher and not getattr(build_learner(runs[0].config, self.family), "informed", 0.0):
-            name = display_name(runs[0].config)
+        learner, name = build_learner(runs[0].config, self.family), display_name(runs[0].config)
+        if "teacher" in options.beside and not getattr(learner, "informed", 0.0):
             raise UserError(f"--teacher is for learners that have one, such as rma: {runs[0].name} is of {name}")
+        if "memory_off" in options.beside and not learner.is_recurrent:
+            raise UserError(f"--memory-off is for learners with a memory, such as gru: {runs[0].name} is of {name}")
 
     def work(self, config: Config, options: Options) -> float:
         """Control steps, as if no episode ended early."""
@@ -115,7 +117,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
         from_scratch = options.fine_tune == "scratch"
         return Evaluation(
             run.name,
-            display_name(run.config, options.fine_tune, options.teacher),
+            display_name(run.config, options.fine_tune, options.variant),
             options.split,
             options.seed,
             options.repeats,
@@ -129,7 +131,7 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             chosen=plan.chosen,
             protocol=_protocol(options),
             simulator=options.placement.simulator,
-            teacher=options.teacher,
+            variant=options.variant,
         )
 
     def search_options(self, split: str, seed: int) -> Options:
@@ -152,10 +154,10 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
             "repeats": options.repeats,
             "protocol": _protocol(options),
             "simulator": "cpu",
-            "teacher": options.teacher,
+            "variant": options.variant,
             "iteration": checkpoint.selected_iteration(run),
         }
-        name = display_name(run.config, options.fine_tune, options.teacher)
+        name = display_name(run.config, options.fine_tune, options.variant)
         count, after = options.num_tasks or self.num_tasks, set(self._after(run.config, options))
         for stored in read_results(run, rf"evaluation_{options.split}_.*\.json", Evaluation.from_json):
             same = all(getattr(stored, k) == v for k, v in wanted.items()) and len(stored.tasks) == count
@@ -177,12 +179,12 @@ class AdaptationEvaluator(Evaluator[Evaluation]):
 EVALUATOR = AdaptationEvaluator
 
 
-def display_name(config: Config, fine_tune: Start | None = None, teacher: bool = False) -> str:
-    """How tables call a learner, its teacher, or what fine-tuning makes of it."""
+def display_name(config: Config, fine_tune: Start | None = None, variant: Variant = "") -> str:
+    """How tables call a learner, a variant of it, or what fine-tuning makes of it."""
     if fine_tune is not None:
         return fine_tuning.DISPLAY_NAMES[fine_tune]
     name = config.learner.display_name(config.tasks.answers)
-    return f"{name}, its teacher acting" if teacher else name
+    return name + {"": "", "teacher": ", its teacher acting", "memory_off": ", memory off"}[variant]
 
 
 def _protocol(options: Options) -> int:

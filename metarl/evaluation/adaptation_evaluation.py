@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from metarl.evaluation.defaults import Variant
 from metarl.runs.stored import Count, Finite, Stored, Text, checked
 
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -46,7 +47,7 @@ class Evaluation(NamedTuple):
     chosen: str  # which fine-tuning was selected on training tasks; empty where there is none
     protocol: int = PROTOCOL
     simulator: str = "cpu"
-    teacher: bool = False  # whether RMA's teacher acted
+    variant: Variant = ""
     results: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # [B, N] of greedy actions, such as `success`
 
     def to_json(self) -> dict[str, Any]:
@@ -60,6 +61,9 @@ class Evaluation(NamedTuple):
         """The inverse of `to_json`. Raises ValueError for what another version wrote, and for what cannot be."""
         if "trials" in stored:  # its name in version 0.11
             stored = {"repeats" if k == "trials" else k: v for k, v in stored.items()}
+        if "teacher" in stored:  # in version 0.21
+            stored = {**stored, "variant": "teacher" if stored["teacher"] else ""}
+            del stored["teacher"]
         found = checked(StoredEvaluation, stored)
         tables: dict[str, Any] = {k: np.array(getattr(found, k), dtype=np.float64) for k in ("returns", "greedy")}
         tables["results"] = {k: np.array(table, dtype=np.float64) for k, table in found.results.items()}
@@ -116,7 +120,7 @@ class StoredEvaluation(Stored):
     chosen: Text
     protocol: Count
     simulator: Literal["cpu", "gpu"] = "cpu"
-    teacher: bool = False
+    variant: Variant = ""
     results: dict[Text, list[list[Finite | None]]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
-from agents.learner import Learner, Params
+from agents.learner import Learner, Params, RecurrentLearner
+from agents.memory.forgetful import Forgetful
 from metarl.config.experiment import Config
 from metarl.evaluation import fine_tuning
+from metarl.evaluation.defaults import Variant
 from metarl.evaluation.evaluator import Options
 from metarl.evaluation.fine_tuning import Selected
 from metarl.evaluation.fine_tuning_search import BATCH
@@ -30,12 +32,18 @@ class Plan(NamedTuple):
 def plan_of(trainer: Trainer, options: Options, selected: Selected) -> Plan:
     """selected: what fine-tuning does after each number of episodes, where that is asked for."""
     learner, batch = trainer.learner, trainer.config.train.episodes
-    learner = replace(cast(Any, learner), informed=1.0) if options.teacher else learner
     after = after_of(learner, trainer.config, options)
     if options.fine_tune is None:
-        return Plan(dict.fromkeys(after, learner), trainer.theta, batch, trained_after(learner, trainer.config), "")
+        trained = trained_after(learner, trainer.config)
+        return Plan(dict.fromkeys(after, _acting(learner, options.variant)), trainer.theta, batch, trained, "")
     best = fine_tuning.fine_tuned(trainer, options.fine_tune, selected, after)
     return Plan(dict(best.learners), best.theta, BATCH, max(after), str(best))
+
+
+def _acting(learner: Learner[Any], variant: Variant) -> Learner[Any]:
+    if variant == "teacher":
+        return cast(Learner[Any], replace(cast(Any, learner), informed=1.0))
+    return Forgetful(cast(RecurrentLearner, learner)) if variant == "memory_off" else learner
 
 
 def trained_after(learner: Learner[Any], config: Config) -> int:

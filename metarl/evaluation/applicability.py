@@ -10,7 +10,7 @@ from metarl.errors import UserError
 _OF = {  # option: what it is for, and the evaluators that take it
     **dict.fromkeys(("after", "report-at", "repeats"), ("runs of policies", ("adaptation",))),
     **dict.fromkeys(("simulator", "device", "fine-tune", "baselines"), ("runs of policies", ("adaptation",))),
-    **dict.fromkeys(("task.NAME", "beyond", "teacher"), ("runs of policies", ("adaptation",))),
+    **dict.fromkeys(("task.NAME", "beyond", "teacher", "memory-off"), ("runs of policies", ("adaptation",))),
     "videos": ("runs of robots", ("adaptation",)),
     **dict.fromkeys(("ways", "shots", "bn"), ("runs on images", ("accuracy",))),
     "lake": ("runs on Omniglot", ("accuracy",)),

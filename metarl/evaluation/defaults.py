@@ -22,3 +22,5 @@ STARTS: dict[Baselines, tuple[Start, ...]] = {
     "scratch": ("scratch",),
     "all": ("trained", "scratch"),
 }
+Variant = Literal["", "teacher", "memory_off"]
+"""How a policy acts: as trained; on what its teacher is told; with the memory of the start of a trial at every step."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from metarl.config.experiment import Config
 from metarl.errors import UserError
-from metarl.evaluation.defaults import AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start
+from metarl.evaluation.defaults import AFTER, REPEATS, SHOTS, SUPERVISED_TASKS, Start, Variant
 from metarl.evaluation.progress import Progress, ignore
 from metarl.evaluation.text_table import TextTable
 from metarl.runs.folder import Run
@@ -32,9 +32,9 @@ class Options(NamedTuple):
 
     num_tasks: unseen tasks; None for the evaluator's own default. seed: of the tasks and of all that is sampled.
     Of acting learners: after, numbers of adaptation episodes; repeats, adaptations to each task; fine_tune, continue
-    joint training in each task; teacher, let it act as if it had found out what its teacher is told; task, numbers that
-    all tasks have; beyond, the only variables that leave their training range in the split ood, by default all that
-    can; placement, what simulates and where networks are.
+    joint training in each task; variant, how the policy acts; beside, other variants of the first run, put behind all
+    runs; task, numbers that all tasks have; beyond, the only variables that leave their training range in the split
+    ood, by default all that can; placement, what simulates and where networks are.
     Of image classifiers: ways, by default 5 and 20, or the one of a learner with a fixed last layer; shots; bn, the
     statistics of batch normalisation, by default the config's; lake, Lake's one-shot trials in place of all these.
     warn: is told of results that could not be stored.
@@ -46,7 +46,8 @@ class Options(NamedTuple):
     after: tuple[int, ...] = AFTER
     repeats: int = REPEATS
     fine_tune: Start | None = None
-    teacher: bool = False
+    variant: Variant = ""
+    beside: tuple[Variant, ...] = ()
     placement: Placement = CPU
     ways: tuple[int, ...] = ()
     shots: tuple[int, ...] = SHOTS
@@ -155,12 +156,10 @@ class Evaluator(ABC, Generic[R]):
         return path
 
     def evaluate_all(self, runs: Sequence[Run], options: Options, progress: Progress | None = None) -> list[R]:
-        """Evaluate and store every run, all but the first without fine-tuning; behind them the first one's teacher."""
+        """Evaluate and store every run, all but the first without fine-tuning; behind them variants of the first."""
         progress = progress or Progress()
-        first, as_trained = options._replace(teacher=False), options._replace(fine_tune=None, teacher=False)
-        everyone = [(run, as_trained if i else first) for i, run in enumerate(runs)]
-        if options.teacher:
-            everyone.append((runs[0], options))
+        everyone = [(run, options._replace(fine_tune=None) if i else options) for i, run in enumerate(runs)]
+        everyone += [(runs[0], options._replace(variant=variant)) for variant in options.beside]
         progress.expect(sum(self.work(run.config, wanted) for run, wanted in everyone))
         progress.expect(self.work_before(runs[0], options))
         self.prepare(runs[0], options, progress)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Learner, RecurrentLearner
+from agents.memory.forgetful import Forgetful
 from envs import named
 from envs.core import Action, Tasks, Trajectories
 from envs.locomotion.family import Locomotion
@@ -18,7 +19,6 @@ from metarl.errors import UserError, nearest
 from metarl.evaluation.adaptation import display_name
 from metarl.evaluation.sampling import complete_tasks, sample_tasks, seeded, unseen_split
 from metarl.reporting.video.clips import Clip, RecordingFamily
-from metarl.reporting.video.forgetful import Forgetful
 from metarl.runs.folder import Run
 from metarl.training.build import build_family
 from metarl.training.collect import collect_rollouts

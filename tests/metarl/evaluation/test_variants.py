@@ -1,7 +1,8 @@
-"""A teacher is evaluated: in every world the policy acts on its z, outside of training too."""
+"""Variants of a policy are evaluated beside it: on its teacher's z in every world, or with its memory switched off."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator
+from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.evaluator import Options
 from metarl.training.collect import AdvantageEstimator, collect_rollouts
 from metarl.training.trainer import Trainer
@@ -51,20 +53,45 @@ def test_every_world_acts_on_what_its_teacher_is_told() -> None:
 
 def test_the_teacher_stands_beside_its_run(workdir: Path) -> None:
     run, evaluator = save_run("rma_point", CONFIG), AdaptationEvaluator(CONFIG)
-    options = Options("test", 3, after=(0,), repeats=1, teacher=True)
+    options = Options("test", 3, after=(0,), repeats=1, beside=("teacher",))
     student, teacher = evaluator.evaluate_all([run], options)
     assert (student.learner, teacher.learner) == ("RMA", "RMA, its teacher acting")
     assert student.tasks == teacher.tasks
     assert not np.allclose(student.returns, teacher.returns)
-    for wanted, result in ((options._replace(teacher=False), student), (options, teacher)):
+    for wanted, result in ((options, student), (options._replace(variant="teacher"), teacher)):
         found = evaluator.find_stored(run, wanted)
         assert found is not None
         assert found.learner == result.learner
     (run.path / student.file_name).unlink()
-    assert evaluator.find_stored(run, options._replace(teacher=False)) is None
+    assert evaluator.find_stored(run, options) is None
 
 
 def test_a_learner_without_a_teacher_is_refused(workdir: Path, small: Callable[..., Config]) -> None:
     config = small("gru_point")
     with pytest.raises(UserError, match=r"--teacher is for learners that have one, such as rma: .* is of "):
-        AdaptationEvaluator(config).check([save_run("gru_point", config)], Options(teacher=True))
+        AdaptationEvaluator(config).check([save_run("gru_point", config)], Options(beside=("teacher",)))
+
+
+def test_a_memory_that_is_switched_off_stands_beside_its_run(workdir: Path, small: Callable[..., Config]) -> None:
+    """The same tasks, and other actions from the second step on; of a policy without a memory it is refused."""
+    config = small("gru_point")
+    run, evaluator = save_run("gru_point", config), AdaptationEvaluator(config)
+    options = Options("test", 3, after=(0,), repeats=1, beside=("memory_off",))
+    whole, off = evaluator.evaluate_all([run], options)
+    assert (whole.learner, off.learner) == ("RL^2 (GRU)", "RL^2 (GRU), memory off")
+    assert (whole.tasks, whole.after, whole.trained_after) == (off.tasks, off.after, off.trained_after)
+    assert not np.allclose(whole.returns, off.returns)
+    found = evaluator.find_stored(run, options._replace(variant="memory_off"))
+    assert found is not None
+    assert np.allclose(found.returns, off.returns, atol=1e-3)
+    with pytest.raises(UserError, match=r"--memory-off is for learners with a memory, such as gru: .* is of "):
+        AdaptationEvaluator(small("maml_point")).check([save_run("maml_point", small("maml_point"))], options)
+
+
+def test_what_version_0_21_stored_is_read(workdir: Path) -> None:
+    run, evaluator = save_run("rma_point", CONFIG), AdaptationEvaluator(CONFIG)
+    options = Options("test", 3, after=(0,), repeats=1, variant="teacher")
+    (result,) = evaluator.evaluate_all([run], options)
+    stored = {**json.loads(json.dumps(result.to_json())), "teacher": True}
+    del stored["variant"]
+    assert Evaluation.from_json(stored).variant == "teacher"
