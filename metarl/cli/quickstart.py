@@ -19,7 +19,7 @@ from metarl.errors import UserError
 
 @dataclass
 class Quickstart:
-    """Train an adaptive cheetah and an oracle, evaluate both on unseen slopes, plot, and film it."""
+    """Train a cheetah that adapts and an oracle, evaluate both on unseen slopes, plot, and film it."""
 
     smoke: Suppress[bool] = False  # two iterations: for tests
 
@@ -37,8 +37,8 @@ class Quickstart:
             if code := Train(name)(overrides):
                 return code
         console.rule("slopes it never saw")
-        tasks = 8 if self.smoke else 80
-        Evaluate("quickstart", "ood", tasks, after=(0, 1, 2), memory_off=True, against=("quickstart_oracle",))({})
+        against, tasks = ("quickstart_oracle",), 8 if self.smoke else 80
+        Evaluate("quickstart", "ood", tasks=tasks, after=(0, 1, 2), memory_off=True, against=against)({})
         Plot(names, runs.find("quickstart").path / "training.png")({})
         try:
             Record("quickstart")({"task.direction": 1, "task.slope_deg": 12})
