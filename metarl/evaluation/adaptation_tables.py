@@ -44,7 +44,10 @@ def summary(family: TaskDistribution, evaluation: Evaluation, against: Sequence[
             name: [mean_interval(r[group.members]).to_json() for r in table]
             for name, table in evaluation.results.items()
         }
-        row["against"] = {o.run: mean_interval(o.returns[o.adapted, group.members]).to_json() for o in against}
+        row["against"] = {
+            " ".join(filter(None, (o.run, o.variant))): mean_interval(o.returns[o.adapted, group.members]).to_json()
+            for o in against
+        }
         rows.append(row)
     return {"evaluation": evaluation.to_json(), "against": [o.to_json() for o in against], "summary": rows}
 

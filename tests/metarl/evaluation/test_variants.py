@@ -81,6 +81,7 @@ def test_a_memory_that_is_switched_off_stands_beside_its_run(workdir: Path, smal
     assert (whole.learner, off.learner) == ("RL^2 (GRU)", "RL^2 (GRU), memory off")
     assert (whole.tasks, whole.after, whole.trained_after) == (off.tasks, off.after, off.trained_after)
     assert not np.allclose(whole.returns, off.returns)
+    assert list(evaluator.to_json([whole, off])["summary"][0]["against"]) == [f"{run.name} memory_off"]
     found = evaluator.find_stored(run, options._replace(variant="memory_off"))
     assert found is not None
     assert np.allclose(found.returns, off.returns, atol=1e-3)
