@@ -9,7 +9,7 @@ from envs.legged.defaults import AFTER, BY_SECOND
 from envs.legged.rewards import is_moving
 from envs.legged.state import LeggedState
 
-TRAVELLED = 0.8  # share of the commanded way from which an episode has succeeded; chosen
+TRAVELLED = 0.8, 1.2  # shares of the commanded way between which an episode has succeeded; chosen
 
 
 class Outcomes:
@@ -62,11 +62,12 @@ class Outcomes:
         and turn_error rad/s are means; a reward is paid per second.
         """
         steps = self.sums["steps"].clamp(min=1)
-        reached = self.sums["travelled"] >= TRAVELLED * self.sums["wanted"]
+        least, most = (share * self.sums["wanted"] for share in TRAVELLED)
+        followed = (self.sums["travelled"] >= least) & (self.sums["travelled"] <= most)
         share = (self.sums["travelled"] / self.sums["wanted"].clamp(min=1e-6)).clamp(0, 1)
         share = torch.where(self.sums["wanted"] > 0, share, 1.0)  # nothing but standing was commanded
         return {
-            "success": (self.going & reached).double(),
+            "success": (self.going & followed).double(),
             "progress": share * self.going,
             "fallen": (~self.going).double(),
             "velocity_error": self.sums["velocity_error"] / steps,

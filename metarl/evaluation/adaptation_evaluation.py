@@ -18,8 +18,8 @@ from metarl.evaluation.defaults import Variant
 from metarl.runs.stored import Count, Finite, Stored, Text, checked
 
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PROTOCOL = 2  # of the evaluation; stored results of another one are not used
-TUNED_PROTOCOL = 3  # the same of fine-tuning, whose rates are those of all seeds
+PROTOCOL = 4  # of the evaluation; stored results of another one are not used
+TUNED_PROTOCOL = 5  # the same of fine-tuning, whose rates are those of all seeds
 
 
 class Evaluation(NamedTuple):

@@ -31,6 +31,17 @@ def test_an_episode_succeeds_where_the_commanded_way_was_travelled() -> None:
     torch.testing.assert_close(found["velocity_error"], torch.tensor([(5 + 0.3) / 2, (5 + 0.5) / 2]).double())
 
 
+def test_a_robot_that_runs_too_far_does_not_succeed() -> None:
+    """1.15 m in place of 1 m are enough alike, 1.25 m are not: twice the commanded speed is no way to follow it."""
+    command = [[1.0, 0, 0], [0, 1.0, 0]]
+    found = outcomes(
+        {"command": command, "lin_vel": [[1.3, 0, 0], [0, 2.0, 0]]},
+        {"command": command, "lin_vel": [[1.0, 0, 0], [0, 0.5, 0]]},
+    )
+    assert found["success"].tolist() == [1.0, 0.0]
+    assert found["progress"].tolist() == [1.0, 1.0]
+
+
 def test_a_robot_that_falls_does_not_succeed_and_counts_no_further() -> None:
     fall = {"fallen": [True, False], "ang_vel": [[0, 0, 2.0], [0, 0, 2.0]]}
     found = outcomes(fall, {"ang_vel": [[0, 0, 4.0], [0, 0, 4.0]]})
