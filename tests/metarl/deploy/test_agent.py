@@ -227,12 +227,14 @@ def test_a_sampled_task_lasts_an_episode_and_is_of_all_episodes_before(
     assert not np.array_equal(adapted, agent.act(obs))
 
 
+@pytest.mark.parametrize("worlds", [1, 3])
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_what_follows_the_last_step_is_where_the_episode_ended(
-    mode: AutoresetMode, small_run: SmallRun, rounds: list[Trajectories]
+    mode: AutoresetMode, worlds: int, small_run: SmallRun, rounds: list[Trajectories]
 ) -> None:
     """Not zeros, nor where the next one begins: a point moves by a tenth of its action, also into the goal."""
-    env = batch(PointNavigation(HORIZON, reached=0.4), mode)
+    env = TaskVectorEnv(PointNavigation(HORIZON, reached=0.4), worlds, max_episode_steps=HORIZON, autoreset_mode=mode)
+    env.tasks = TASKS.chosen(slice(worlds))
     metarl.load(small_run("pearl").path, env=env, seed=1).adapt(env, episodes=1)
     steps = context_of(rounds[0])
     assert not steps.alive.all()
