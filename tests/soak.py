@@ -1,6 +1,6 @@
 """Memory and open files of a training that runs for a long time.
 
-    python -m tests.soak 60                      # minutes, on the quickstart's tasks, with a video now and then
+    python -m tests.soak 60                      # minutes, on the slopes of `maml_slope`, with a video now and then
 
 Prints both every minute; at the end, by how many MB a minute memory grew (least squares, from the fifth minute on), and
 the least and the largest number of open files.
@@ -55,7 +55,7 @@ def monitor(minutes: float, seen: list[tuple[float, float, int]]) -> None:
 def main(minutes: float) -> None:
     keep_freed_memory()  # as the command line does
     os.chdir(tempfile.mkdtemp())
-    config = settings.load(settings.find("quickstart"), OPTIONS)
+    config = settings.load(settings.find("maml_slope"), OPTIONS)
     run, trainer = folder.create("soak", config, ""), make_trainer(config)
     seen: list[tuple[float, float, int]] = []
     threading.Thread(target=monitor, args=(minutes, seen), daemon=True).start()

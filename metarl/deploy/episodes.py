@@ -99,9 +99,9 @@ def _play(player: Player, env: Env, horizon: int) -> list[Step]:
 
 def _ends(obs: Tensor, info: dict[str, Any]) -> Tensor:
     """Observations [W, O] after a step; where the environment begins a new episode by itself, the last of the old."""
-    if "final_obs" not in info:
+    ended = np.asarray(info.get("_final_obs", False))
+    if not ended.any():
         return obs
-    ended = np.asarray(info["_final_obs"])
     last = obs.clone()
     last[torch.from_numpy(ended)] = torch.from_numpy(np.stack([*info["final_obs"][ended]]).astype(np.float32))
     return last
