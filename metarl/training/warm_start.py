@@ -79,10 +79,10 @@ class Inputs:
         signals = tuple(signal.name for signal in family.signals()) if hasattr(family, "signals") else ()
         named = len(signals) == family.space.obs
         observed = signals if named else tuple(f"observation {i}" for i in range(family.space.obs))
-        told = (*getattr(family, "privileged_names", ()), *getattr(family, "descriptor_names", ()))
+        names = getattr(family, "descriptor_names", ())
+        told = (*getattr(family, "privileged_names", ()), *names)
         if config.learner.observes_task:
             observed += told
-        names = getattr(family, "descriptor_names", ())
         units = {v.name: _unit(v) for v in getattr(family, "variables", ()) if v.name in names}
         return cls(kind, observed, told, family.space.obs, named, units)
 

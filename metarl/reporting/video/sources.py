@@ -26,8 +26,6 @@ from metarl.training.make import load_trainer
 from metarl.training.policies import episodes_a_round
 from metarl.training.trainer import Trainer
 
-Collected = tuple[RecordingFamily, tuple[Trajectories, ...]]  # episodes of every round, and how they looked
-
 
 class RunSource:
     """Clips of a trained policy. Raises UserError where its tasks have no robot.
@@ -48,13 +46,13 @@ class RunSource:
         given: parameters that every task has. Raises UserError for parameters outside the family.
         """
         tasks = complete_tasks(self.family, given, unseen_split(self.family, split), seed, count)
-        recording, rollouts = collected = self._collect(tasks, seed)
-        episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
         if "event_s" in given and not grid:
-            return self._off_and_on(tasks, seed, collected, self.rounds, "")
+            return self._off_and_on(tasks, seed, self.rounds, "")
         if self.rounds and self.trainer.learner.is_recurrent and not grid:
             when = f", after {count_of(self.shown * self.episodes, 'episode')}" if self.shown else ", first episode"
-            return self._off_and_on(tasks, seed, collected, self.shown, when)
+            return self._off_and_on(tasks, seed, self.shown, when)
+        recording, rollouts = self._collect(self.trainer.learner, tasks, seed, self.rounds)
+        episodes = self.rounds * episodes_a_round(self.trainer.learner, self.episodes)
         learner, adapted = display_name(self.trainer.config), f"after {count_of(episodes, 'episode')}"
         if grid:
             title = adapted if self.rounds else learner
@@ -62,25 +60,29 @@ class RunSource:
         titles = {0: "before adaptation", self.rounds: adapted} if self.rounds else {0: learner}
         return [recording.clip(title, tasks, rollouts[k], k) for k, title in titles.items()]
 
-    def _off_and_on(self, tasks: Tasks, seed: int, collected: Collected, round: int, when: str) -> list[Clip]:
+    def _off_and_on(self, tasks: Tasks, seed: int, round: int, when: str) -> list[Clip]:
         """Episodes of a round; of a learner with a memory beside the same one whose memory is switched off."""
-        name, (recording, rollouts) = display_name(self.trainer.config), collected
+        name, learner = display_name(self.trainer.config), self.trainer.learner
+        recording, rollouts = self._collect(learner, tasks, seed, round)
         adapting = recording.clip(name + when, tasks, rollouts[round], round)
-        if not self.trainer.learner.is_recurrent:
+        if not learner.is_recurrent:
             return [adapting]
-        without, others = self._collect(tasks, seed, Forgetful(cast(RecurrentLearner, self.trainer.learner)))
+        without, others = self._collect(Forgetful(cast(RecurrentLearner, learner)), tasks, seed, round)
         return [without.clip(f"{name}, adaptation off", tasks, others[round], round), adapting]
 
-    def _collect(self, tasks: Tasks, seed: int, learner: Learner[Any] | None = None) -> Collected:
+    def _collect(
+        self, learner: Learner[Any], tasks: Tasks, seed: int, rounds: int
+    ) -> tuple[RecordingFamily, tuple[Trajectories, ...]]:
+        """How the episodes of every round looked, and what came of them."""
         generator = seeded(seed)
         sample_tasks(self.family, len(tasks), "train", generator)  # random numbers continue after those of the tasks
         recording = RecordingFamily(self.family)
         rollouts = collect_rollouts(
-            learner or self.trainer.learner,
+            learner,
             self.trainer.theta,
             recording,  # type: ignore[arg-type]  # it has every other attribute of the family
             tasks,
-            (self.episodes,) * (self.rounds + 1),
+            (self.episodes,) * (rounds + 1),
             self.trainer.advantage,
             generator,
         )
