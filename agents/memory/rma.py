@@ -117,3 +117,18 @@ class RMA(RL2):
     def _acted(self, theta: Params, data: Transitions, seen: Tensor, z: Tensor, guess: Tensor) -> Policy:
         """On the teacher's z in the worlds where it acted, on the student's guess in the others."""
         return self._act(theta, seen, torch.where(self._is_informed(data.x), z, guess))
+
+
+def without_teacher(theta: Params) -> Params:
+    """Weights of RMA -> those of RL^2 whose policy acts as the student's, without a value function.
+
+    Its first layer is that of RMA's policy after the student's: it reads the core's features in place of z, and reads
+    them before the input.
+    """
+    first, student, bias = (theta[k] for k in ("policy.layer0.weight", "student.layer0.weight", "student.layer0.bias"))
+    seen, z = first[:, : -len(bias)], first[:, -len(bias) :]
+    kept = {k: v for k, v in theta.items() if not k.startswith(("teacher.", "student.", "value."))}
+    return kept | {
+        "policy.layer0.weight": torch.cat([z @ student, seen], 1),
+        "policy.layer0.bias": theta["policy.layer0.bias"] + z @ bias,
+    }

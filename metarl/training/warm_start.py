@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Params
+from agents.memory.rma import without_teacher
 from envs.ranges import Variable
 from envs.variables import centring
 from metarl.config.experiment import Config
@@ -23,6 +24,7 @@ VALUE = "value."  # of the names in a value function, which acting does not need
 OBSERVED = ("policy.layer0.weight", "seen.mean", "seen.var", "controller.input")  # by inputs: observations, then others
 TAUGHT = ("teacher.layer0.weight",)  # by what a teacher is told
 OBSERVATION_FIRST = ("joint", "oracle", "rma")  # learners in which OBSERVED is right
+STUDENT_ALONE = ("rma", "gru")  # the second starts by acting as the student of the first
 
 
 def warm_started(config: Config) -> checkpoint.Load | None:
@@ -112,6 +114,8 @@ class Fit:
         """theta in the order of `fresh`. Raises UserError where shapes do not fit, or anything is missing."""
         moved = self.before != self.now
         self._warn_of_units()
+        if (self.before.learner, self.now.learner) == STUDENT_ALONE:
+            theta = without_teacher(theta)
         if moved and self.before.movable and self.now.movable:
             theta = theta | self._moved(theta, fresh)
             if self.before.learner != self.now.learner:

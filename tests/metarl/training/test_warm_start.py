@@ -210,6 +210,23 @@ def test_a_robust_policy_or_an_oracle_starts_as_rma_without_its_estimate(
     assert back["seen.count"].item() == 0  # of its last action and reward there are no statistics
 
 
+def test_rl2_starts_as_the_student_of_rma(dog: runs.Run) -> None:
+    """Its policy reads the memory's features where that of RMA reads an estimate, a linear function of them."""
+    options = [*OPTIONS, "--learner.bptt_steps", "10", "--outer.minibatches", "1"]
+    assert commands.run(["train", "rma_dog", "--train.iterations", "2", *options]).code == 0
+    rma = load_trainer(runs.find("rma_dog"))
+    config = settings.load(settings.find("gru_dog"), changed([*OPTIONS, "--learner.bptt_steps", "10"]))
+    trainer = make_trainer(warm(config, init_from="rma_dog"))
+    x = torch.randn(20, 3, len(rma.theta["seen.mean"]))
+    one, other = (t.learner.apply(t.theta, t.learner.initial_state(t.theta), x) for t in (rma, trainer))
+    torch.testing.assert_close(one.mean, other.mean)
+    torch.testing.assert_close(one.log_std, other.log_std)
+    trainer.iterate()
+    sees = config.model_copy(update={"tasks": config.tasks.model_copy(update={"height_scan": "policy"})})
+    with pytest.raises(UserError, match="observes other things than this config"):
+        make_trainer(warm(sees, init_from="rma_dog"))
+
+
 def test_observations_without_names_have_to_be_as_many(dog: runs.Run) -> None:
     inputs, more = (Inputs("joint", tuple(f"observation {i}" for i in range(n)), (), n, named=False) for n in (3, 4))
     with pytest.raises(UserError, match="observes 3 numbers and this config 4, which have no names"):
