@@ -15,7 +15,7 @@ from torch import Tensor
 from agents.distributions import Policy
 from agents.learner import Network, Objective, OnPolicyLearner
 from agents.nn.critic import Critic, RunningStatistics
-from agents.nn.statistics import initial_stats, normalize_input
+from agents.nn.statistics import initial_stats, normalize_input, std_of
 from agents.optimization.descent import descend
 from agents.records import Episode, Params, Transitions, select_prefix, with_prefix
 
@@ -77,3 +77,13 @@ class FineTuned(Joint):
             return self.apply(theta, weights, x)
 
         return descend(network, self.inner or self.outer, phi, support, self.inner_lr, self.inner_steps)[0]
+
+
+def without_statistics(theta: Params) -> Params:
+    """Weights of `Joint` -> those of a policy network that acts the same on observations as they are.
+
+    Its first layer normalises them, but does not clip them as `normalize_input` does.
+    """
+    policy = select_prefix("policy.", theta)
+    weight = policy["layer0.weight"] / std_of(theta, "seen")
+    return policy | {"layer0.weight": weight, "layer0.bias": policy["layer0.bias"] - weight @ theta["seen.mean"]}

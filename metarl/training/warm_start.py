@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from agents.baselines.joint import without_statistics
 from agents.learner import Params
 from agents.memory.rma import without_teacher
 from envs.ranges import Variable
@@ -24,7 +26,11 @@ VALUE = "value."  # of the names in a value function, which acting does not need
 OBSERVED = ("policy.layer0.weight", "seen.mean", "seen.var", "controller.input")  # by inputs: observations, then others
 TAUGHT = ("teacher.layer0.weight",)  # by what a teacher is told
 OBSERVATION_FIRST = ("joint", "oracle", "rma")  # learners in which OBSERVED is right
-STUDENT_ALONE = ("rma", "gru")  # the second starts by acting as the student of the first
+ACTS_AS: dict[tuple[str, str], Callable[[Params], Params]] = {  # the second learner begins by acting as the first
+    ("rma", "gru"): without_teacher,
+    ("joint", "maml"): without_statistics,
+    ("joint", "reptile"): without_statistics,
+}
 
 
 def warm_started(config: Config) -> checkpoint.Load | None:
@@ -103,7 +109,7 @@ class Fit:
     Inputs that only the config has start with weight 0, and then the statistics of all inputs start with the next
     iteration. Weights of inputs that only the run has are left out; so are networks of another kind of learner, such
     as RMA's teacher in joint training, and those that only the config's kind has start anew. A value function with
-    other inputs or sizes starts anew.
+    other inputs or sizes starts anew. Learners of other networks that can begin by acting as the run are in `ACTS_AS`.
     """
 
     name: str
@@ -114,8 +120,8 @@ class Fit:
         """theta in the order of `fresh`. Raises UserError where shapes do not fit, or anything is missing."""
         moved = self.before != self.now
         self._warn_of_units()
-        if (self.before.learner, self.now.learner) == STUDENT_ALONE:
-            theta = without_teacher(theta)
+        if acts_as := ACTS_AS.get((self.before.learner, self.now.learner)):
+            theta = fresh | acts_as(theta)
         if moved and self.before.movable and self.now.movable:
             theta = theta | self._moved(theta, fresh)
             if self.before.learner != self.now.learner:
@@ -133,7 +139,7 @@ class Fit:
                 f"{expected.get(problem)} here: give a run with the same learner, network sizes and observations"
             )
         anew = bool(others) or moved
-        if anew:
+        if anew and any(k.startswith(VALUE) for k in fresh):
             log.warning(
                 "the value function of %s has other inputs or sizes than this config's: it starts anew", self.name
             )

@@ -227,6 +227,25 @@ def test_rl2_starts_as_the_student_of_rma(dog: runs.Run) -> None:
         make_trainer(warm(sees, init_from="rma_dog"))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"learner": {"kind": "reptile"}, "outer": {"kind": "gradient"}, "train.curriculum": None}],
+    ids=["maml", "reptile"],
+)
+def test_a_gradient_learner_starts_as_joint_training(dog: runs.Run, options: dict[str, Any]) -> None:
+    """Its first layer has to normalise observations itself; learned rates and baselines start anew."""
+    chosen = changed(OPTIONS) | {"train.episodes": 2} | options
+    del chosen["outer.minibatches"]
+    trainer = make_trainer(warm(settings.load(settings.find("maml_dog"), chosen), init_from="joint_dog"))
+    joint = load_trainer(dog)
+    mean, var = joint.theta["seen.mean"], joint.theta["seen.var"]
+    obs = mean + torch.randn(50, len(mean)) * var.sqrt()
+    one, two = (t.learner.apply(t.theta, t.learner.initial_state(t.theta), obs) for t in (joint, trainer))
+    torch.testing.assert_close(one.mean, two.mean, rtol=1e-4, atol=1e-5)
+    assert torch.equal(one.log_std, two.log_std)
+    trainer.iterate()
+
+
 def test_observations_without_names_have_to_be_as_many(dog: runs.Run) -> None:
     inputs, more = (Inputs("joint", tuple(f"observation {i}" for i in range(n)), (), n, named=False) for n in (3, 4))
     with pytest.raises(UserError, match="observes 3 numbers and this config 4, which have no names"):
