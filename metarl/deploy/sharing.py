@@ -14,7 +14,7 @@ from metarl.config import files as settings
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import display_name
-from metarl.evaluation.adaptation_evaluation import Evaluation
+from metarl.evaluation.adaptation_evaluation import PROTOCOL, Evaluation
 from metarl.evaluation.adaptation_tables import adaptation_table
 from metarl.evaluation.stored import read_results
 from metarl.runs import checkpoint, shared
@@ -114,9 +114,9 @@ def card(run: Run, repo: str, *, has_clip: bool) -> str:
 
 
 def _tables(run: Run, iteration: int) -> list[str]:
-    """Stored evaluations of this checkpoint."""
+    """Stored evaluations of this checkpoint, as they are made now: earlier ones measured success in another way."""
     family = build_family(run.config)
     found = read_results(run, r"evaluation_(test|ood)_.*\.json", Evaluation.from_json)
-    own = [e for e in found if e.iteration == iteration and not e.variant]
+    own = [e for e in found if e.iteration == iteration and e.protocol >= PROTOCOL and not e.variant]
     tables = [adaptation_table(family, e, []).to_markdown() for e in own]
     return ["## Return on unseen tasks", "", *(f"{table}\n" for table in tables)] if tables else []

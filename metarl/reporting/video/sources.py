@@ -68,7 +68,7 @@ class RunSource:
         if not learner.is_recurrent:
             return [adapting]
         without, others = self._collect(Forgetful(cast(RecurrentLearner, learner)), tasks, seed, round)
-        return [without.clip(f"{name}, adaptation off", tasks, others[round], round), adapting]
+        return [without.clip(f"{name}, memory off", tasks, others[round], round), adapting]
 
     def _collect(
         self, learner: Learner[Any], tasks: Tasks, seed: int, rounds: int

@@ -44,11 +44,11 @@ def test_a_memory_is_filmed_off_and_on_in_its_first_episode_unless_told_otherwis
     trainer = Trainer(small("quickstart"))
     task = {"direction": -1.0, "slope_deg": 4.0}
     off, on = RunSource(trainer, 1).clips(task, "test", 1, False, 0)
-    assert (off.title, on.title) == ("RL^2 (GRU), adaptation off", "RL^2 (GRU), first episode")
+    assert (off.title, on.title) == ("RL^2 (GRU), memory off", "RL^2 (GRU), first episode")
     assert np.array_equal(off.poses[0], on.poses[0])
     assert not np.array_equal(off.poses, on.poses)
     later = RunSource(trainer, 1, 2).clips(task, "test", 1, False, 0)
-    assert [clip.title for clip in later] == ["RL^2 (GRU), adaptation off", "RL^2 (GRU), after 2 episodes"]
+    assert [clip.title for clip in later] == ["RL^2 (GRU), memory off", "RL^2 (GRU), after 2 episodes"]
     assert [clip.title for clip in RunSource(trainer, 1).clips(task, "test", 2, True, 0)] == ["after 1 episode"] * 2
 
 

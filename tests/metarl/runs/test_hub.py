@@ -98,6 +98,10 @@ def test_a_stored_evaluation_and_a_clip_are_part_of_it(
     assert "all tasks, greedy actions" in card
     push(made, REPO)  # without the clip, which goes
     assert "clip.mp4" not in files
+    (stored,) = made.path.glob("evaluation_*.json")
+    stored.write_text(json.dumps(json.loads(stored.read_text()) | {"protocol": 3}))  # of an earlier measure of success
+    push(made, REPO)
+    assert "all tasks" not in files["README.md"].decode()
 
 
 def test_what_was_fetched_is_evaluated_like_a_run_of_ones_own(pushed: Hub, capsys: pytest.CaptureFixture[str]) -> None:
