@@ -12,8 +12,7 @@ from metarl.config.outer_settings import OuterContext, OuterSettings
 if TYPE_CHECKING:
     from metarl.training.outer import Gradient
 
-PIXELS_AT_ONCE = 640 * 28 * 28  # of tasks that are differentiated together; more is slower, and takes memory
-PIXELS_ALONE = 64 * 28 * 28  # of a task that is faster alone: convolutions of one task are faster than grouped ones
+PIXELS_AT_ONCE = 1280 * 28 * 28  # of tasks that are differentiated together; more is no faster, and takes memory
 
 
 class Settings(OuterSettings):
@@ -56,4 +55,4 @@ class Settings(OuterSettings):
 
 def tasks_at_once(pixels: int) -> int:
     """How many tasks with images of so many pixels each are differentiated together on a CPU."""
-    return 1 if pixels >= PIXELS_ALONE else PIXELS_AT_ONCE // pixels
+    return max(PIXELS_AT_ONCE // pixels, 1)

@@ -20,7 +20,6 @@ from envs.fewshot.sinusoid import Sinusoid
 from metarl.config.experiment import Config
 from metarl.training.collect import collect_rollouts
 from metarl.training.outer import Gradient
-from metarl.training.outers.gradient import tasks_at_once
 from metarl.training.trainer import Trainer
 from metarl.training.trpo import TRPO, _unflatten, conjugate_gradient, gauss_newton_product
 
@@ -252,11 +251,6 @@ def test_chunks_of_tasks_give_the_same_step() -> None:
     for k in theta:
         torch.testing.assert_close(whole[k], parts[k], rtol=1e-4, atol=1e-5)
         assert not torch.equal(whole[k], theta[k])
-
-
-@pytest.mark.parametrize(("images", "tasks"), [(10, 64), (15, 42), (63, 10), (64, 1), (1000, 1)])
-def test_tasks_of_many_images_are_taken_one_at_a_time(images: int, tasks: int) -> None:
-    assert tasks_at_once(images * 28 * 28) == tasks
 
 
 def test_theta_has_one_owner_and_one_part_moves_nothing_that_is_not_finite() -> None:
