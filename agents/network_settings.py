@@ -30,8 +30,9 @@ class PolicySettings(Record):
     """The policy network: a perceptron (`agents.nn.perceptrons`), and that of a learned value function.
 
     hidden: units of each hidden layer. activation: `tanh`, `elu` or `relu`. init_std: initial standard deviation of
-    continuous actions, in policy units (`tasks.action_scale` of them are the full action). last_gain: factor of the
-    initial weights of the last layer: with a small one the policy starts near action 0 in every state.
+    continuous actions, in policy units (`tasks.action_scale` of them are the full action). min_std: the smallest that
+    it becomes, so that exploration does not die down; by default that of rllab, which is none in practice. last_gain:
+    factor of the initial weights of the last layer: with a small one the policy starts near action 0 in every state.
     critic_hidden: those of the value function; by default as many as the policy's. critic_observes_task: whether the
     value function is given the true parameters of the task, in training only.
     """
@@ -39,9 +40,16 @@ class PolicySettings(Record):
     hidden: Widths = (64, 64)
     activation: Literal["tanh", "elu", "relu"] = "tanh"
     init_std: Positive = 1.0
+    min_std: Positive = 1e-6
     last_gain: Positive = 0.01
     critic_hidden: Widths | None = None
     critic_observes_task: bool = True
+
+    @model_validator(mode="after")
+    def _starts_above_the_smallest(self) -> Self:
+        if self.min_std > self.init_std:
+            raise ValueError(f"min_std {self.min_std} is above init_std {self.init_std}: give at most as much")
+        return self
 
     def build(self, inputs: int, space: Space) -> GaussianMLP | CategoricalMLP:
         """A network from `inputs` numbers to a distribution over actions."""
@@ -50,7 +58,7 @@ class PolicySettings(Record):
         shape = (self.activation, self.last_gain)
         if space.discrete:
             return CategoricalMLP(inputs, space.act, self.hidden, *shape)
-        return GaussianMLP(inputs, space.act, self.hidden, self.init_std, *shape)
+        return GaussianMLP(inputs, space.act, self.hidden, self.init_std, *shape, self.min_std)
 
     def build_critic(self, inputs: int, descriptor: int) -> Critic:
         """A value function of `inputs` numbers, and of the `descriptor` numbers of the task where it observes them."""

@@ -35,7 +35,7 @@ ONE_SUPPORT = "a supervised task has one support: learner.rounds is 1"
 
 
 ON_POLICY_ONLY = (  # settings that learners with a replay have no use for
-    *(("policy", name) for name in ("init_std", "critic_hidden", "critic_observes_task")),
+    *(("policy", name) for name in ("init_std", "min_std", "critic_hidden", "critic_observes_task")),
     *(("advantage", name) for name in ("gae_lambda", "bootstrap", "baseline")),
 )
 

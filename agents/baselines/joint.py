@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.distributions import Policy
 from agents.learner import Network, Objective, OnPolicyLearner
 from agents.nn.critic import Critic, RunningStatistics
+from agents.nn.hypernetwork import generating
 from agents.nn.statistics import initial_stats, normalize_input, std_of
 from agents.optimization.descent import descend
 from agents.records import Episode, Params, Transitions, select_prefix, with_prefix
@@ -87,3 +88,14 @@ def without_statistics(theta: Params) -> Params:
     policy = select_prefix("policy.", theta)
     weight = policy["layer0.weight"] / std_of(theta, "seen")
     return policy | {"layer0.weight": weight, "layer0.bias": policy["layer0.bias"] - weight @ theta["seen.mean"]}
+
+
+def as_hypernetwork(theta: Params, fresh: Params) -> Params:
+    """Weights of `Joint` -> those of RL^2 whose memory generates that policy, whatever it holds; the rest as `fresh`.
+
+    Statistics of what only a memory is given start with the next data, and therefore those of all inputs.
+    """
+    policy = generating(select_prefix("policy.", theta), select_prefix("policy.", fresh))
+    observed = {name: theta[name] for name in ("seen.mean", "seen.var")}
+    seen = {name: torch.cat([old, fresh[name][len(old) :]]) for name, old in observed.items()}
+    return fresh | with_prefix("policy.", policy) | seen

@@ -40,6 +40,7 @@ class Settings(LearnerSettings):
     attention_scale: Positive = 1.0
     rounds: Rounds = 1
     accepts: ClassVar[tuple[Answers, ...]] = ("actions", "classes", "numbers")
+    ignores: ClassVar[tuple[tuple[str, str], ...]] = (("policy", "min_std"),)
     only: ClassVar[Only] = {
         "rounds": (("actions",), ONE_SUPPORT),
         "channels": (("classes",), "learner.channels is for tasks of kind fewshot"),

@@ -23,7 +23,11 @@ class Settings(LearnerSettings):
     baseline: ClassVar[str] = "sb3"
     observes_task: ClassVar[bool] = True
     predicts_value: ClassVar[bool] = True
-    ignores: ClassVar[tuple[tuple[str, str], ...]] = (("policy", "critic_observes_task"), ("advantage", "bootstrap"))
+    ignores: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("policy", "critic_observes_task"),
+        ("policy", "min_std"),
+        ("advantage", "bootstrap"),
+    )
 
     def build(self, problem: Problem) -> Learner[Any]:
         from agents.baselines.sb3_ppo import Sb3PPO

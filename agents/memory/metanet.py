@@ -29,6 +29,7 @@ Axes: `I` items of the support, `D` key, `Q` queries, `K` gradients of a kind of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -42,7 +43,7 @@ from agents.learner import Learner, Objective, Out, adapt_rounds
 from agents.memory.pairs import contrastive, pair_cross_entropy, sample_pairs
 from agents.nn.fast_weights import Augmented, each, mixed, shared
 from agents.nn.gradient_readers import init_d, init_m, log_and_sign, run_d, run_m
-from agents.nn.perceptrons import MIN_LOG_STD
+from agents.nn.perceptrons import MIN_STD
 from agents.records import (
     Data,
     Episode,
@@ -205,7 +206,7 @@ def identity_head(theta: Params, out: Tensor) -> Tensor:
 
 def gaussian_head(theta: Params, out: Tensor) -> Gaussian:
     """A mean and a log standard deviation, which is a slow weight and does not depend on the input."""
-    return Gaussian(out, theta[LOG_STD].clamp_min(MIN_LOG_STD).expand_as(out))
+    return Gaussian(out, theta[LOG_STD].clamp_min(math.log(MIN_STD)).expand_as(out))
 
 
 def item_gradients(loss: Callable[[Params], Tensor], weights: Params, count: int) -> Params:

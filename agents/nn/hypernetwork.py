@@ -90,6 +90,14 @@ class HypernetworkPolicy:
         return layers
 
 
+def generating(policy: Params, fresh: Params) -> Params:
+    """Parameters `fresh`, changed so that they generate the perceptron `policy`, with what it has beside its layers."""
+    layers = sorted(name for name in policy if name.startswith("layer"))  # layer0.bias, layer0.weight, layer1.bias, ...
+    named = [policy[name].flatten() for i in range(0, len(layers), 2) for name in (layers[i + 1], layers[i])]
+    beside = {name: policy[name] for name in policy.keys() & fresh.keys()}
+    return fresh | beside | {f"{GENERATED}bias": torch.cat(named)}
+
+
 def generated_layer(layer: Tensor, h: Tensor, by_embedding: Tensor) -> Tensor:
     """sum_k e_k W_k h, of h [R, I], embeddings e [R, 1, K] and W [I, K, O], [R, O].
 

@@ -20,7 +20,7 @@ from agents.records import Params
 
 Activation = Literal["tanh", "elu", "relu"]
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "elu": F.elu, "relu": torch.relu}
-MIN_LOG_STD = math.log(1e-6)  # rllab's GaussianMLPPolicy, min_std
+MIN_STD = 1e-6  # rllab's GaussianMLPPolicy
 
 
 def init_layers(sizes: tuple[int, ...], init_weight: Callable[[Tensor], object]) -> Params:
@@ -103,7 +103,7 @@ class MLP:
 class GaussianMLP:
     """A perceptron for the mean, and a log standard deviation that does not depend on the state, as in rllab and ProMP.
 
-    init_std: initial standard deviation of actions. activation, last_gain: those of `MLP`.
+    init_std, min_std: initial and smallest standard deviation of actions. activation, last_gain: those of `MLP`.
     """
 
     def __init__(
@@ -114,9 +114,10 @@ class GaussianMLP:
         init_std: float = 1.0,
         activation: Activation = "tanh",
         last_gain: float = 1.0,
+        min_std: float = MIN_STD,
     ) -> None:
         self.mean = MLP(obs, *hidden, act, activation=activation, last_gain=last_gain)
-        self.init_std = init_std
+        self.init_std, self.min_log_std = init_std, math.log(min_std)
 
     def init(self, generator: torch.Generator) -> Params:
         return self.mean.init(generator) | {"log_std": torch.full(self.mean.sizes[-1:], math.log(self.init_std))}
@@ -132,7 +133,7 @@ class GaussianMLP:
 
     def distribution(self, params: Params, mean: Tensor) -> Gaussian:
         """A mean [..., A] with the learned standard deviation."""
-        return Gaussian(mean, params["log_std"].clamp_min(MIN_LOG_STD).expand_as(mean))
+        return Gaussian(mean, params["log_std"].clamp_min(self.min_log_std).expand_as(mean))
 
 
 class CategoricalMLP:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.baselines.joint import without_statistics
+from agents.baselines.joint import as_hypernetwork, without_statistics
 from agents.learner import Params
 from agents.memory.rma import without_teacher
 from envs.ranges import Variable
@@ -26,10 +26,11 @@ VALUE = "value."  # of the names in a value function, which acting does not need
 OBSERVED = ("policy.layer0.weight", "seen.mean", "seen.var", "controller.input")  # by inputs: observations, then others
 TAUGHT = ("teacher.layer0.weight",)  # by what a teacher is told
 OBSERVATION_FIRST = ("joint", "oracle", "rma")  # learners in which OBSERVED is right
-ACTS_AS: dict[tuple[str, str], Callable[[Params], Params]] = {  # the second learner begins by acting as the first
-    ("rma", "gru"): without_teacher,
-    ("joint", "maml"): without_statistics,
-    ("joint", "reptile"): without_statistics,
+ACTS_AS: dict[tuple[str, str], Callable[[Params, Params], Params]] = {  # the second begins by acting as the first
+    ("rma", "gru"): lambda theta, fresh: fresh | without_teacher(theta),
+    ("joint", "maml"): lambda theta, fresh: fresh | without_statistics(theta),
+    ("joint", "reptile"): lambda theta, fresh: fresh | without_statistics(theta),
+    ("joint", "hypernetwork"): as_hypernetwork,
 }
 
 
@@ -121,7 +122,7 @@ class Fit:
         moved = self.before != self.now
         self._warn_of_units()
         if acts_as := ACTS_AS.get((self.before.learner, self.now.learner)):
-            theta = fresh | acts_as(theta)
+            theta = acts_as(theta, fresh)
         if moved and self.before.movable and self.now.movable:
             theta = theta | self._moved(theta, fresh)
             if self.before.learner != self.now.learner:

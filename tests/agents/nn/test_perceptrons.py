@@ -36,6 +36,12 @@ def test_it_is_the_perceptron_that_torch_would_build(generator: torch.Generator)
     assert params["layer0.bias"].eq(0).all()
 
 
+def test_actions_keep_their_smallest_standard_deviation(generator: torch.Generator) -> None:
+    network = GaussianMLP(3, 2, hidden=(5,), init_std=0.5, min_std=0.1)
+    params = network.init(generator) | {"log_std": torch.tensor([0.02, 0.3]).log()}
+    assert torch.allclose(network(params, torch.randn(3)).log_std.exp(), torch.tensor([0.1, 0.3]))
+
+
 @pytest.mark.parametrize("discrete", [False, True], ids=["gaussian", "categorical"])
 def test_the_gain_of_the_last_layer_scales_the_first_actions(discrete: bool, generator: torch.Generator) -> None:
     """Mean actions, or logits, are so many times those of a gain of 1; all other weights are the same."""

@@ -143,6 +143,8 @@ def test_reptile_needs_the_outer_step_that_suits_it(small) -> None:  # noqa: ANN
             {"policy__hidden": []},
             "takes its keys from the last hidden layer: policy.hidden must not be empty",
         ),
+        ("metanet_point", {"policy__min_std": 0.1}, "policy.min_std is without effect on learner metanet"),
+        ("joint_robot", {"policy__init_std": 0.1, "policy__min_std": 0.2}, "min_std 0.2 is above init_std 0.1"),
         ("metanet_omniglot", {"learner__rounds": 2}, "a supervised task has one support"),
         ("metanet_point", {"outer": {"kind": "gradient"}}, "learner metanet needs outer.kind ppo or trpo"),
         (

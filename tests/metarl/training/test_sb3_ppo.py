@@ -176,6 +176,7 @@ def test_a_step_that_is_not_finite_is_left_out(small: Callable[..., Config]) -> 
     ("changes", "message"),
     [
         ({"policy__critic_observes_task": False}, "without effect on learner sb3_ppo: leave it out"),
+        ({"policy__min_std": 0.1}, "without effect on learner sb3_ppo: leave it out"),
         ({"advantage__bootstrap": False}, "without effect on learner sb3_ppo: leave it out"),
         ({"outer": {"kind": "ppo"}}, "needs outer.kind sb3_ppo"),
         ({"learner": {"kind": "oracle"}}, "needs outer.kind ppo"),

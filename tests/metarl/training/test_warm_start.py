@@ -246,6 +246,25 @@ def test_a_gradient_learner_starts_as_joint_training(dog: runs.Run, options: dic
     trainer.iterate()
 
 
+def test_a_hypernetwork_starts_as_joint_training(dog: runs.Run) -> None:
+    """It generates the same policy from every memory, and normalises observations by the same statistics."""
+    chosen = changed([*OPTIONS, "--learner.bptt_steps", "10"])
+    trainer = make_trainer(warm(settings.load(settings.find("hypernetwork_dog"), chosen), init_from="joint_dog"))
+    joint = load_trainer(dog)
+    obs = joint.theta["seen.mean"] + torch.randn(20, 3, joint.family.space.obs) * joint.theta["seen.var"].sqrt()
+    others = torch.randn(20, 3, len(trainer.theta["seen.mean"]) - obs.shape[-1])  # last action and reward
+    one = joint.learner.apply(joint.theta, joint.learner.initial_state(joint.theta), obs)
+    memory = trainer.learner.initial_state(trainer.theta)
+    two = trainer.learner.apply(trainer.theta, memory, torch.cat([obs, others], -1))
+    torch.testing.assert_close(one.mean, two.mean)
+    torch.testing.assert_close(one.log_std, two.log_std)
+    assert trainer.theta["seen.count"].item() == 0
+    trainer.iterate()
+    wide = settings.load(settings.find("hypernetwork_dog"), chosen | {"policy.hidden": [9]})
+    with pytest.raises(UserError, match=r"policy.generated.bias is \(\d+,\) there and \(\d+,\) here"):
+        make_trainer(warm(wide, init_from="joint_dog"))
+
+
 def test_observations_without_names_have_to_be_as_many(dog: runs.Run) -> None:
     inputs, more = (Inputs("joint", tuple(f"observation {i}" for i in range(n)), (), n, named=False) for n in (3, 4))
     with pytest.raises(UserError, match="observes 3 numbers and this config 4, which have no names"):
