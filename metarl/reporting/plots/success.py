@@ -18,6 +18,7 @@ from metarl.reporting.plots.labels import axis_label
 from metarl.reporting.plots.palette import shown
 
 INTERVALS = 5  # of difficulty; chosen
+SMALL = 0.01  # of the range, below which an end of it is called 0; chosen
 DARK = 60.0  # percent, above which a cell is dark
 Floats = NDArray[np.float64]
 
@@ -49,9 +50,14 @@ def plot_success(evaluations: Sequence[Evaluation], name: str, target: Target) -
             for (k, d), percent in np.ndenumerate(table):
                 text, color = "" if np.isnan(percent) else f"{percent:.0f}", "white" if percent > DARK else "black"
                 panel.text(d, k, text, ha="center", va="center", fontsize=7, color=color)
-            panel.set_xticks(np.arange(INTERVALS + 1) - 0.5, [f"{edge:.2g}" for edge in edges])
+            panel.set_xticks(np.arange(INTERVALS + 1) - 0.5, edge_labels(edges))
             panel.set_yticks(range(len(rows)), ["all" if row < 0 else KINDS[int(row)] for row in rows])
             panel.set(xlabel=axis_label(name), title=shown(evaluation.learner))
+
+
+def edge_labels(edges: Floats) -> list[str]:
+    """Numbers with two digits; 0 for one that is so near to it that tasks could have it."""
+    return ["0" if abs(edge) < SMALL * (edges[-1] - edges[0]) else f"{edge:.2g}" for edge in edges]
 
 
 def success_table(evaluation: Evaluation, name: str, edges: Floats, rows: Sequence[float]) -> Floats:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from metarl.evaluation.adaptation_evaluation import Evaluation
-from metarl.reporting.plots.success import difficulty_of, plot_success, success_table
+from metarl.reporting.plots.success import difficulty_of, edge_labels, plot_success, success_table
 
 TASKS = [{"ground": float(i % 2), "difficulty": i / 8} for i in range(8)]  # 0, 1/8 .. 7/8
 
@@ -40,3 +40,9 @@ def test_there_is_none_without_success_or_without_a_ground() -> None:
 
 def test_a_slope_counts_as_a_ground() -> None:
     assert difficulty_of(evaluation([1.0] * 8, [{"slope_deg": float(i)} for i in range(8)])) == "slope_deg"
+
+
+def test_an_end_of_the_range_that_is_nearly_0_is_called_0() -> None:
+    assert edge_labels(np.array([0.00016, 0.1, 0.25])) == ["0", "0.1", "0.25"]
+    assert edge_labels(np.array([-15.0, 0.1, 15.0])) == ["-15", "0", "15"]
+    assert edge_labels(np.array([0.3, 0.302])) == ["0.3", "0.3"]
