@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-__version__ = "0.23.0"
+__version__ = "0.24.0"
 
 # Between two operations torch's idle threads wait for about a millisecond on their cores, then sleep. Measured on two
 # cores: asleep at once, a training takes a fifth to a half longer, for they wake slowly; awake for ever, they take the
