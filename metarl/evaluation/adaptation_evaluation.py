@@ -76,6 +76,11 @@ class Evaluation(NamedTuple):
         return self.after.index(self.trained_after)
 
     @property
+    def gained(self) -> int:
+        """The index in `after` of what gains are of: as many episodes as in training, or the most where it has none."""
+        return self.adapted or len(self.after) - 1
+
+    @property
     def file_name(self) -> str:
         name = re.sub(r"[^\w.-]+", "_", self.learner).strip("_")
         name += "" if self.simulator == "cpu" else f"_{self.simulator}"

@@ -55,7 +55,7 @@ def summary(family: TaskDistribution, evaluation: Evaluation, against: Sequence[
 def _headers(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[str]:
     headers = ["tasks", *(f"after {k}" if k else "before" for k in evaluation.after)]
     if len(evaluation.after) > 1:
-        headers.append(f"gain after {evaluation.trained_after}")
+        headers.append(f"gain after {evaluation.after[evaluation.gained]}")
     others = zip(against, labels_of([evaluation, *against])[1:], strict=True)
     return headers + [f"{label}, after {o.trained_after}" if len(o.after) > 1 else label for o, label in others]
 
@@ -70,7 +70,7 @@ def _row(evaluation: Evaluation, group: Group, against: Sequence[Evaluation]) ->
 def _greedy_row(evaluation: Evaluation, against: Sequence[Evaluation]) -> list[str]:
     estimates = [mean_interval(row) for row in evaluation.greedy]
     if len(evaluation.after) > 1:
-        estimates.append(mean_interval(evaluation.greedy[evaluation.adapted] - evaluation.greedy[0]))
+        estimates.append(mean_interval(evaluation.greedy[evaluation.gained] - evaluation.greedy[0]))
     estimates += [mean_interval(other.greedy[other.adapted]) for other in against]
     return _cells("all tasks, greedy actions", estimates)
 
@@ -86,7 +86,7 @@ def _result_rows(family: TaskDistribution, evaluation: Evaluation, against: Sequ
             values = [scale * row[group.members] for row in evaluation.results[name]]
             estimates = [mean_interval(row) for row in values]
             if len(values) > 1:
-                estimates.append(mean_interval(values[evaluation.adapted] - values[0]))
+                estimates.append(mean_interval(values[evaluation.gained] - values[0]))
             cells = [estimate.to_text("\n", digits) for estimate in estimates]
             others = [o.results[name][o.adapted, group.members] if name in o.results else None for o in against]
             cells += ["" if o is None else mean_interval(scale * o).to_text("\n", digits) for o in others]

@@ -83,8 +83,8 @@ def _choice(name: str, value: float) -> str:
 
 
 def gain(evaluation: Evaluation, members: NDArray[np.bool_]) -> Estimate:
-    """Return after as much adaptation as in training minus the return before any, paired by task; members [N]."""
-    return mean_interval(evaluation.returns[evaluation.adapted, members] - evaluation.returns[0, members])
+    """Return after the adaptation of `Evaluation.gained` minus the return before any, paired by task; members [N]."""
+    return mean_interval(evaluation.returns[evaluation.gained, members] - evaluation.returns[0, members])
 
 
 def describe_tasks(family: TaskDistribution, evaluation: Evaluation) -> str:

@@ -92,7 +92,8 @@ def _plot_returns(
 ) -> None:
     """A mark for each task; its shape is that of a choice of another parameter, such as the direction."""
     x = np.array([task[name] for task in evaluation.tasks])
-    before, after, k = evaluation.returns[0], evaluation.returns[evaluation.adapted], evaluation.trained_after
+    k = evaluation.gained
+    before, after = evaluation.returns[0], evaluation.returns[k]
     learner, color = labels[0], styles[0].color
     for group, marker in zip(choices or [everything(evaluation)], itertools.cycle("o^sv"), strict=False):
         m, suffix = group.members, f", {group_label(group.label)}" if choices else ""
@@ -101,7 +102,9 @@ def _plot_returns(
             x[m], before[m], facecolors="none", edgecolors="0.5", label=f"{learner}, before{suffix}", **options
         )
         if k:
-            axes.scatter(x[m], after[m], color=color, label=f"{learner}, after {k}{suffix}", **options)
+            axes.scatter(
+                x[m], after[m], color=color, label=f"{learner}, after {evaluation.after[k]}{suffix}", **options
+            )
     for other, style, label in zip(against, styles[1:], labels[1:], strict=True):
         y, after = other.returns[other.adapted], f", after {other.trained_after}" if len(other.after) > 1 else ""
         marker = "|" if style.variant else "_"

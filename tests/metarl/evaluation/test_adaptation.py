@@ -12,8 +12,10 @@ import pytest
 from metarl.config.experiment import Config
 from metarl.errors import UserError
 from metarl.evaluation.adaptation import AdaptationEvaluator
+from metarl.evaluation.adaptation_evaluation import Evaluation
 from metarl.evaluation.evaluator import Options
 from metarl.evaluation.sampling import only_beyond, sample_tasks, seeded
+from metarl.evaluation.task_groups import gain
 from metarl.training.build import build_family
 from tests.metarl.evaluation.saved import save_run
 
@@ -82,6 +84,18 @@ def test_a_memory_that_was_evaluated_before_adaptation_alone_is_evaluated_again(
     evaluator.store(run, evaluator.evaluate(run, before))
     assert evaluator.find_stored(run, before) is not None
     assert evaluator.find_stored(run, curve) is None
+
+
+@pytest.mark.parametrize(("trained", "told"), [(0, 3), (1, 1)])
+def test_gains_are_of_the_adaptation_in_training_or_of_the_most_where_it_has_none(trained: int, told: int) -> None:
+    returns = np.array([[1.0, 2.0], [3.0, 5.0], [7.0, 9.0]])  # after 0, 1 and 3 episodes
+    tasks = [{"goal": 0.0}, {"goal": 1.0}]
+    evaluation = Evaluation(
+        "run", "GRU", "test", 0, 1, 2, 10, 0.1, tasks, (0, 1, 3), trained, returns, returns, (0.0, 0.0), 0.0, ""
+    )
+    assert evaluation.after[evaluation.gained] == told
+    gained = gain(evaluation, np.array([True, True]))
+    assert gained.value == {3: 6.5, 1: 2.5}[told]
 
 
 def test_numbers_that_are_given_stay_beside_a_variable_beyond_its_range(small: Callable[..., Config]) -> None:
