@@ -13,7 +13,7 @@ from metarl.cli.common import console, no_overrides, unused
 from metarl.cli.play import INSTALL, Play
 from metarl.cli.record import Record
 
-NAMES = "cheetah (by default), slope or dog"
+NAMES = "cheetah (by default), slope, dog or dog_rma"
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Demo:
 
         metarl demo                 a GRU that finds out which way it is rewarded to run
         metarl demo slope           gradient steps on unseen slopes
-        metarl demo dog --film      a robot dog that walks down stairs that it does not see, as an mp4
+        metarl demo dog --film      a robot dog that climbs stairs, as an mp4
 
     Each is a run folder of less than a megabyte.
     """

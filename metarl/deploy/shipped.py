@@ -19,6 +19,7 @@ class Shipped(NamedTuple):
     split: Literal["test", "ood"]
 
 
+STAIRS = {"ground": 0.0, "difficulty": 0.45, "slope_deg": 0.0, "event_motor": -1.0}
 POLICIES = {
     "cheetah": Shipped(
         "a GRU that finds out within a second which way it is rewarded to run (RL^2, pearl-cheetah-dir)",
@@ -31,8 +32,13 @@ POLICIES = {
         "ood",
     ),
     "dog": Shipped(
-        "a robot dog that climbs stairs that it sees, and finds out what it carries and walks on (RMA, rma_dog)",
-        {"ground": 0.0, "difficulty": 0.45, "slope_deg": 0.0, "event_motor": -1.0},
+        "a robot dog that climbs stairs that it sees, and finds out what it carries and walks on (RL^2, gru_dog)",
+        STAIRS,
+        "test",
+    ),
+    "dog_rma": Shipped(
+        "the robot dog from which that one learned: a student estimates what a teacher is told (RMA, rma_dog)",
+        STAIRS,
         "test",
     ),
 }

@@ -19,7 +19,7 @@ from metarl.runs.stored import Count, Finite, Stored, Text, checked
 
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PROTOCOL = 4  # of the evaluation; stored results of another one are not used
-TUNED_PROTOCOL = 5  # the same of fine-tuning, whose rates are those of all seeds
+TUNED_PROTOCOL = 6  # the same of fine-tuning, whose rates are those of all seeds, and reach down to 0.0001
 
 
 class Evaluation(NamedTuple):

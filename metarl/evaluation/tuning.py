@@ -22,7 +22,7 @@ from metarl.runs.folder import Run
 from metarl.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
-PROTOCOL = 1  # of the selection; what was stored by another one is not used
+PROTOCOL = 2  # of the selection; what was stored by another one is not used
 
 
 class Tuning(NamedTuple):
