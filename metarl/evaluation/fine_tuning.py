@@ -24,7 +24,7 @@ from metarl.evaluation.sampling import FINE_TUNING_SEED
 from metarl.training.policies import AdaptedPolicy
 from metarl.training.trainer import Trainer
 
-RATES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # chosen: the smallest leaves a policy that is good already as it is
+RATES = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # chosen: the smallest leaves a good policy as it is
 STEPS = [*((rate, 5) for rate in RATES), *((rate, 1) for rate in RATES[-4:])]  # one small step changes hardly anything
 NUM_TASKS = 20  # chosen
 CLIP = 0.2  # Schulman et al. 2017; of several steps on a batch
