@@ -54,7 +54,7 @@ class HypernetworkPolicy:
         return params | {f"{GENERATED}weight": torch.zeros(len(bias), self.embedding), f"{GENERATED}bias": bias}
 
     def _names(self) -> list[str]:
-        return [f"layer{i}.{part}" for i in range(len(self.net.sizes) - 1) for part in ("weight", "bias")]
+        return layer_names(len(self.net.sizes) - 1)
 
     def __call__(self, params: Params, x: Tensor) -> Policy:
         """Features of the memory and input behind them, x [..., D + I] -> an action distribution [...]."""
@@ -92,10 +92,14 @@ class HypernetworkPolicy:
 
 def generating(policy: Params, fresh: Params) -> Params:
     """Parameters `fresh`, changed so that they generate the perceptron `policy`, with what it has beside its layers."""
-    layers = sorted(name for name in policy if name.startswith("layer"))  # layer0.bias, layer0.weight, layer1.bias, ...
-    named = [policy[name].flatten() for i in range(0, len(layers), 2) for name in (layers[i + 1], layers[i])]
+    names = layer_names(sum(name.endswith(".weight") for name in policy))
     beside = {name: policy[name] for name in policy.keys() & fresh.keys()}
-    return fresh | beside | {f"{GENERATED}bias": torch.cat(named)}
+    return fresh | beside | {f"{GENERATED}bias": torch.cat([policy[name].flatten() for name in names])}
+
+
+def layer_names(layers: int) -> list[str]:
+    """Names of a perceptron's weights and biases, in the order in which they are generated."""
+    return [f"layer{i}.{part}" for i in range(layers) for part in ("weight", "bias")]
 
 
 def generated_layer(layer: Tensor, h: Tensor, by_embedding: Tensor) -> Tensor:
